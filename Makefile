@@ -1,0 +1,55 @@
+# Everything works from a fresh checkout, without an active virtual environment.
+
+.DEFAULT_GOAL := help
+export PYTHON
+
+.PHONY: help setup demo test lint bench artifacts clean
+
+PYTHON_READY := .venv/.ready
+NPM_READY := node_modules/.ready
+
+# Tests on as many processes as this; `make test WORKERS=8`.
+WORKERS ?= 2
+
+help:
+	@echo 'make setup      install what is missing, into .venv and node_modules'
+	@echo 'make demo       run a day of clearing and show what happened'
+	@echo 'make test       run every test'
+	@echo 'make lint       check style, types, layers and the compiled contracts'
+	@echo 'make bench      measure gas and speed'
+	@echo 'make artifacts  compile the contracts if they have changed'
+	@echo 'make clean      remove what setup and the tests have made'
+
+setup: $(PYTHON_READY) $(NPM_READY)
+	@:
+
+demo: setup
+	@.venv/bin/clearing demo
+
+test: setup
+	@.venv/bin/python -m pytest --quiet --numprocesses $(WORKERS)
+
+lint: setup
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --quiet --check . || { echo 'run `.venv/bin/ruff format .`'; exit 1; }
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-logo > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@.venv/bin/python -m ledger.compile --check
+
+bench: setup
+	@.venv/bin/python scripts/bench.py
+
+artifacts: setup
+	@.venv/bin/python -m ledger.compile
+
+clean:
+	@rm -rf .venv node_modules build dist tests/.cache
+	@rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+$(PYTHON_READY): pyproject.toml
+	@scripts/python-packages
+	@touch $@
+
+$(NPM_READY): package.json package-lock.json scripts/npm-packages | $(PYTHON_READY)
+	@scripts/npm-packages
+	@touch $@

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Affirmation, Batch, Cycle, FeeSchedule, Header, Slab, Slice, Status} from "../types/Types.sol";
+
+/// @title Record, affirm, settle
+/// @notice A venue records batches of trades; both sides affirm them; within a cycle that the venue opens, affirmed
+/// trades settle delivery versus payment (BIS model 3: securities and cash both net), commission is shared and the
+/// levy paid, all in one transaction or none of it. What settles is proposed by the caller and checked here: net
+/// positions are computed from the records themselves, and no balance may fall below zero.
+///
+/// A record is 32 bytes, most significant first:
+/// `tradeNo u32 | time u24 | buyer u16 | seller u16 | asset u16 | quantity u64 | amount u88`.
+/// Time is seconds of the day, 0xFFFFFF if unknown; quantity whole units; amount minor units of the batch's currency.
+/// The chain keeps a batch's hash and count; records are re-sent to each step and checked against the hash.
+///
+/// Moments: recorded, a record is final (entered); affirmed by both sides it is irrevocable; settled it is final.
+interface IClearingHouse {
+    /// @notice A schedule that headers can name from now on; it never changes.
+    event FeeScheduleRegistered(
+        uint16 indexed feeScheduleId, uint16 indexed venue, uint16 levyBeneficiary, uint24 levyPpm, Slab[] slabs
+    );
+    /// @notice The ledger knows these trades; the records are in the transaction's calldata.
+    event BatchRecorded(
+        bytes32 indexed batchHash,
+        uint16 indexed venue,
+        uint32 indexed tradingDay,
+        bytes32 recordsHash,
+        uint256 count,
+        Header header
+    );
+    /// @notice The institution agrees to its trades of the batch, but for `exceptions` of them.
+    event BatchAffirmed(
+        bytes32 indexed batchHash,
+        uint16 indexed institution,
+        bytes32 recordsHash,
+        uint256 exceptions,
+        bytes32 clientRoot,
+        bytes32 priorBlockHash
+    );
+    /// @notice The institution does not agree to this trade, which will not settle as it stands.
+    event TradeDisputed(bytes32 indexed batchHash, uint32 indexed tradeNo, uint16 indexed institution);
+    /// @notice Institutions' own transfers wait until the cycle is closed. `deadline` in seconds.
+    event CycleOpened(uint16 indexed venue, uint64 indexed cycle, uint64 deadline);
+    /// @notice Transfers are free again, unless another venue's cycle is open.
+    event CycleClosed(uint16 indexed venue, uint64 indexed cycle, address by);
+    /// @notice These trades of the batch are final; which they are is in the transaction's calldata.
+    event SliceSettled(uint16 indexed venue, uint64 indexed cycle, bytes32 indexed batchHash, uint256 count);
+    /// @notice One netting set settled. Amounts in minor units of `cashAsset`, commission and levy of both sides.
+    event NettingSetSettled(
+        uint16 indexed venue,
+        uint64 indexed cycle,
+        uint16 indexed cashAsset,
+        uint256 grossAmount,
+        uint256 netAmount,
+        uint256 commission,
+        uint256 levy
+    );
+
+    /// @notice The caller acts for another institution than the header's venue.
+    error ClearingHouse_NotVenue(uint16 caller, uint16 venue);
+    /// @notice The header's layout version is not one this contract knows.
+    error ClearingHouse_UnknownVersion(uint8 version);
+    /// @notice Not a date yyyymmdd, or a settlement date before the trade date.
+    error ClearingHouse_InvalidDates(uint32 tradingDay, uint32 intendedSettlementDate);
+    /// @notice The header's cash asset is not a currency of the register.
+    error ClearingHouse_NotCurrency(uint16 asset);
+    /// @notice No such fee schedule of this venue.
+    error ClearingHouse_UnknownFeeSchedule(uint16 feeScheduleId);
+    /// @notice A batch has at least one record.
+    error ClearingHouse_EmptyBatch();
+    /// @notice Records must strictly increase by (asset, tradeNo).
+    error ClearingHouse_RecordOrder(uint256 position);
+    /// @notice Trade numbers of a batch share their upper 16 bits (a page of the bitmap).
+    error ClearingHouse_OtherPage(uint32 tradeNo);
+    /// @notice The number was used on this venue and day.
+    error ClearingHouse_TradeNumberUsed(uint16 venue, uint32 tradingDay, uint32 tradeNo);
+    /// @notice No security has this index.
+    error ClearingHouse_UnknownSecurity(uint32 tradeNo, uint16 asset);
+    /// @notice The institution is not an active broker.
+    error ClearingHouse_NotBroker(uint32 tradeNo, uint16 institution);
+    /// @notice A trade moves at least one unit.
+    error ClearingHouse_ZeroQuantity(uint32 tradeNo);
+    /// @notice A trade costs at least one minor unit.
+    error ClearingHouse_ZeroAmount(uint32 tradeNo);
+    /// @notice No batch with this header and these records was recorded.
+    error ClearingHouse_UnknownBatch(bytes32 batchHash);
+    /// @notice The institution's word on this batch is given.
+    error ClearingHouse_AlreadyAffirmed(bytes32 batchHash, uint16 institution);
+    /// @notice The institution is suspended, or not admitted.
+    error ClearingHouse_Inactive(uint16 institution);
+    /// @notice The institution is party to `actual` records of the batch, which must be what it claims and not zero.
+    error ClearingHouse_WrongCount(uint16 institution, uint256 claimed, uint256 actual);
+    /// @notice Exceptions are positions of the institution's own records, strictly increasing.
+    error ClearingHouse_InvalidException(uint16 institution, uint256 position);
+    /// @notice The chain knows the hashes of its last 256 blocks.
+    error ClearingHouse_PriorBlockUnknown(uint16 institution, uint64 priorBlock);
+    /// @notice The institution's signer did not sign this. `recordsHash` is that of what was recorded, without the
+    /// exceptions: a book that hashes otherwise differs from it.
+    error ClearingHouse_InvalidSignature(uint16 institution, bytes32 recordsHash);
+    /// @notice The venue's last cycle is still open.
+    error ClearingHouse_CycleOpen(uint16 venue, uint64 cycle);
+    /// @notice The venue has no cycle open.
+    error ClearingHouse_NoCycle(uint16 venue);
+    /// @notice A cycle ends after now, and at most MAX_CYCLE later.
+    error ClearingHouse_InvalidDeadline(uint64 deadline, uint64 latest);
+    /// @notice Between two cycles of a venue lies at least one block, in which institutions may move their own.
+    error ClearingHouse_TooSoon(uint16 venue, uint64 closedInBlock);
+    /// @notice Before its deadline only the venue closes its cycle.
+    error ClearingHouse_BeforeDeadline(uint16 venue, uint64 deadline);
+    /// @notice At least one slice, and at most 255.
+    error ClearingHouse_SliceCount(uint256 count);
+    /// @notice Slices settled together share venue, currency and fee schedule.
+    error ClearingHouse_MixedSlices(uint256 slice);
+    /// @notice A mask has one bit a record and no more; `words` are needed.
+    error ClearingHouse_MaskLength(uint256 slice, uint256 given, uint256 words);
+    /// @notice A bit beyond the last record is set.
+    error ClearingHouse_SurplusBits(uint256 slice);
+    /// @notice A slice settles something.
+    error ClearingHouse_EmptyMask(uint256 slice);
+    /// @notice The trade was settled before, or is disputed.
+    error ClearingHouse_NotPending(uint32 tradeNo, Status status);
+    /// @notice A party of a chosen trade has not affirmed the slice's batch.
+    error ClearingHouse_Unaffirmed(uint256 slice, uint16 institution);
+    /// @notice A party of a chosen trade is suspended.
+    error ClearingHouse_Suspended(uint256 slice, uint16 institution);
+    /// @notice A netting set's gross amount (minor units) is below 2^87; a larger one settles in parts.
+    error ClearingHouse_GrossTooLarge(uint256 gross, uint256 largest);
+    /// @notice The beneficiary of the levy is not a regulator.
+    error ClearingHouse_NotRegulator(uint16 institution);
+    /// @notice Slabs rise strictly, the last has the largest bound there is, there are 1 to 32 of them.
+    error ClearingHouse_InvalidSlab(uint256 position);
+    /// @notice A rate is at most 1,000,000 ppm.
+    error ClearingHouse_InvalidRate(uint256 ratePpm);
+
+    /// @notice Registers a fee schedule. Brokers agree to it by affirming a batch whose header names it.
+    /// @return feeScheduleId the next id, from 1
+    /// @custom:access an exchange
+    function registerFeeSchedule(uint16 levyBeneficiary, uint24 levyPpm, Slab[] calldata slabs)
+        external
+        returns (uint16 feeScheduleId);
+
+    /// @notice Records a batch.
+    /// @return batchHash by which it is known: `hashOf(header, keccak256 of the records)`
+    /// @custom:access the header's venue, an active exchange
+    function record(Header calldata header, bytes32[] calldata records) external returns (bytes32 batchHash);
+
+    /// @notice Takes institutions' affirmations of a batch, all or none.
+    /// @custom:access anyone; the signatures authorise
+    function affirm(Header calldata header, bytes32[] calldata records, Affirmation[] calldata affirmations) external;
+
+    /// @notice Opens the caller's next cycle.
+    /// @param deadline seconds; from then on anyone may close it
+    /// @return cycle its number, from 1
+    /// @custom:access an exchange
+    function openCycle(uint64 deadline) external returns (uint64 cycle);
+
+    /// @notice Settles slices as one netting set, all or nothing.
+    /// @custom:access the venue whose cycle is open
+    function settle(Slice[] calldata slices) external;
+
+    /// @notice Closes a venue's cycle.
+    /// @custom:access the venue; after the deadline anyone
+    function closeCycle(uint16 venue) external;
+
+    /// @notice Records, affirms and settles one batch as a cycle of its own, in one transaction.
+    /// @custom:access the header's venue, while it has no cycle open
+    function clear(
+        Header calldata header,
+        bytes32[] calldata records,
+        Affirmation[] calldata affirmations,
+        uint256[] calldata mask
+    ) external;
+
+    /// @return seconds that a cycle lasts at most
+    function MAX_CYCLE() external view returns (uint64);
+
+    /// @return number of cycles open, over all venues
+    /// @custom:access anyone
+    function openCycles() external view returns (uint256);
+
+    /// @return the venue's newest cycle
+    /// @custom:access anyone
+    function cycleOf(uint16 venue) external view returns (Cycle memory);
+
+    /// @return the schedule; reverts where there is none
+    /// @custom:access anyone
+    function feeSchedule(uint16 feeScheduleId) external view returns (FeeSchedule memory);
+
+    /// @return hash that names a batch
+    /// @custom:access anyone
+    function hashOf(Header calldata header, bytes32 recordsHash) external pure returns (bytes32);
+
+    /// @return EIP-712 digest that an institution signs to affirm
+    /// @custom:access anyone
+    function affirmationDigest(
+        bytes32 batchHash,
+        uint16 institution,
+        bytes32 recordsHash,
+        bytes32 exceptionsHash,
+        bytes32 clientRoot,
+        bytes32 priorBlockHash
+    ) external view returns (bytes32);
+
+    /// @return the batch; count 0 where it was not recorded
+    /// @custom:access anyone
+    function batch(bytes32 batchHash) external view returns (Batch memory);
+
+    /// @return true where the institution has affirmed the batch
+    /// @custom:access anyone
+    function affirmedBy(bytes32 batchHash, uint16 institution) external view returns (bool);
+
+    /// @return where the record at `position` of the batch stands
+    /// @custom:access anyone
+    function statusOf(bytes32 batchHash, uint256 position) external view returns (Status);
+
+    /// @return true where the venue used the number on that day
+    /// @custom:access anyone
+    function tradeNumberUsed(uint16 venue, uint32 tradingDay, uint32 tradeNo) external view returns (bool);
+}

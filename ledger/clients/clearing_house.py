@@ -1,0 +1,121 @@
+"""`ClearingHouse`: record, affirm, settle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from eth_utils import keccak
+
+from ledger.abi import CODEC, Words
+from ledger.accounts import Signer
+from ledger.chain import Receipt
+from ledger.contract import Contract
+from ledger.signatures import Affirmation, Domain
+
+VERSION = 1
+_HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
+
+
+class Status(IntEnum):
+    """Where one trade stands on the chain."""
+
+    UNKNOWN = 0
+    PENDING = 1
+    DISPUTED = 2
+    SETTLED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What all records of a batch have in common. Days are yyyymmdd, the rest are indexes."""
+
+    venue: int
+    trading_day: int
+    cash_asset: int
+    intended_settlement_date: int
+    fee_schedule_id: int
+    version: int = VERSION
+
+    def as_tuple(self) -> tuple[int, ...]:
+        """In the order of the contract's struct."""
+        return (
+            self.venue,
+            self.trading_day,
+            self.cash_asset,
+            self.intended_settlement_date,
+            self.fee_schedule_id,
+            self.version,
+        )
+
+    def hash_with(self, records_hash: bytes) -> bytes:
+        """The hash that names the batch with these records."""
+        return keccak(CODEC.encode([_HEADER, "bytes32"], [self.as_tuple(), records_hash]))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Part of a batch that is to settle: its header, all its records, and a mask of those chosen."""
+
+    header: Header
+    records: Words
+    mask: Words
+
+    def as_tuple(self) -> tuple[object, ...]:
+        """In the order of the contract's struct."""
+        return (self.header.as_tuple(), self.records, self.mask)
+
+
+class ClearingHouse(Contract):
+    """Client of the contract; see `contracts/interfaces/IClearingHouse.sol` for what each call means."""
+
+    @property
+    def domain(self) -> Domain:
+        """What affirmations are signed for."""
+        return Domain("ClearingHouse", self.chain.chain_id, self.address)
+
+    def register_fee_schedule(
+        self, exchange: Signer, levy_beneficiary: int, levy_ppm: int, slabs: Sequence[tuple[int, int]]
+    ) -> Receipt:
+        """Register slabs of (up to, in minor units; ppm), the last up to `ledger.units.MAX_AMOUNT`."""
+        return self.send(exchange, "registerFeeSchedule", levy_beneficiary, levy_ppm, list(slabs))
+
+    def record(self, venue: Signer, header: Header, records: Words) -> Receipt:
+        """Record a batch."""
+        return self.send(venue, "record", header.as_tuple(), records)
+
+    def affirm(
+        self, sender: Signer, header: Header, records: Words, affirmations: Sequence[Affirmation]
+    ) -> Receipt:
+        """Hand in affirmations of a batch; anyone may send them."""
+        given = [affirmation.as_tuple() for affirmation in affirmations]
+        return self.send(sender, "affirm", header.as_tuple(), records, given)
+
+    def open_cycle(self, venue: Signer, deadline: int) -> Receipt:
+        """Open the venue's next cycle; `deadline` in chain seconds."""
+        return self.send(venue, "openCycle", deadline)
+
+    def settle(self, venue: Signer, slices: Sequence[Slice]) -> Receipt:
+        """Settle slices as one netting set."""
+        return self.send(venue, "settle", [each.as_tuple() for each in slices])
+
+    def close_cycle(self, sender: Signer, venue: int) -> Receipt:
+        """Close a venue's cycle."""
+        return self.send(sender, "closeCycle", venue)
+
+    def clear(
+        self,
+        venue: Signer,
+        header: Header,
+        records: Words,
+        affirmations: Sequence[Affirmation],
+        mask: Words,
+    ) -> Receipt:
+        """Record, affirm and settle one batch in one transaction."""
+        given = [affirmation.as_tuple() for affirmation in affirmations]
+        return self.send(venue, "clear", header.as_tuple(), records, given, mask)
+
+    def status_of(self, batch_hash: bytes, position: int) -> Status:
+        """Where the record at a position of a batch stands."""
+        return Status(self.call("statusOf", batch_hash, position))

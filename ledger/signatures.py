@@ -1,0 +1,102 @@
+"""What institutions sign: EIP-712 digests, computed here from the books and checked by the contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eth_utils import keccak
+
+from ledger.abi import CODEC
+
+_DOMAIN = keccak(
+    text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
+)
+_AFFIRMATION = keccak(
+    text="Affirmation(bytes32 batchHash,uint16 institution,bytes32 recordsHash,bytes32 exceptionsHash,"
+    "bytes32 clientRoot,bytes32 priorBlockHash)"
+)
+_SHARE = keccak(text="RevenueShare(uint16 party,uint24 sharePpm)")
+_TERMS = keccak(
+    text="Terms(uint16 payer,uint16 currency,uint32 version,RevenueShare[] shares)"
+    "RevenueShare(uint16 party,uint24 sharePpm)"
+)
+NO_CLIENTS = bytes(32)
+"""The client root of an institution that commits to no allocations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The EIP-712 domain: one contract on one chain. A signature for one is none for another."""
+
+    name: str
+    chain_id: int
+    contract: str
+
+    def digest(self, struct_hash: bytes) -> bytes:
+        """The digest to sign for a struct of this domain."""
+        values = [_DOMAIN, keccak(text=self.name), keccak(text="1"), self.chain_id, self.contract]
+        separator = keccak(CODEC.encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], values))
+        return keccak(b"\x19\x01" + separator + struct_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Affirmation:
+    """One institution's word on one batch, signed, as `ClearingHouse.affirm` takes it.
+
+    `count` is the number of the batch's records it is party to, exceptions included; `exceptions` are
+    positions in the batch, rising; `prior_block` the number of the block whose hash was signed.
+    """
+
+    institution: int
+    count: int
+    prior_block: int
+    client_root: bytes
+    exceptions: tuple[int, ...]
+    signature: bytes
+
+    def as_tuple(self) -> tuple[object, ...]:
+        """In the order of the contract's struct."""
+        return (
+            self.institution,
+            self.count,
+            self.prior_block,
+            self.client_root,
+            list(self.exceptions),
+            self.signature,
+        )
+
+
+def affirmation_hash(
+    batch_hash: bytes,
+    institution: int,
+    own_records: bytes,
+    exceptions: Sequence[int],
+    client_root: bytes,
+    prior_block_hash: bytes,
+) -> bytes:
+    """The struct hash of an affirmation.
+
+    `own_records` are exactly the institution's own records as its book has them, packed and in the batch's
+    order, without those that it excepts; `exceptions` the excepted trade numbers in the batch's order.
+    """
+    numbers = b"".join(number.to_bytes(4, "big") for number in exceptions)
+    values = [
+        _AFFIRMATION,
+        batch_hash,
+        institution,
+        keccak(own_records),
+        keccak(numbers),
+        client_root,
+        prior_block_hash,
+    ]
+    return keccak(CODEC.encode(["bytes32", "bytes32", "uint16", *["bytes32"] * 4], values))
+
+
+def terms_hash(payer: int, currency: int, version: int, shares: Sequence[tuple[int, int]]) -> bytes:
+    """The struct hash of an agreement's terms; `shares` are (party, ppm) in the agreement's order."""
+    parts = b"".join(
+        keccak(CODEC.encode(["bytes32", "uint16", "uint24"], [_SHARE, party, ppm])) for party, ppm in shares
+    )
+    values = [_TERMS, payer, currency, version, keccak(parts)]
+    return keccak(CODEC.encode(["bytes32", "uint16", "uint16", "uint32", "bytes32"], values))

@@ -1,0 +1,1 @@
+"""The business: scenarios, intake, fees, netting, the settlement day, books and reconciliation."""

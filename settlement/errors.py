@@ -1,0 +1,165 @@
+"""Every error that `settlement` raises on purpose.
+
+    SettlementError
+    ├── FileRefused             an input file that cannot be taken at all; one subclass a cause
+    │   ├── FileMissing         there is no such file
+    │   ├── FileIsDirectory     it is a directory
+    │   ├── FileNotRegular      it is a pipe, a socket or a device
+    │   ├── FileUnreadable      the system does not let it be read
+    │   ├── FileEmpty           it holds nothing
+    │   ├── HeaderWrong         its first line is not the format's header
+    │   └── TradingDayUnknown   no row says which day it is, and nobody else did
+    ├── FileUnwritable          an output file that cannot be written
+    ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
+    ├── ScenarioUnknown         neither a shipped scenario nor a file
+    ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
+    └── ScheduleInvalid         a fee schedule whose slabs do not cover every amount once
+
+`transient` says whether the same thing may work when tried again. `exit_code` is what the command
+line ends with: 2 for bad input, 3 for an environment that lacks something. A break or a business
+fail is a value, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class SettlementError(Exception):
+    """The root: catching it catches every expected failure of this package."""
+
+    transient: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 2
+
+
+class FileRefused(SettlementError):
+    """The file at `path` cannot be read as what it should be."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class FileMissing(FileRefused):
+    """There is no file at `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "there is no such file")
+
+
+class FileIsDirectory(FileRefused):
+    """`path` is a directory."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "is a directory, a file is wanted")
+
+
+class FileNotRegular(FileRefused):
+    """`path` is a pipe, a socket or a device: nothing that can be read to its end and read again."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "is not a regular file")
+
+
+class FileUnreadable(FileRefused):
+    """The operating system refuses to read `path`; `cause` is what it says."""
+
+    def __init__(self, path: str, cause: str) -> None:
+        super().__init__(path, f"cannot be read: {cause}")
+        self.cause = cause
+
+
+class FileEmpty(FileRefused):
+    """The file at `path` has nothing in it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "is empty")
+
+
+class HeaderWrong(FileRefused):
+    """The first line is not the header of the expected format."""
+
+    def __init__(self, path: str, format_name: str, expected: str, found: str) -> None:
+        super().__init__(
+            path, f"line 1 is not the header of format {format_name}: {expected} is wanted, not {found}"
+        )
+        self.format_name = format_name
+        self.expected = expected
+        self.found = found
+
+
+class TradingDayUnknown(FileRefused):
+    """No row of the file has a readable trading day; `refused` rows stand before its end."""
+
+    def __init__(self, path: str, refused: int) -> None:
+        rows = "has no rows" if not refused else f"has no row with a readable trading day among {refused}"
+        super().__init__(path, f"{rows}; give the day with --date YYYY-MM-DD")
+        self.refused = refused
+
+
+class FileUnwritable(SettlementError):
+    """The operating system refuses to write `path`; `cause` is what it says."""
+
+    def __init__(self, path: str, cause: str) -> None:
+        super().__init__(f"{path}: cannot be written: {cause}")
+        self.path = path
+        self.cause = cause
+
+
+class RowRefused(SettlementError):
+    """The first refused row of a file that has to be perfect."""
+
+    def __init__(self, path: str, line: int, field: str, value: str, reason: str) -> None:
+        super().__init__(f"{path}: line {line}: {field} {value!r} {reason}")
+        self.path = path
+        self.line = line
+        self.field = field
+        self.value = value
+        self.reason = reason
+
+
+class ScenarioUnknown(SettlementError):
+    """`name` is neither one of the `shipped` scenarios nor the path of a file."""
+
+    def __init__(self, name: str, shipped: Sequence[str]) -> None:
+        super().__init__(f"no scenario {name!r}: give one of {', '.join(shipped)} or the path of a YAML file")
+        self.name = name
+        self.shipped = tuple(shipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake of a scenario: its `key`, as "fees.slabs[1].up_to", and its `line` from 1; 0 if unknown."""
+
+    line: int
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.key}: {self.reason}" if self.key else f"{where}{self.reason}"
+
+
+class ScenarioInvalid(SettlementError):
+    """The scenario `source` has mistakes: all that were found, in the order of its lines."""
+
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        ordered = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        if len(ordered) == 1:
+            text = f"{source}: {ordered[0]}"
+        else:
+            text = "\n".join([f"{source}: {len(ordered)} mistakes", *(f"  {mistake}" for mistake in ordered)])
+        super().__init__(text)
+        self.source = source
+        self.mistakes = ordered
+
+
+class ScheduleInvalid(SettlementError):
+    """A fee schedule that does not give every amount exactly one rate."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"fee schedule: {reason}")
+        self.reason = reason

@@ -1,0 +1,28 @@
+"""Reading a whole input file, with a typed error for each way in which that can go wrong."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from settlement.errors import FileEmpty, FileIsDirectory, FileMissing, FileNotRegular, FileUnreadable
+
+
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of the regular file at `path`; pipes and devices are refused before they can block."""
+    shown = os.fspath(path)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise FileIsDirectory(shown)
+        if not stat.S_ISREG(mode):
+            raise FileNotRegular(shown)
+        with open(path, "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileMissing(shown) from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
+        raise FileUnreadable(shown, getattr(error, "strerror", None) or str(error)) from None
+    if not data:
+        raise FileEmpty(shown)
+    return data

@@ -1,0 +1,50 @@
+"""What tests of every kind use: a clock, a chain on each engine, and the contracts that only tests have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ledger.chain import ENGINES, Chain, available, connect
+from ledger.clock import SteppedClock
+from ledger.compile import Artifact, compile_folder
+
+START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
+TESTS = Path(__file__).resolve().parent
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine in turn; one that is not installed is skipped, and says so."""
+    name: str = request.param
+    if name not in available():
+        pytest.skip(f"{name} is not installed; `make setup` installs it")
+    return name
+
+
+@pytest.fixture
+def clock() -> SteppedClock:
+    """The same times in every run: 2019-11-21 09:00 UTC, then seven seconds later each time it is asked."""
+    return SteppedClock(START, timedelta(seconds=7))
+
+
+@pytest.fixture
+def chain(engine: str, clock: SteppedClock) -> Iterator[Chain]:
+    """A new chain on `engine`."""
+    with connect(engine, clock=clock) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def test_artifacts() -> dict[str, Artifact]:
+    """The contracts of tests/contracts/sol, compiled when they have changed."""
+    return compile_folder(TESTS / "contracts" / "sol", TESTS / ".cache" / "artifacts.json")
+
+
+@pytest.fixture(scope="session")
+def probe(test_artifacts: dict[str, Artifact]) -> Artifact:
+    """The contract that does one of everything that a chain shows."""
+    return test_artifacts["Probe"]
