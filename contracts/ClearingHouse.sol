@@ -18,7 +18,6 @@ import {
     Cycle,
     FeeSchedule,
     Header,
-    Institution,
     Role,
     Slab,
     Slice,
@@ -334,14 +333,14 @@ contract ClearingHouse is IClearingHouse, EIP712 {
         uint256 bit = 1 << (a.institution & 0xff);
         uint256 affirmed = _affirmed[batchHash][a.institution >> 8];
         if (affirmed & bit != 0) revert ClearingHouse_AlreadyAffirmed(batchHash, a.institution);
-        Institution memory who = CONSORTIUM.institution(a.institution);
-        if (who.suspended) revert ClearingHouse_Inactive(a.institution);
+        address signer = CONSORTIUM.activeSigner(a.institution);
+        if (signer == address(0)) revert ClearingHouse_Inactive(a.institution);
         bytes32 prior = blockhash(a.priorBlock);
         if (prior == 0) revert ClearingHouse_PriorBlockUnknown(a.institution, a.priorBlock);
         (bytes32 recordsHash, bytes32 exceptionsHash) = _except(batchHash, records, a, start);
         bytes32 digest =
             affirmationDigest(batchHash, a.institution, recordsHash, exceptionsHash, a.clientRoot, prior);
-        if (!_signed(who.signer, digest, a.signature)) {
+        if (!_signed(signer, digest, a.signature)) {
             revert ClearingHouse_InvalidSignature(a.institution, recordsHash);
         }
         _affirmed[batchHash][a.institution >> 8] = affirmed | bit;

@@ -157,6 +157,12 @@ contract Consortium is IConsortium, Ownable2Step {
     }
 
     /// @inheritdoc IConsortium
+    function activeSigner(uint16 index) external view returns (address) {
+        Institution storage it = _institutions[index];
+        return it.suspended ? address(0) : it.signer;
+    }
+
+    /// @inheritdoc IConsortium
     function actingAs(address signer, Role role) public view returns (uint16 index) {
         index = institutionOf[signer];
         if (!_isMember(uint256(role), index)) revert Consortium_RoleRequired(signer, role);

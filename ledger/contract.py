@@ -19,10 +19,14 @@ from ledger.errors import CallReverted
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A decoded event: its name and its arguments by name; tuples come as tuples, bytes as bytes."""
+    """A decoded event: its name and its arguments by name; tuples come as tuples, bytes as bytes.
+
+    `transaction` is the hash of the one it came in, where the reader knows it.
+    """
 
     name: str
     arguments: dict[str, Any]
+    transaction: bytes = b""
 
     def __getitem__(self, argument: str) -> Any:
         return self.arguments[argument]

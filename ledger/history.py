@@ -7,7 +7,7 @@ here depends on what this program meant to send. Bulk is decoded by fixed offset
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,17 @@ class Movements:
     """ERC-6909 Transfers as columns. Holders are indexes of institutions, 0 the transit account, NOBODY the
     zero address; amounts are units or minor units."""
 
-    block: npt.NDArray[np.int64]
+    transaction: npt.NDArray[np.void]
+    """Hashes, 32 bytes each."""
     sender: npt.NDArray[np.int64]
     receiver: npt.NDArray[np.int64]
     asset: npt.NDArray[np.int64]
     amount: npt.NDArray[Any]
+
+    def of(self, transaction: bytes) -> Movements:
+        """Those of one transaction."""
+        rows = self.transaction == np.void(transaction)
+        return Movements(*(getattr(self, name)[rows] for name in self.__slots__))
 
     def places(self) -> list[tuple[int, int]]:
         """Every (institution or transit account, asset) that any movement touched, sorted."""
@@ -127,14 +133,14 @@ def read(clients: Clients) -> History:
     for transaction, logs in _by_transaction(rows):
         for event in clients.clearing_house.events(logs):
             if event.name == "NettingSetSettled":
-                netting_sets.append(event)
+                netting_sets.append(replace(event, transaction=transaction))
             elif "batchHash" in event.arguments:
                 _apply(batches, event, transaction, clients)
         for event in clients.revenue.events(logs, "RevenueAccrued"):
             totals = event["totalBefore"], event["totalAfter"]
             accruals.append(Accrual(event["payer"], event["currency"], *totals, transaction))
     movements = _movements(
-        [(block, log) for block, _, log in rows if log.address == clients.register.address]
+        [(transaction, log) for _, transaction, log in rows if log.address == clients.register.address]
     )
     return History(head, batches, movements, tuple(accruals), tuple(netting_sets))
 
@@ -200,13 +206,13 @@ def _array(data: bytes, offset: int) -> Words:
     return Words(data[offset + WORD : offset + WORD * (count + 1)])
 
 
-def _movements(rows: Sequence[tuple[int, Log]]) -> Movements:
-    transfers = [(block, log) for block, log in rows if log.topics and log.topics[0] == _TRANSFER]
+def _movements(rows: Sequence[tuple[bytes, Log]]) -> Movements:
+    transfers = [(transaction, log) for transaction, log in rows if log.topics and log.topics[0] == _TRANSFER]
     topics = np.frombuffer(b"".join(b"".join(log.topics[1:]) for _, log in transfers), dtype=np.uint8)
     topics = topics.reshape(-1, 3, WORD)
     amounts = [int.from_bytes(log.data[WORD : 2 * WORD], "big") for _, log in transfers]
     return Movements(
-        block=np.array([block for block, _ in transfers], dtype=np.int64),
+        transaction=np.frombuffer(b"".join(transaction for transaction, _ in transfers), dtype=f"V{WORD}"),
         sender=_holders(topics[:, 0]),
         receiver=_holders(topics[:, 1]),
         asset=_low(topics[:, 2]),

@@ -13,7 +13,9 @@
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
-    └── ScheduleInvalid         a fee schedule whose slabs do not cover every amount once
+    ├── ScheduleInvalid         a fee schedule whose slabs do not cover every amount once
+    └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
+    facts
 
 `transient` says whether the same thing may work when tried again. `exit_code` is what the command
 line ends with: 2 for bad input, 3 for an environment that lacks something. A break or a business
@@ -163,3 +165,22 @@ class ScheduleInvalid(SettlementError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"fee schedule: {reason}")
         self.reason = reason
+
+
+class LedgerDisagrees(SettlementError):
+    """What a contract computed is not what comes out of the recorded trades; nobody should go on.
+
+    `where` says in which transaction and for whom, `ledger` what the chain has, `recomputed` what it should
+    be.
+    """
+
+    exit_code = 3
+
+    def __init__(self, where: str, ledger: object, recomputed: object) -> None:
+        super().__init__(
+            f"{where}: the ledger says {ledger}, the recorded trades come to {recomputed}; "
+            "do not settle further before this is explained"
+        )
+        self.where = where
+        self.ledger = ledger
+        self.recomputed = recomputed

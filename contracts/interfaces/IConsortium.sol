@@ -35,8 +35,6 @@ interface IConsortium {
     error Consortium_TooEarly(uint16 institution, uint64 acceptableFrom);
     /// @notice No institution has this index.
     error Consortium_UnknownInstitution(uint16 institution);
-    /// @notice The institution is suspended, or not admitted.
-    error Consortium_Inactive(uint16 institution);
     /// @notice Names are given once, and are not empty.
     error Consortium_NameTaken(bytes32 name);
     /// @notice A signer acts for one institution only, and is not the zero address.
@@ -112,6 +110,10 @@ interface IConsortium {
     /// @return true where the institution is admitted and not suspended
     /// @custom:access anyone
     function isActive(uint16 index) external view returns (bool);
+
+    /// @return who signs for an institution; the zero address where it is suspended or not admitted
+    /// @custom:access anyone
+    function activeSigner(uint16 index) external view returns (address);
 
     /// @notice The index that `signer` acts for, where it is active and has the role; reverts otherwise.
     /// @custom:access anyone

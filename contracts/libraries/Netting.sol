@@ -132,24 +132,23 @@ library Netting {
             let head := or(shl(242, group), shl(224, 1))
             for { let row := add(mload(pass), ROW) } lt(row, end) { row := add(row, ROW) } {
                 if or(or(mload(row), mload(add(row, 0x20))), or(mload(add(row, 0x40)), mload(add(row, 0x60)))) {
-                    let lane := 0
                     let cash := 0
-                    for { let cell := row } lt(lane, 4) { cell := add(cell, 0x20) } {
+                    let last := add(row, CASH)
+                    let movement := head
+                    for { let cell := row } lt(cell, last) { cell := add(cell, 0x20) } {
                         let both := mload(cell)
                         if both {
                             let amount := signextend(10, both)
                             cash := add(cash, amount)
                             // A net of zero is written over by the next.
                             let delta := sar(88, sub(both, amount))
-                            mstore(out, or(add(head, shl(240, lane)), and(delta, 0xffffffffffffffffffffffffffffffff)))
-                            out := add(out, shl(5, iszero(iszero(delta))))
+                            mstore(out, or(movement, shr(128, shl(128, delta))))
+                            if delta { out := add(out, 0x20) }
                             mstore(cell, 0)
                         }
-                        lane := add(lane, 1)
+                        movement := add(movement, shl(240, 1))
                     }
-                    row := add(row, CASH)
-                    mstore(row, add(mload(row), cash))
-                    row := sub(row, CASH)
+                    mstore(last, add(mload(last), cash))
                 }
                 head := add(head, shl(224, 1))
             }
