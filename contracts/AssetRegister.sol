@@ -64,16 +64,15 @@ contract AssetRegister is IAssetRegister, ERC6909 {
 
     /// @inheritdoc IAssetRegister
     function issue(bytes32 instructionReference, uint256[] calldata movements) external {
+        if (movements.length == 0) revert AssetRegister_NothingToIssue();
         uint16 issuer = _signedBy(msg.sender);
         _useReference(issuer, instructionReference);
         uint256[] memory active = CONSORTIUM.active();
-        uint16 last = 0;
         for (uint256 i = 0; i < movements.length; ++i) {
             uint256 m = movements[i];
             uint16 index = m.assetOf();
-            if (index != last) {
-                if (asset(index).issuer != issuer) revert AssetRegister_NotIssuer(issuer, index);
-                last = index;
+            if ((i == 0 || index != movements[i - 1].assetOf()) && asset(index).issuer != issuer) {
+                revert AssetRegister_NotIssuer(issuer, index);
             }
             uint16 holder = m.institutionOf();
             if (holder >> 8 >= active.length || !active.contains(holder)) revert AssetRegister_Inactive(holder);
@@ -140,6 +139,18 @@ contract AssetRegister is IAssetRegister, ERC6909 {
         return CONSORTIUM.institutionOf(spender) == index && CONSORTIUM.isActive(index);
     }
 
+    /// @notice As ERC-6909 says; of an institution's account only its signer moves anything, not even nothing.
+    /// @inheritdoc IERC6909
+    function transferFrom(address sender, address receiver, uint256 id, uint256 amount)
+        public
+        override(ERC6909, IERC6909)
+        returns (bool)
+    {
+        (bool isAccount,) = Accounts.indexOf(sender);
+        if (isAccount && !isOperator(sender, msg.sender)) revert AssetRegister_NotSigner(msg.sender);
+        return super.transferFrom(sender, receiver, id, amount);
+    }
+
     /// @inheritdoc IAssetRegister
     function totalSupply(uint256 id) external view returns (uint256) {
         return _assets[_index(id)].supply;
@@ -179,18 +190,14 @@ contract AssetRegister is IAssetRegister, ERC6909 {
     /// @dev Applies movements a group of assets at a time and closes each group: of a settlement nothing may remain in
     /// transit; what comes from the zero address is new supply.
     function _apply(uint256[] calldata movements, address counterpart) private {
+        uint256 institutions = CONSORTIUM.institutionCount();
         uint256 i = 0;
         while (i < movements.length) {
             uint256 group = _place(0, movements[i].assetOf()).key >> 16;
             int256[4] memory sums;
-            uint256 failed;
-            (i, failed) = _applyGroup(movements, i, counterpart, sums);
-            if (failed != 0) {
-                (uint16 holder, uint16 index) = (failed.institutionOf(), failed.assetOf());
-                revert AssetRegister_BalanceOutOfRange(
-                    holder, index, _balance(_place(holder, index)), failed.deltaOf()
-                );
-            }
+            bool refused;
+            (i, refused) = _applyGroup(movements, i, institutions, counterpart, sums);
+            if (refused) _refuse(movements[i]);
             for (uint256 lane = 0; lane < 4; ++lane) {
                 if (sums[lane] != 0) _close(uint16(group + lane), sums[lane], counterpart);
             }
@@ -199,17 +206,20 @@ contract AssetRegister is IAssetRegister, ERC6909 {
 
     /// @dev The inner loop of a settlement: from movement `i` on, as long as they are of one group. Each slot is read
     /// and written once, each movement emits ERC-6909's Transfer, and `sums` takes what each lane gained.
-    /// @return next the first movement of another group
-    /// @return failed the movement that a balance does not allow, 0 if none
-    function _applyGroup(uint256[] calldata movements, uint256 i, address counterpart, int256[4] memory sums)
-        private
-        returns (uint256 next, uint256 failed)
-    {
+    /// @return next the first movement of another group, or the one refused
+    /// @return refused true where a balance does not allow it, or it names nobody
+    function _applyGroup(
+        uint256[] calldata movements,
+        uint256 i,
+        uint256 institutions,
+        address counterpart,
+        int256[4] memory sums
+    ) private returns (uint256 next, bool refused) {
         uint160 prefix = Accounts.PREFIX;
         bytes32 topic = Transfer.selector;
         assembly ("memory-safe") {
             let p := add(movements.offset, shl(5, i))
-            let last := 0
+            let last := not(0) // no key
             let slot := 0
             let word := 0
             for { let end := add(movements.offset, shl(5, movements.length)) } lt(p, end) { p := add(p, 0x20) } {
@@ -218,9 +228,14 @@ contract AssetRegister is IAssetRegister, ERC6909 {
                 // asset, without its lane if a security, and institution
                 let key := and(shr(224, m), not(mul(isSecurity, 0x30000)))
                 if xor(key, last) {
-                    if last {
+                    if slot {
                         sstore(slot, word)
                         if xor(shr(16, key), shr(16, last)) { break }
+                    }
+                    // Institution 0 wraps around and is above them all.
+                    if iszero(lt(sub(and(key, 0xffff), 1), institutions)) {
+                        refused := 1
+                        break
                     }
                     mstore(0, key)
                     mstore(0x20, _words.slot)
@@ -231,10 +246,11 @@ contract AssetRegister is IAssetRegister, ERC6909 {
                 let delta := signextend(15, m)
                 {
                     let shift := mul(isSecurity, and(shr(234, m), 0xc0))
-                    let largest := shr(shl(isSecurity, 96), not(0))
+                    let largest := shr(add(128, shl(6, isSecurity)), not(0))
                     // A balance is at most `largest`; a sum below zero wraps around and is above it.
                     if gt(add(and(shr(shift, word), largest), delta), largest) {
-                        failed := m
+                        refused := 1
+                        sstore(slot, word) // for who says what the balance is by now
                         break
                     }
                     word := add(word, shl(shift, delta))
@@ -257,6 +273,15 @@ contract AssetRegister is IAssetRegister, ERC6909 {
             if iszero(lt(p, add(movements.offset, shl(5, movements.length)))) { sstore(slot, word) }
             next := shr(5, sub(p, movements.offset))
         }
+    }
+
+    /// @dev Says why a movement cannot be.
+    function _refuse(uint256 movement) private view {
+        (uint16 holder, uint16 index) = (movement.institutionOf(), movement.assetOf());
+        if (holder == 0 || holder > CONSORTIUM.institutionCount()) {
+            revert AssetRegister_NotAccount(Accounts.addressOf(holder));
+        }
+        revert AssetRegister_BalanceOutOfRange(holder, index, _balance(_place(holder, index)), movement.deltaOf());
     }
 
     function _close(uint16 index, int256 sum, address counterpart) private {

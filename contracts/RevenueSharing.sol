@@ -19,10 +19,12 @@ contract RevenueSharing is IRevenueSharing, EIP712 {
         uint128 total;
         uint32 version;
         uint32 period;
+        uint48 openedAt;
         uint8 partyCount;
         uint256[4] parties;
     }
 
+    uint64 public constant MIN_PERIOD = 28 days;
     uint256 private constant MAX_PARTIES = 24;
     uint256 private constant A_WORD = 6;
     bytes32 private constant SHARE_TYPEHASH = keccak256("RevenueShare(uint16 party,uint24 sharePpm)");
@@ -45,6 +47,7 @@ contract RevenueSharing is IRevenueSharing, EIP712 {
 
     /// @inheritdoc IRevenueSharing
     function conclude(Terms calldata terms, bytes[] calldata signatures) external {
+        if (CLEARING_HOUSE.openCycles() != 0) revert RevenueSharing_CycleOpen();
         if (!REGISTER.isCurrency(terms.currency)) revert RevenueSharing_NotCurrency(terms.currency);
         Agreement storage it = _agreement(terms.payer, terms.currency);
         if (it.version != 0) revert RevenueSharing_InForce(terms.payer, terms.currency);
@@ -54,6 +57,7 @@ contract RevenueSharing is IRevenueSharing, EIP712 {
         _checkSignatures(terms, termsHash, signatures);
         it.version = terms.version;
         it.period = 1;
+        it.openedAt = uint48(block.timestamp);
         it.partyCount = uint8(terms.shares.length);
         for (uint256 i = 0; i < terms.shares.length; ++i) {
             uint256 party = (uint256(terms.shares[i].party) << 24) | terms.shares[i].sharePpm;
@@ -100,6 +104,8 @@ contract RevenueSharing is IRevenueSharing, EIP712 {
         if (it.version == 0) revert RevenueSharing_NoAgreement(payer, currency);
         RevenueShare[] memory shares = _shares(it);
         _checkParty(payer, currency, shares);
+        uint64 closableFrom = it.openedAt + MIN_PERIOD;
+        if (block.timestamp < closableFrom) revert RevenueSharing_TooEarly(payer, currency, closableFrom);
         uint256 total = it.total;
         uint256[] memory sharesPpm = new uint256[](shares.length);
         for (uint256 i = 0; i < shares.length; ++i) sharesPpm[i] = shares[i].sharePpm;
@@ -114,6 +120,7 @@ contract RevenueSharing is IRevenueSharing, EIP712 {
             mstore(movements, add(n, iszero(iszero(n))))
         }
         it.total = 0;
+        it.openedAt = uint48(block.timestamp);
         emit PeriodClosed(payer, currency, it.period++, total, cleared);
         REGISTER.settle(movements);
     }

@@ -166,6 +166,8 @@ def _apply(batches: dict[bytes, RecordedBatch], event: Event, transaction: bytes
         batches[batch_hash].disputed.setdefault(event["tradeNo"], []).append(event["institution"])
     elif event.name == "SliceSettled":
         batch = batches[batch_hash]
+        if batch.settlements and batch.settlements[-1] == transaction:
+            return  # another slice of a batch whose masks were read together
         calldata = clients.clearing_house.chain.transaction_input(transaction)
         mask = _masks(calldata, clients)[batch_hash]
         batch.settled_in[unpack_mask(mask, len(batch.records))] = len(batch.settlements)
@@ -178,17 +180,22 @@ def _records(calldata: bytes) -> Words:
 
 
 def _masks(calldata: bytes, clients: Clients) -> dict[bytes, Words]:
-    """Batch hash → mask, from the calldata of `settle` or `clear`."""
+    """Batch hash → what is chosen of it in all slices, from the calldata of `settle` or `clear`."""
     body = calldata[4:]
     if calldata[:4] == clients.clearing_house.selector("clear"):
         return {_hash(body): _array(body, _number(body, _HEADER_WORDS + 2))}
     start = _number(body, 0)
     offsets = body[start + WORD :]
-    found = {}
+    found: dict[bytes, Words] = {}
     for k in range(_number(body[start:], 0)):
         part = offsets[_number(offsets, k) :]
-        found[_hash(part)] = _array(part, _number(part, _HEADER_WORDS + 1))
+        mask, batch_hash = _array(part, _number(part, _HEADER_WORDS + 1)), _hash(part)
+        found[batch_hash] = _union(found[batch_hash], mask) if batch_hash in found else mask
     return found
+
+
+def _union(one: Words, other: Words) -> Words:
+    return Words(bytes(a | b for a, b in zip(one, other, strict=True)))
 
 
 def _hash(part: bytes) -> bytes:

@@ -123,8 +123,9 @@ def _bytes(column: npt.NDArray[Any], dtype: str, width: int) -> Bytes:
     """The column's last `width` bytes, big-endian, a row each. Raises InvalidValue where a value has more."""
     if len(column) and (int(column.max()) >> (8 * width) or int(column.min()) < 0):
         raise InvalidValue("column of a record", int(column.max()), f"{8 * width} bits are what there is")
-    rows = np.ascontiguousarray(column.astype(dtype)).view(np.uint8).reshape(len(column), -1)
-    return rows[:, -width:]
+    wide = np.dtype(dtype).itemsize
+    rows = np.ascontiguousarray(column.astype(dtype)).view(np.uint8).reshape(len(column), wide)
+    return rows[:, wide - width :]
 
 
 def _wide_bytes(column: npt.NDArray[Any], width: int) -> Bytes:

@@ -28,13 +28,15 @@ from settlement.model import Trades
 
 BATCH_RECORDS = 8_192
 """Records in one batch at most: the contract's memory grows with the square of it."""
+SLICES = 255
+"""Batches in one netting set at most."""
 CYCLE_S = 3_600
 """Seconds after which anyone may close a cycle that its venue left open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What settles of some batches, and what each other undisputed trade waits for."""
+    """What settles of some batches, and what each other trade that both sides affirmed waits for."""
 
     slices: tuple[Slice, ...]
     waiting: Mapping[int, tuple[tuple[str, str, int], ...]]
@@ -82,14 +84,19 @@ def record(market: Market, batches: Iterable[tuple[Header, Records]]) -> list[Re
 
 def affirm(market: Market, batch: RecordedBatch, books: Mapping[str, Book]) -> Receipt:
     """Every institution with trades in the batch affirms it from its own book, all in one transaction."""
+    signed = affirmations(market, batch, books)
+    return market.clients.clearing_house.affirm(market.venue, batch.header, batch.words, signed)
+
+
+def affirmations(market: Market, batch: RecordedBatch, books: Mapping[str, Book]) -> list[Affirmation]:
+    """The word on a batch of every institution that has trades in it, each from its own book."""
     prior = market.chain.block()
-    parties = set(batch.records.buyer.tolist()) | set(batch.records.seller.tolist())
-    affirmations = [
+    parties = {*batch.records.buyer.tolist(), *batch.records.seller.tolist()}
+    return [
         affirmation_from_book(market, batch, book, prior.number, prior.hash)
         for book in books.values()
         if market.index[book.owner] in parties
     ]
-    return market.clients.clearing_house.affirm(market.venue, batch.header, batch.words, affirmations)
 
 
 def affirmation_from_book(
@@ -128,12 +135,15 @@ def affirmation_from_book(
 
 
 def choose_slices(market: Market, batches: Sequence[RecordedBatch], holdings: Holdings) -> Choice:
-    """What can settle of the batches' undisputed trades with these holdings (by the ledger's indexes)."""
+    """What can settle of the batches' trades, affirmed by both sides, with these holdings (by the ledger's
+    indexes)."""
     schedule = fees.Schedule.of(market.scenario)
     instructions: list[Instruction] = []
     places: list[tuple[int, int]] = []
     for k, batch in enumerate(batches):
+        affirmed = list(batch.affirmed_in)
         open_ = ~batch.settled & ~np.isin(batch.records.number, list(batch.disputed))
+        open_ &= np.isin(batch.records.buyer, affirmed) & np.isin(batch.records.seller, affirmed)
         rows = batch.records.take(open_)
         columns = (rows.number, rows.buyer, rows.seller, rows.asset, rows.quantity, rows.amount)
         charges = (fees.commission(schedule, rows.amount), fees.levy(schedule, rows.amount))

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
@@ -55,7 +55,7 @@ class Day:
     progress: Progress = _quiet
     receipts: dict[str, list[Receipt]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    waiting: Mapping[int, tuple[tuple[str, str, int], ...]] = field(default_factory=dict)
+    waiting: dict[int, tuple[tuple[str, str, int], ...]] = field(default_factory=dict)
     history: chain_history.History = field(default_factory=chain_history.nothing)
     accounts: dict[str, Account] = field(default_factory=dict)
     breaks: list[Break] = field(default_factory=list)
@@ -97,13 +97,18 @@ class Day:
             self.receipts["affirm"] = [cycle.affirm(self.market, batch, self.books) for batch in batches]
 
     def settle(self) -> None:
-        """Choose what can settle with the balances on the ledger, settle it, and close the books."""
+        """Choose what can settle with the balances on the ledger, settle it, and close the books.
+
+        One cycle with one netting set, unless there are more batches than one can have.
+        """
         with self._stage("settle"):
+            self.waiting, self.receipts["settle"] = {}, []
             batches = list(self.read().batches.values())
-            held = cycle.holdings_of(self.market, self.balances())
-            choice = cycle.choose_slices(self.market, batches, held)
-            self.waiting = choice.waiting
-            self.receipts["settle"] = cycle.settle(self.market, choice.slices)
+            for start in range(0, len(batches), cycle.SLICES):
+                held = cycle.holdings_of(self.market, self.balances())
+                choice = cycle.choose_slices(self.market, batches[start : start + cycle.SLICES], held)
+                self.waiting |= choice.waiting
+                self.receipts["settle"] += cycle.settle(self.market, choice.slices)
             verify(self.market, self.read())
             settled = {
                 number

@@ -9,10 +9,9 @@ levy too; a trade of a broker with itself delivers no security, and of cash only
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ledger.units import PPM
 from settlement.revenue import given
 
 CASH = -1
@@ -106,24 +105,24 @@ def choose(trades: Sequence[Instruction], holdings: Holdings) -> tuple[list[int]
 
 def _drop(trades: Sequence[Instruction], holdings: Holdings) -> set[int]:
     """Take out trades until nobody is short; the positions of those taken out."""
-    delivers = _deliveries(trades, sum(holdings.shares_ppm))
-    short = {place for place in delivers if holdings.available(*place) < 0}
+    delivers, sells = _by_party(trades)
+    places = {*delivers, *((party, CASH) for party in sells)}
+    short = {place for place in places if holdings.available(*place) < 0}
     waiting: set[int] = set()
     while short:
-        for place in short:
-            while delivers[place][-1] in waiting:
-                delivers[place].pop()
-        last = max((delivers[place][-1] for place in short), key=lambda i: trades[i].number)
+        # Revenue shares and levy can come to more than a sale brings. Where a party is short of cash with
+        # nothing left to buy, it is its sales that take it.
+        stacks = [delivers[place] or sells[place[0]] for place in short]
+        last = max((stack[-1] for stack in stacks), key=lambda i: trades[i].number)
         waiting.add(last)
         trade = trades[last]
         holdings.apply(trade, -1)
-        for place in (
-            (party, asset) for party in (trade.buyer, trade.seller) for asset in (trade.security, CASH)
-        ):
-            if holdings.available(*place) < 0:
-                short.add(place)
-            else:
-                short.discard(place)
+        for party in (trade.buyer, trade.seller):
+            for stack in (delivers[party, CASH], delivers[party, trade.security], sells[party]):
+                while stack and stack[-1] in waiting:
+                    stack.pop()
+            for place in ((party, trade.security), (party, CASH)):
+                (short.add if holdings.available(*place) < 0 else short.discard)(place)
     return waiting
 
 
@@ -144,15 +143,17 @@ def _return(trades: Sequence[Instruction], holdings: Holdings, waiting: set[int]
                 returned = True
 
 
-def _deliveries(trades: Sequence[Instruction], given_ppm: int) -> Mapping[tuple[int, int], list[int]]:
-    """For each (party, asset) the positions of the trades in which it delivers it, by rising number."""
+def _by_party(
+    trades: Sequence[Instruction],
+) -> tuple[dict[tuple[int, int], list[int]], dict[int, list[int]]]:
+    """Positions of trades by rising number: for each (party, asset) those in which it delivers it, and for
+    each party those in which it sells."""
     delivers: dict[tuple[int, int], list[int]] = defaultdict(list)
+    sells: dict[int, list[int]] = defaultdict(list)
     for i in sorted(range(len(trades)), key=lambda i: trades[i].number):
         trade = trades[i]
         delivers[trade.buyer, CASH].append(i)
+        sells[trade.seller].append(i)
         if trade.buyer != trade.seller:
             delivers[trade.seller, trade.security].append(i)
-            # Levy and revenue shares above the price: the seller pays, too.
-            if (trade.amount - trade.levy) * PPM < trade.fee * given_ppm:
-                delivers[trade.seller, CASH].append(i)
-    return delivers
+    return delivers, sells

@@ -45,6 +45,8 @@ interface IAssetRegister is IERC6909 {
     error AssetRegister_SupplyOutOfRange(uint16 asset, uint256 supply);
     /// @notice The movements of a settlement do not sum to zero in this asset; `excess` would remain in transit.
     error AssetRegister_NotConserved(uint16 asset, int256 excess);
+    /// @notice An issue has at least one movement.
+    error AssetRegister_NothingToIssue();
     /// @notice An issue credits; this movement takes, or is nothing.
     error AssetRegister_NotCredit(uint16 institution, uint16 asset, int256 delta);
     /// @notice Lists that belong together have one length.

@@ -85,7 +85,7 @@ interface IClearingHouse {
     error ClearingHouse_ZeroAmount(uint32 tradeNo);
     /// @notice No batch with this header and these records was recorded.
     error ClearingHouse_UnknownBatch(bytes32 batchHash);
-    /// @notice The institution's word on this batch is given.
+    /// @notice The institution is there twice.
     error ClearingHouse_AlreadyAffirmed(bytes32 batchHash, uint16 institution);
     /// @notice The institution is suspended, or not admitted.
     error ClearingHouse_Inactive(uint16 institution);
@@ -102,10 +102,11 @@ interface IClearingHouse {
     error ClearingHouse_CycleOpen(uint16 venue, uint64 cycle);
     /// @notice The venue has no cycle open.
     error ClearingHouse_NoCycle(uint16 venue);
-    /// @notice A cycle ends after now, and at most MAX_CYCLE later.
+    /// @notice A cycle ends after now, and at most MAX_CYCLE after the first of those open at once was opened.
     error ClearingHouse_InvalidDeadline(uint64 deadline, uint64 latest);
-    /// @notice Between two cycles of a venue lies at least one block, in which institutions may move their own.
-    error ClearingHouse_TooSoon(uint16 venue, uint64 closedInBlock);
+    /// @notice After cycles comes a pause in which none opens and institutions may move their own: an eighth of the time
+    /// that any cycle was open, at least a second. It ends at `reopenFrom` (seconds).
+    error ClearingHouse_TooSoon(uint64 reopenFrom);
     /// @notice Before its deadline only the venue closes its cycle.
     error ClearingHouse_BeforeDeadline(uint16 venue, uint64 deadline);
     /// @notice At least one slice, and at most 255.
@@ -124,8 +125,6 @@ interface IClearingHouse {
     error ClearingHouse_Unaffirmed(uint256 slice, uint16 institution);
     /// @notice A party of a chosen trade is suspended.
     error ClearingHouse_Suspended(uint256 slice, uint16 institution);
-    /// @notice A netting set's gross amount (minor units) is below 2^87; a larger one settles in parts.
-    error ClearingHouse_GrossTooLarge(uint256 gross, uint256 largest);
     /// @notice The beneficiary of the levy is not a regulator.
     error ClearingHouse_NotRegulator(uint16 institution);
     /// @notice Slabs rise strictly, the last has the largest bound there is, there are 1 to 32 of them.
@@ -145,7 +144,8 @@ interface IClearingHouse {
     /// @custom:access the header's venue, an active exchange
     function record(Header calldata header, bytes32[] calldata records) external returns (bytes32 batchHash);
 
-    /// @notice Takes institutions' affirmations of a batch, all or none.
+    /// @notice Takes institutions' affirmations of a batch, all or none. One whose word is given already is passed over: a
+    /// retry is safe, and nobody spoils a bulk by going first.
     /// @custom:access anyone; the signatures authorise
     function affirm(Header calldata header, bytes32[] calldata records, Affirmation[] calldata affirmations) external;
 
@@ -172,12 +172,20 @@ interface IClearingHouse {
         uint256[] calldata mask
     ) external;
 
-    /// @return seconds that a cycle lasts at most
+    /// @return seconds that a cycle lasts at most, and so the time without a pause
     function MAX_CYCLE() external view returns (uint64);
 
     /// @return number of cycles open, over all venues
     /// @custom:access anyone
-    function openCycles() external view returns (uint256);
+    function openCycles() external view returns (uint64);
+
+    /// @return when the first of the cycles now open was opened, seconds; of the past where none is
+    /// @custom:access anyone
+    function openSince() external view returns (uint64);
+
+    /// @return from when a cycle may open, seconds
+    /// @custom:access anyone
+    function reopenFrom() external view returns (uint64);
 
     /// @return the venue's newest cycle
     /// @custom:access anyone

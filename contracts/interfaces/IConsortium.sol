@@ -6,7 +6,8 @@ import {Admission, Institution, Role} from "../types/Types.sol";
 /// @title Who may take part
 /// @notice Institutions, each with a permanent index and account, a signer that can be replaced, roles and a status.
 /// The operator (OpenZeppelin's `owner`) lets institutions in and helps those who lost a key; only a regulator puts
-/// one out. So no single institution, the operator included, can take another's place or stop the market alone.
+/// one out. So neither the operator nor any other institution alone can take another's place; whom to keep out is in
+/// the regulators' hands.
 interface IConsortium {
     /// @notice An institution was admitted. `account` is permanent, `roles` a set with role r at bit r.
     event InstitutionAdmitted(

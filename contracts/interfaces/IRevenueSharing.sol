@@ -42,10 +42,12 @@ interface IRevenueSharing {
     error RevenueSharing_InvalidShare(uint16 party, uint256 sumPpm);
     /// @notice The asset is not a currency of the register.
     error RevenueSharing_NotCurrency(uint16 asset);
-    /// @notice While a settlement cycle is open, closing a period waits.
+    /// @notice The period can be closed from `closableFrom` (seconds) on.
+    error RevenueSharing_TooEarly(uint16 payer, uint16 currency, uint64 closableFrom);
+    /// @notice While a settlement cycle is open, what a settlement will take from whom does not change.
     error RevenueSharing_CycleOpen();
 
-    /// @notice Puts an agreement into force.
+    /// @notice Puts an agreement into force, while no cycle is open.
     /// @param signatures EIP-712 (or ERC-1271) of the payer's signer, then of each party's, under `hashOf(terms)`
     /// @custom:access anyone; the signatures authorise
     function conclude(Terms calldata terms, bytes[] calldata signatures) external;
@@ -57,8 +59,13 @@ interface IRevenueSharing {
     function accrue(uint16 currency, uint256[] calldata accruals) external returns (uint256[] memory changes);
 
     /// @notice Ends the period: clears what was below a unit by largest remainder and starts the total anew.
-    /// @custom:access the payer's or a party's signer, while active and no cycle is open
+    /// A period lasts MIN_PERIOD at least: who could close it at will would close it whenever its own fraction is the
+    /// largest, a unit at a time.
+    /// @custom:access the payer's or a party's signer, while active, after MIN_PERIOD and while no cycle is open
     function closePeriod(uint16 payer, uint16 currency) external;
+
+    /// @return seconds that a period lasts at least
+    function MIN_PERIOD() external view returns (uint64);
 
     /// @return EIP-712 digest that the parties sign
     /// @custom:access anyone

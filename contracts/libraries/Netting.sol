@@ -7,11 +7,10 @@ pragma solidity ^0.8.28;
 /// one group's positions, not all.
 /// @dev Tables lie in memory, a row of eight words an institution, row i at `table + 256 * i`.
 /// The first table has `cell 0 | cell 1 | cell 2 | cell 3 | cash out, signed | - | - | -`. A cell is of one security of the
-/// group at hand: the sum of `quantity * 2^88 + amount` over what the institution bought, less that over what it
-/// sold, just as both lie in the record. A netting set's gross amount is below 2^87, which is checked, so the low
-/// 88 bits of a cell are the net amount, signed. Then there is one table a slice, of whose rows the first word is used:
-/// `sides u32 | commission u112 | levy u112`. Records are fewer than 2^23 (each costs more than 500 gas to send), so
-/// that no field can overflow into the next.
+/// group at hand: the sum of `quantity * 2^128 + amount` over what the institution bought, less that over what it
+/// sold; its low 128 bits are the net amount, signed. Then there is one table a slice, of whose rows the first word
+/// is used: `sides u32 | commission u112 | levy u112`. Amounts are u88 and a slice has at most 2^16 records, as many
+/// as a page of trade numbers, so that no field can overflow into the next.
 library Netting {
     /// @notice Where things lie in memory; the assembly below knows the order of the fields.
     struct Pass {
@@ -91,18 +90,19 @@ library Netting {
             for {} 1 { p := add(p, 0x20) } {
                 let r := mload(p)
                 if sub(and(shr(154, r), 0x3fff), group) { break }
+                let amount := and(r, 0xffffffffffffffffffffff)
+                gross := add(gross, amount)
                 let b := add(table, and(shr(176, r), 0xffff00))
                 let s := add(table, and(shr(160, r), 0xffff00))
                 {
                     let lane := and(shr(147, r), 0x60)
-                    let both := and(r, 0xffffffffffffffffffffffffffffffffffffff)
+                    // The record has the quantity 88 bits up; 40 more make room for the sum of amounts.
+                    let both := or(shl(40, and(r, 0xffffffffffffffff0000000000000000000000)), amount)
                     let cell := add(b, lane)
                     mstore(cell, add(mload(cell), both))
                     cell := add(s, lane)
                     mstore(cell, sub(mload(cell), both))
                 }
-                let amount := and(r, 0xffffffffffffffffffffff)
-                gross := add(gross, amount)
                 let slab := slabs
                 for {} gt(amount, mload(slab)) { slab := add(slab, SLAB) } {}
                 let fees := or(
@@ -138,10 +138,10 @@ library Netting {
                     for { let cell := row } lt(cell, last) { cell := add(cell, 0x20) } {
                         let both := mload(cell)
                         if both {
-                            let amount := signextend(10, both)
+                            let amount := signextend(15, both)
                             cash := add(cash, amount)
                             // A net of zero is written over by the next.
-                            let delta := sar(88, sub(both, amount))
+                            let delta := sar(128, sub(both, amount))
                             mstore(out, or(movement, shr(128, shl(128, delta))))
                             if delta { out := add(out, 0x20) }
                             mstore(cell, 0)

@@ -87,7 +87,7 @@ library Records {
                     let notS := shr(and(s, 0xff), mload(add(set, and(shr(3, s), 0x1fe0))))
                     bad := or(bad, and(or(notB, notS), 1))
                 }
-                bad := or(bad, iszero(mul(and(shr(88, r), 0xffffffffffffffff), shl(168, r))))
+                bad := or(bad, or(iszero(and(shr(88, r), 0xffffffffffffffff)), iszero(shl(168, r))))
                 {
                     let word := add(add(page, 0x20), and(shr(227, r), 0x1fe0))
                     let seen := mload(word)

@@ -124,10 +124,11 @@ struct FeeSchedule {
 }
 
 /// @notice One venue's settlement cycle.
+/// @param number from 1
+/// @param deadline seconds, from which anyone may close it
 struct Cycle {
     uint64 number;
     uint64 deadline;
-    uint64 closedInBlock;
     bool open;
 }
 

@@ -1,0 +1,152 @@
+"""What should come of settlements and periods: plain ints, from the interfaces' prose, not by the package."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.contracts.support import LEVY_PPM, SLABS
+
+PPM = 1_000_000
+MAX_QUANTITY = 2**64 - 1
+UNKNOWN_TIME = 0xFFFFFF
+MAX_CYCLE = 86_400
+"""Seconds for which cycles are open at a stretch, at most."""
+PAUSE = 8
+"""Of that time, what part the pause afterwards is."""
+MIN_PERIOD = 28 * 86_400
+"""Seconds that a period of an agreement lasts, at least."""
+Shares = Sequence[tuple[str, int]]
+"""(party, ppm) in an agreement's order."""
+Slabs = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A trade by names; `number` is its tradeNo, `amount` minor units of the batch's currency."""
+
+    number: int
+    buyer: str
+    seller: str
+    security: str = "S1"
+    quantity: int = 10
+    amount: int = 1_000_000
+    time: int = UNKNOWN_TIME
+
+
+def commission(amount: int, slabs: Slabs = SLABS) -> int:
+    """Of one side of a trade: the whole amount at the rate of the first slab to reach it, rounded down."""
+    rate = next(rate for up_to, rate in slabs if amount <= up_to)
+    return amount * rate // PPM
+
+
+def levy(amount: int, ppm: int = LEVY_PPM) -> int:
+    """Of one side of a trade, rounded down."""
+    return amount * ppm // PPM
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What settling some trades as one netting set does. `deltas` by (institution, asset), no zeros;
+    `commission` and `levy` by who earned or owes it."""
+
+    deltas: dict[tuple[str, str], int]
+    commission: Counter[str]
+    levy: Counter[str]
+    gross: int
+    net: int
+
+
+@dataclass(slots=True)
+class Model:
+    """Running totals of commission by payer and agreements, from which outcomes follow."""
+
+    agreements: Mapping[str, Shares] = field(default_factory=dict)
+    totals: Counter[str] = field(default_factory=Counter)
+    slabs: Slabs = SLABS
+    levy_ppm: int = LEVY_PPM
+    beneficiary: str = "R"
+    cash: str = "NPR"
+
+    def settle(self, trades: Iterable[Trade]) -> Outcome:
+        """The outcome; totals of payers with an agreement go on."""
+        deltas: Counter[tuple[str, str]] = Counter()
+        earned: Counter[str] = Counter()
+        owed: Counter[str] = Counter()
+        cash: Counter[str] = Counter()
+        gross = 0
+        for trade in trades:
+            gross += trade.amount
+            for name, sign in ((trade.buyer, 1), (trade.seller, -1)):
+                deltas[name, trade.security] += sign * trade.quantity
+                cash[name] -= sign * trade.amount
+                earned[name] += commission(trade.amount, self.slabs)
+                owed[name] += levy(trade.amount, self.levy_ppm)
+        net = sum(-value for value in cash.values() if value < 0)
+        for name, value in owed.items():
+            cash[name] -= value
+            cash[self.beneficiary] += value
+        for payer, value in earned.items():
+            before = self.totals[payer]
+            self.totals[payer] += value
+            for party, ppm in self.agreements.get(payer, ()):
+                due = (before + value) * ppm // PPM - before * ppm // PPM
+                cash[payer] -= due
+                cash[party] += due
+        deltas.update({(name, self.cash): value for name, value in cash.items()})
+        return Outcome({key: value for key, value in deltas.items() if value}, earned, owed, gross, net)
+
+
+@dataclass(slots=True)
+class Cycles:
+    """The cycles of all venues, and when one may open. Times in seconds; venues by index."""
+
+    deadlines: dict[int, int] = field(default_factory=dict)
+    numbers: Counter[int] = field(default_factory=Counter)
+    since: int = 0
+    reopen_from: int = 0
+
+    def open(self, venue: int, deadline: int, now: int) -> tuple[object, ...] | None:
+        """Why the venue may not open its next cycle now, as the error's name and its operands; None where it
+        did."""
+        if venue in self.deadlines:
+            return ("ClearingHouse_CycleOpen", venue, self.numbers[venue])
+        if not self.deadlines and now < self.reopen_from:
+            return ("ClearingHouse_TooSoon", self.reopen_from)
+        since = self.since if self.deadlines else now
+        if not now < deadline <= since + MAX_CYCLE:
+            return ("ClearingHouse_InvalidDeadline", deadline, since + MAX_CYCLE)
+        self.since, self.deadlines[venue] = since, deadline
+        self.numbers[venue] += 1
+        return None
+
+    def close(self, venue: int, by: int, now: int) -> tuple[object, ...] | None:
+        """Why `by` (0 for nobody's signer) may not close the venue's cycle now; None where it did."""
+        if venue not in self.deadlines:
+            return ("ClearingHouse_NoCycle", venue)
+        if by != venue and now < self.deadlines[venue]:
+            return ("ClearingHouse_BeforeDeadline", venue, self.deadlines[venue])
+        del self.deadlines[venue]
+        if not self.deadlines:
+            self.reopen_from = now + pause_after(now - self.since)
+        return None
+
+
+def pause_after(seconds: int) -> int:
+    """How long no cycle opens after so many seconds in which some was open."""
+    return max(seconds // PAUSE, 1)
+
+
+def floors(total: int, shares: Shares) -> list[int]:
+    """What each party has of a running total while its period lasts."""
+    return [total * ppm // PPM for _, ppm in shares]
+
+
+def cleared(total: int, shares: Shares) -> list[int]:
+    """What each party receives at the end of a period: largest remainder over the parties and, last, the
+    payer, whose part is what they leave; ties to the earlier entry."""
+    parts = [ppm for _, ppm in shares] + [PPM - sum(ppm for _, ppm in shares)]
+    left = total - sum(total * part // PPM for part in parts)
+    ranked = sorted(range(len(parts)), key=lambda i: (-(total * parts[i] % PPM), i))
+    return [int(i in ranked[:left]) for i in range(len(shares))]
