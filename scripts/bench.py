@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def gas(source: Source, engine: str) -> dict[str, dict[str, float]]:
     """Gas a trade by positions and way, and its parts."""
     intake = parse_trades(source.data, source.scenario, source=source.name)
-    found: dict[str, dict[str, float]] = {}
+    gas_found: dict[str, dict[str, float]] = {}
     with open_day(source.scenario, intake, source.data, chain=engine) as day:
         start = day.market.chain.snapshot()
         for positions in ("new", "existing"):
@@ -75,10 +75,10 @@ def gas(source: Source, engine: str) -> dict[str, dict[str, float]]:
                 parts = (_separate if way[0] == "s" else _together)(day)
                 spent = {step: sum(r.gas_used for r in receipts) for step, receipts in parts.items()}
                 each = {step: round(used / len(intake.trades), 1) for step, used in spent.items()}
-                found[f"{positions} positions, {way}"] = each | {
+                gas_found[f"{positions} positions, {way}"] = each | {
                     "total": round(sum(spent.values()) / len(intake.trades), 1)
                 }
-    return found
+    return gas_found
 
 
 def speed(source: Source, engine: str) -> dict[str, float]:

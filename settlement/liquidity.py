@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ledger.units import PPM
 from settlement.revenue import given
 
 CASH = -1
@@ -105,13 +106,12 @@ def choose(trades: Sequence[Instruction], holdings: Holdings) -> tuple[list[int]
 
 def _drop(trades: Sequence[Instruction], holdings: Holdings) -> set[int]:
     """Take out trades until nobody is short; the positions of those taken out."""
-    delivers, sells = _by_party(trades)
+    delivers, sells = _by_party(trades, sum(holdings.shares_ppm))
     places = {*delivers, *((party, CASH) for party in sells)}
     short = {place for place in places if holdings.available(*place) < 0}
     waiting: set[int] = set()
     while short:
-        # Revenue shares and levy can come to more than a sale brings. Where a party is short of cash with
-        # nothing left to buy, it is its sales that take it.
+        # Fractions of revenue shares that an earlier cycle left can come due with a sale and exceed it.
         stacks = [delivers[place] or sells[place[0]] for place in short]
         last = max((stack[-1] for stack in stacks), key=lambda i: trades[i].number)
         waiting.add(last)
@@ -144,10 +144,12 @@ def _return(trades: Sequence[Instruction], holdings: Holdings, waiting: set[int]
 
 
 def _by_party(
-    trades: Sequence[Instruction],
+    trades: Sequence[Instruction], given_ppm: int
 ) -> tuple[dict[tuple[int, int], list[int]], dict[int, list[int]]]:
     """Positions of trades by rising number: for each (party, asset) those in which it delivers it, and for
-    each party those in which it sells."""
+    each party those in which it sells. Where levy and revenue shares exceed the price, the seller delivers
+    cash, too.
+    """
     delivers: dict[tuple[int, int], list[int]] = defaultdict(list)
     sells: dict[int, list[int]] = defaultdict(list)
     for i in sorted(range(len(trades)), key=lambda i: trades[i].number):
@@ -156,4 +158,6 @@ def _by_party(
         sells[trade.seller].append(i)
         if trade.buyer != trade.seller:
             delivers[trade.seller, trade.security].append(i)
+            if (trade.amount - trade.levy) * PPM < trade.fee * given_ppm:
+                delivers[trade.seller, CASH].append(i)
     return delivers, sells

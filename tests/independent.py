@@ -1,0 +1,268 @@
+"""A business day worked out from the raw file, apart from the package.
+
+Plain ints, fractions and the standard library's CSV reader; nothing is imported from the package and nothing
+is shared with it. What is here was written from the texts that say what should happen, so that a test which
+holds the package against it sees a mistake of either.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
+from pathlib import Path
+
+PPM = 1_000_000
+Place = tuple[str, str]
+"""(institution, asset)."""
+
+
+@dataclass(frozen=True)
+class Trade:
+    """A trade; the amount in minor units."""
+
+    number: int
+    buyer: str
+    seller: str
+    security: str
+    quantity: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a market charges: slabs as (up to and including, ppm), the last without bound, the levy and who
+    gets it, and the revenue shares of every broker's commission."""
+
+    slabs: tuple[tuple[int | None, int], ...]
+    levy_ppm: int
+    levy_to: str
+    shares: tuple[tuple[str, int], ...]
+    cash: str = "NPR"
+
+    def commission(self, amount: int) -> int:
+        """Of one side of a trade, rounded down to the minor unit."""
+        for up_to, rate in self.slabs:
+            if up_to is None or amount <= up_to:
+                return floor(Fraction(amount * rate, PPM))
+        raise AssertionError("the last slab has no bound")
+
+    def levy(self, amount: int) -> int:
+        """Of one side of a trade, rounded down to the minor unit."""
+        return floor(Fraction(amount * self.levy_ppm, PPM))
+
+
+NEPSE_2019 = Rules(
+    slabs=(
+        (50_000_00, 6_000),
+        (500_000_00, 5_500),
+        (2_000_000_00, 5_000),
+        (10_000_000_00, 4_500),
+        (None, 4_000),
+    ),
+    levy_ppm=150,
+    levy_to="SEBON",
+    shares=(("NEPSE", 200_000), ("PLATFORM", 50_000), ("RESERVE", 50_000)),
+)
+NOT_BROKERS = frozenset({2, 9, 12, 15, 23, 24, 27, 30, 31})
+"""Numbers below 60 that the market had no broker of."""
+BROKERS = tuple(str(number) for number in range(1, 60) if number not in NOT_BROKERS)
+OTHERS = ("NEPSE", "CDSC", "SEBON", "BANK", "PLATFORM", "RESERVE")
+
+
+def read_nepse(path: Path) -> list[Trade]:
+    """The trades of a floor sheet, in its order."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            Trade(
+                number=int(row["Contract_No"][8:]),
+                buyer=row["Buyer_Broker"],
+                seller=row["Seller_Broker"],
+                security=row["Stock_Symbol"],
+                quantity=int(row["Quantity"]),
+                amount=whole(Fraction(row["Amount"]) * 100),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def whole(value: Fraction) -> int:
+    """The integer that the value is."""
+    assert value.denominator == 1, value
+    return value.numerator
+
+
+@dataclass
+class Outcome:
+    """What settling some trades does. Maps leave nothing out but zeros of `moved`."""
+
+    moved: dict[Place, int]
+    """Units, or minor units of cash, by whom and of what; levy and revenue shares included."""
+    commission: Counter[str] = field(default_factory=Counter)
+    """Earned, by broker."""
+    levy: Counter[str] = field(default_factory=Counter)
+    """Owed, by broker."""
+    revenue: Counter[str] = field(default_factory=Counter)
+    """Received as revenue shares or levy, by institution."""
+    traded: Counter[str] = field(default_factory=Counter)
+    """Cash from trades alone, by broker, negative where it owes."""
+    gross: int = 0
+
+    @property
+    def net(self) -> int:
+        """What all who owe on balance owe, from trades alone."""
+        return sum(-cash for cash in self.traded.values() if cash < 0)
+
+
+def settle(rules: Rules, trades: Iterable[Trade], earned: Mapping[str, int] | None = None) -> Outcome:
+    """The outcome of settling trades together, when brokers had `earned` so much of the period before."""
+    out = Outcome({})
+    moved: Counter[Place] = Counter()
+    for trade in trades:
+        out.gross += trade.amount
+        moved[trade.buyer, trade.security] += trade.quantity
+        moved[trade.seller, trade.security] -= trade.quantity
+        out.traded[trade.buyer] -= trade.amount
+        out.traded[trade.seller] += trade.amount
+        for broker in (trade.buyer, trade.seller):
+            out.commission[broker] += rules.commission(trade.amount)
+            out.levy[broker] += rules.levy(trade.amount)
+    for broker, cash in out.traded.items():
+        moved[broker, rules.cash] += cash - out.levy[broker]
+        out.revenue[rules.levy_to] += out.levy[broker]
+        before = (earned or {}).get(broker, 0)
+        after = before + out.commission[broker]
+        for party, ppm in rules.shares:
+            due = floor(Fraction(after * ppm, PPM)) - floor(Fraction(before * ppm, PPM))
+            moved[broker, rules.cash] -= due
+            out.revenue[party] += due
+    for party, cash in out.revenue.items():
+        moved[party, rules.cash] += cash
+    out.moved = {place: amount for place, amount in moved.items() if amount}
+    return out
+
+
+def opening(rules: Rules, trades: Sequence[Trade], cover: Fraction = Fraction(1)) -> dict[Place, int]:
+    """What each broker is issued: what the day takes from it net, of the cash the cover, rounded down."""
+    brokers = {name for trade in trades for name in (trade.buyer, trade.seller)}
+    taken = {place: -amount for place, amount in settle(rules, trades).moved.items() if amount < 0}
+    return {
+        (name, asset): floor(amount * cover) if asset == rules.cash else amount
+        for (name, asset), amount in taken.items()
+        if name in brokers
+    }
+
+
+def closing(held: Mapping[Place, int], moved: Mapping[Place, int]) -> dict[Place, int]:
+    """Holdings after movements, zeros left out."""
+    places = {**held, **moved}
+    after = {place: held.get(place, 0) + moved.get(place, 0) for place in places}
+    return {place: amount for place, amount in after.items() if amount}
+
+
+def short_of(rules: Rules, held: Mapping[Place, int], trades: Iterable[Trade]) -> dict[Place, int]:
+    """Who would be short of what, by how much, if the trades settled together."""
+    after = closing(held, settle(rules, trades).moved)
+    return {place: -amount for place, amount in after.items() if amount < 0}
+
+
+def delivers(rules: Rules, trade: Trade, place: Place) -> bool:
+    """Whether the institution gives up some of the asset in this trade, by itself."""
+    name, asset = place
+    if asset != rules.cash:
+        return asset == trade.security and trade.seller == name != trade.buyer
+    effect = Fraction(0)
+    part = Fraction(sum(ppm for _, ppm in rules.shares), PPM)
+    for broker, price in ((trade.buyer, -trade.amount), (trade.seller, trade.amount)):
+        if broker == name:
+            effect += price - rules.levy(trade.amount) - rules.commission(trade.amount) * part
+    return effect < 0
+
+
+def touched(rules: Rules, trade: Trade) -> set[Place]:
+    """Where settling the trade can change something between brokers."""
+    return {(name, of) for name in (trade.buyer, trade.seller) for of in (trade.security, rules.cash)}
+
+
+class Ledger:
+    """Holdings while trades are put in and taken out, one at a time."""
+
+    def __init__(self, rules: Rules, held: Mapping[Place, int], trades: Iterable[Trade]) -> None:
+        self.rules = rules
+        self.before_shares: dict[Place, int] = defaultdict(int, held)
+        self.earned: dict[str, int] = defaultdict(int)
+        for trade in trades:
+            self.change(trade, 1)
+
+    def change(self, trade: Trade, sign: int) -> None:
+        cash, held = self.rules.cash, self.before_shares
+        held[trade.buyer, trade.security] += sign * trade.quantity
+        held[trade.seller, trade.security] -= sign * trade.quantity
+        held[trade.buyer, cash] -= sign * trade.amount
+        held[trade.seller, cash] += sign * trade.amount
+        for broker in (trade.buyer, trade.seller):
+            held[broker, cash] -= sign * self.rules.levy(trade.amount)
+            self.earned[broker] += sign * self.rules.commission(trade.amount)
+
+    def balance(self, place: Place) -> int:
+        name, asset = place
+        if asset != self.rules.cash:
+            return self.before_shares[place]
+        shares = (floor(Fraction(self.earned[name] * ppm, PPM)) for _, ppm in self.rules.shares)
+        return self.before_shares[place] - sum(shares)
+
+    def short(self, trade: Trade) -> dict[Place, int]:
+        """What the trade's parties are short of now."""
+        return {
+            place: -self.balance(place) for place in touched(self.rules, trade) if self.balance(place) < 0
+        }
+
+
+def plain_rule(
+    rules: Rules, held: Mapping[Place, int], trades: Sequence[Trade]
+) -> dict[int, dict[Place, int]]:
+    """The trades that wait, by number, each with what would be short if it settled with those that do.
+
+    Until nobody is short, of all trades in which a short party delivers what it is short of, the one with the
+    highest number waits; then, from the lowest number up and again until none fits any more, each that fits
+    comes back.
+    """
+    kept = {trade.number: trade for trade in trades}
+    waiting: dict[int, Trade] = {}
+    ledger = Ledger(rules, held, trades)
+    downwards = sorted(trades, key=lambda trade: -trade.number)
+    given_up = {
+        trade.number: {p for p in touched(rules, trade) if delivers(rules, trade, p)} for trade in trades
+    }
+    short = {place: amount for trade in trades for place, amount in ledger.short(trade).items()}
+    while short:
+        last = next(
+            trade
+            for trade in downwards
+            if trade.number in kept and not given_up[trade.number].isdisjoint(short)
+        )
+        ledger.change(last, -1)
+        waiting[last.number] = kept.pop(last.number)
+        for place in touched(rules, last):
+            short.pop(place, None)
+            if ledger.balance(place) < 0:
+                short[place] = -ledger.balance(place)
+    came_back = True
+    while came_back:
+        came_back = False
+        for number in sorted(waiting):
+            ledger.change(waiting[number], 1)
+            if ledger.short(waiting[number]):
+                ledger.change(waiting[number], -1)
+            else:
+                del waiting[number]
+                came_back = True
+    reasons = {}
+    for number, trade in waiting.items():
+        ledger.change(trade, 1)
+        reasons[number] = ledger.short(trade)
+        ledger.change(trade, -1)
+    return reasons

@@ -1,0 +1,372 @@
+"""One unit wrong in one place, on every level compared: exactly that break or that dispute, and no other.
+
+in a book before it affirms   ─ security, quantity, amount, buyer, seller, time, number; a trade less or more
+in a book after it affirmed   ─ the same, before the books close and after
+in the venue's record         ─ each field
+in a book's balances          ─ opening and closing, of a security and of cash
+in a book's charges           ─ commission, levy, revenue share
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ledger.chain import default_engine
+from ledger.clients.clearing_house import Status
+from ledger.records import Records
+from settlement.books import Book
+from settlement.day import Day, open_day
+from settlement.fees import Schedule, Slab
+from settlement.intake import parse_trades
+from settlement.model import Trades
+from settlement.reconciliation import Break
+from settlement.sample import generate
+from settlement.scenario import load
+
+COUNT = 120
+CASH = "EUR"
+FIELDS = ("security", "quantity", "settlement_amount", "buyer", "seller", "time", "number")
+REASONS = {
+    "security": "DSEC",
+    "quantity": "DQUA",
+    "settlement_amount": "DMON",
+    "buyer": "CMIS",
+    "seller": "CMIS",
+    "time": "DDAT",
+}
+Entry = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def funded() -> Iterator[tuple[Day, object]]:
+    """A small day whose brokers hold more than the day takes, so that a dispute leaves nobody short."""
+    data = generate(11, trades=COUNT)
+    scenario = load("sample")
+    intake = parse_trades(data, scenario, source="sample")
+    with open_day(scenario, intake, data, chain=default_engine()) as day:
+        day.fund()
+        more = {
+            (broker, code): 10_000_000
+            for broker in scenario.brokers
+            for code in [*intake.trades.securities, CASH]
+        }
+        day.market.issue(more, "more")
+        for broker, book in day.books.items():
+            opening = {
+                code: book.opening.get(code, 0) + more[broker, code]
+                for code in day.market.asset
+                if (broker, code) in more
+            }
+            day.books[broker] = replace(book, opening=opening)
+        yield day, day.market.chain.snapshot()
+
+
+@pytest.fixture
+def day(funded: tuple[Day, object]) -> Day:
+    """The day after its funding, this test's own."""
+    first, snapshot = funded
+    first.market.chain.restore(snapshot)
+    return Day(first.market, first.intake, dict(first.books))
+
+
+@pytest.fixture
+def entry(day: Day) -> Entry:
+    """A trade between two brokers, as the file has it, in the middle of the day."""
+    trades = day.intake.trades
+    row = next(i for i in range(COUNT // 2, COUNT) if trades.buyer[i] != trades.seller[i])
+    return values(trades, row)
+
+
+def values(trades: Trades, row: int) -> Entry:
+    return {
+        "number": int(trades.number[row]),
+        "security": trades.securities[trades.security[row]],
+        "quantity": int(trades.quantity[row]),
+        "settlement_amount": int(trades.amount[row]),
+        "buyer": trades.parties[trades.buyer[row]],
+        "seller": trades.parties[trades.seller[row]],
+        "time": int(trades.time[row]),
+    }
+
+
+def wrong(day: Day, entry: Entry, field: str) -> Entry:
+    """The entry with one field a unit off, or another name."""
+    parties, securities = day.intake.trades.parties, day.intake.trades.securities
+    if field in ("buyer", "seller"):
+        other = next(name for name in parties if name not in (entry["buyer"], entry["seller"]))
+        return entry | {field: other}
+    if field == "security":
+        return entry | {field: next(code for code in securities if code != entry["security"])}
+    if field == "number":
+        used = set(day.intake.trades.number.tolist())
+        return entry | {field: next(n for n in range(1, 10**6) if n not in used)}
+    return entry | {field: entry[field] + 1}
+
+
+def rewritten(book: Book, number: int, entries: list[Entry]) -> Book:
+    """The book with these entries in place of the one numbered so."""
+    trades = book.trades
+    kept = [values(trades, row) for row in range(len(trades)) if int(trades.number[row]) != number]
+    rows = [*kept, *entries]
+    codes = list(dict.fromkeys([*trades.securities, *(row["security"] for row in rows)]))
+    return replace(
+        book,
+        trades=Trades(
+            trading_day=trades.trading_day,
+            parties=trades.parties,
+            securities=tuple(codes),
+            number=np.array([row["number"] for row in rows], dtype=np.uint32),
+            time=np.array([row["time"] for row in rows], dtype=np.uint32),
+            buyer=np.array([trades.parties.index(row["buyer"]) for row in rows], dtype=np.int32),
+            seller=np.array([trades.parties.index(row["seller"]) for row in rows], dtype=np.int32),
+            security=np.array([codes.index(row["security"]) for row in rows], dtype=np.int32),
+            quantity=np.array([row["quantity"] for row in rows], dtype=np.uint64),
+            amount=np.array([row["settlement_amount"] for row in rows], dtype=np.int64),
+            line=np.zeros(len(rows), dtype=np.int64),
+        ),
+    )
+
+
+def disputes(day: Day) -> dict[int, set[str]]:
+    """Trade number → who disputes it, as the chain has it."""
+    names = {index: name for name, index in day.market.index.items()}
+    return {
+        number: {names[i] for i in who}
+        for batch in day.read().batches.values()
+        for number, who in batch.disputed.items()
+    }
+
+
+def check_rest_settled(day: Day, *disputed: int) -> None:
+    """All that is recorded has settled but the disputed, of which the chain says that."""
+    assert not day.waiting
+    house = day.market.clients.clearing_house
+    for batch_hash, batch in day.read().batches.items():
+        for position, number in enumerate(batch.records.number.tolist()):
+            assert bool(batch.settled[position]) is (number not in disputed)
+            if number in disputed:
+                assert house.status_of(batch_hash, position) is Status.DISPUTED
+
+
+def to_the_end(day: Day) -> list[Break]:
+    day.affirm()
+    day.settle()
+    day.reconcile()
+    return day.breaks
+
+
+def other_than(found: Break, ledger: Entry, book: Entry) -> bool:
+    """Whether the break says, field by field, how the book's entry differs from the ledger's."""
+    differing = {field: (book[field], ledger[field]) for field in book if book[field] != ledger[field]}
+    return dict(found.fields) == differing
+
+
+def test_nothing_altered_breaks_nothing(day: Day) -> None:
+    day.record()
+    assert to_the_end(day) == []
+    assert not disputes(day)
+    check_rest_settled(day)
+
+
+@pytest.mark.parametrize("side", ["buyer", "seller"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_book_altered_before_affirming_disputes_that_trade_only(
+    day: Day, entry: Entry, side: str, field: str
+) -> None:
+    broker, given = entry[side], wrong(day, entry, field)
+    day.books[broker] = rewritten(day.books[broker], entry["number"], [given])
+    day.record()
+    breaks = to_the_end(day)
+    assert disputes(day) == {entry["number"]: {broker}}
+    check_rest_settled(day, entry["number"])
+    if field != "number":
+        assert breaks == []
+        return
+    # The number that only the book has is a trade that the ledger does not know.
+    (found,) = breaks
+    fields = {name: (value, None) for name, value in given.items() if name != "number"}
+    assert found == Break(broker, "trade", "CMIS", str(given["number"]), fields)
+
+
+@pytest.mark.parametrize("side", ["buyer", "seller"])
+def test_book_that_lacks_a_trade_before_affirming_disputes_it(day: Day, entry: Entry, side: str) -> None:
+    broker = entry[side]
+    day.books[broker] = rewritten(day.books[broker], entry["number"], [])
+    day.record()
+    assert to_the_end(day) == []
+    assert disputes(day) == {entry["number"]: {broker}}
+    check_rest_settled(day, entry["number"])
+
+
+def test_book_that_has_a_trade_more_breaks_and_holds_up_nothing(day: Day, entry: Entry) -> None:
+    broker = entry["buyer"]
+    more = wrong(day, entry, "number")
+    day.books[broker] = rewritten(day.books[broker], 0, [more])
+    day.record()
+    (found,) = to_the_end(day)
+    fields = {name: (value, None) for name, value in more.items() if name != "number"}
+    assert found == Break(broker, "trade", "CMIS", str(more["number"]), fields)
+    assert not disputes(day)
+    check_rest_settled(day)
+
+
+def test_self_trade_altered_in_the_book_is_disputed_once(day: Day) -> None:
+    trades = day.intake.trades
+    row = next(i for i in range(COUNT) if trades.buyer[i] == trades.seller[i])
+    entry = values(trades, row)
+    broker = entry["buyer"]
+    altered = wrong(day, entry, "quantity")
+    day.books[broker] = rewritten(day.books[broker], entry["number"], [altered])
+    day.record()
+    assert to_the_end(day) == []
+    assert disputes(day) == {entry["number"]: {broker}}
+    check_rest_settled(day, entry["number"])
+
+
+@pytest.mark.parametrize("side", ["buyer", "seller"])
+@pytest.mark.parametrize("closed", [False, True], ids=["before it closes", "after it closed"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_book_altered_after_affirming_is_that_trades_break_only(
+    day: Day, entry: Entry, side: str, closed: bool, field: str
+) -> None:
+    broker, given = entry[side], wrong(day, entry, field)
+    steps: list[Callable[[], None]] = [day.affirm, day.settle]
+    day.record()
+    for step in steps[: 2 if closed else 1]:
+        step()
+    day.books[broker] = rewritten(day.books[broker], entry["number"], [given])
+    if not closed:
+        day.settle()
+    day.reconcile()
+    check_rest_settled(day)
+    assert not disputes(day)
+    assert {found.institution for found in day.breaks} == {broker}
+    if field != "number":
+        (found,) = day.breaks
+        assert (found.level, found.reason, found.subject) == ("trade", REASONS[field], str(entry["number"]))
+        assert other_than(found, entry, given)
+        return
+    # Two facts: the ledger's number is not in the book, and the book's is not on the ledger.
+    assert [(b.level, b.reason) for b in day.breaks] == [("trade", "CMIS")] * 2
+    assert {b.subject for b in day.breaks} == {str(entry["number"]), str(given["number"])}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_record_altered_by_the_venue_is_disputed_by_all_it_names(day: Day, entry: Entry, field: str) -> None:
+    given = wrong(day, entry, field)
+    day.record(alter=lambda records: altered(day, records, entry["number"], given))
+    breaks = to_the_end(day)
+    # Whoever the record names and who has it otherwise, or not at all.
+    assert disputes(day) == {given["number"]: {given["buyer"], given["seller"]}}
+    check_rest_settled(day, given["number"])
+    if field == "number":
+        missing = {name: (value, None) for name, value in entry.items() if name != "number"}
+        who = [name for name in day.intake.trades.parties if name in (entry["buyer"], entry["seller"])]
+        assert breaks == [Break(name, "trade", "CMIS", str(entry["number"]), missing) for name in who]
+    elif field in ("buyer", "seller"):
+        # The broker that the record left out has a trade that the ledger does not know as its own.
+        missing = {name: (value, None) for name, value in entry.items() if name != "number"}
+        assert breaks == [Break(entry[field], "trade", "CMIS", str(entry["number"]), missing)]
+    else:
+        assert breaks == []
+
+
+def altered(day: Day, records: Records, number: int, given: Entry) -> Records:
+    """The records with one replaced, in a batch's order."""
+    columns = {name: getattr(records, name).copy() for name in Records.__slots__}
+    row = int(np.flatnonzero(records.number == number)[0])
+    market = day.market
+    columns["number"][row] = given["number"]
+    columns["time"][row] = given["time"]
+    columns["buyer"][row] = market.index[given["buyer"]]
+    columns["seller"][row] = market.index[given["seller"]]
+    columns["asset"][row] = market.asset[given["security"]]
+    columns["quantity"][row] = given["quantity"]
+    columns["amount"][row] = given["settlement_amount"]
+    changed = Records(**columns)
+    return changed.take(changed.order())
+
+
+@pytest.mark.parametrize("off", [1, -1])
+@pytest.mark.parametrize("which", ["opening", "closing"])
+@pytest.mark.parametrize("level", ["position", "cash"])
+def test_balance_altered_in_a_book_is_that_break_only(
+    day: Day, entry: Entry, level: str, which: str, off: int
+) -> None:
+    broker = entry["buyer"]
+    code = CASH if level == "cash" else entry["security"]
+    day.record()
+    day.affirm()
+    day.settle()
+    book = day.books[broker]
+    right = getattr(book, which)[code]
+    day.books[broker] = replace(book, **{which: {**getattr(book, which), code: right + off}})
+    day.reconcile()
+    reason = "DMON" if level == "cash" else "DQUA"
+    expected = Break(broker, level, reason, code, {which: (right + off, right)})  # type: ignore[arg-type]
+    assert day.breaks == [expected]
+
+
+@pytest.mark.parametrize("level", ["position", "cash"])
+def test_opening_altered_before_the_book_closes_is_one_break_with_both_balances(
+    day: Day, entry: Entry, level: str
+) -> None:
+    broker = entry["seller"]
+    code = CASH if level == "cash" else entry["security"]
+    book = day.books[broker]
+    day.books[broker] = replace(book, opening={**book.opening, code: book.opening[code] + 1})
+    day.record()
+    (found,) = to_the_end(day)
+    account = day.accounts[broker]
+    assert (found.institution, found.level, found.subject) == (broker, level, code)
+    assert dict(found.fields) == {
+        "opening": (account.opening[code] + 1, account.opening[code]),
+        "closing": (account.closing[code] + 1, account.closing[code]),
+    }
+
+
+@pytest.mark.parametrize("charge", ["commission", "levy", "share"])
+def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
+    day: Day, entry: Entry, charge: str
+) -> None:
+    broker = entry["buyer"]
+    day.record()
+    day.affirm()
+    before = day.books[broker]
+    day.settle()
+    terms = day.terms
+    slabs = tuple(Slab(slab.up_to_minor, slab.rate_ppm + 100) for slab in terms.schedule.slabs)
+    terms = {
+        "commission": replace(terms, schedule=Schedule(slabs, terms.schedule.levy_ppm)),
+        "levy": replace(terms, schedule=Schedule(terms.schedule.slabs, terms.schedule.levy_ppm + 1)),
+        "share": replace(terms, shares_ppm=(terms.shares_ppm[0] + 10_000, *terms.shares_ppm[1:])),
+    }[charge]
+    settled = day.intake.trades.number.tolist()
+    wrongly = before.close(settled, terms)
+    right = day.books[broker].closing[CASH]
+    assert wrongly.closing[CASH] < right
+    day.books[broker] = wrongly
+    day.reconcile()
+    assert day.breaks == [Break(broker, "cash", "DMON", CASH, {"closing": (wrongly.closing[CASH], right)})]
+
+
+def test_two_alterations_are_two_breaks(day: Day, entry: Entry) -> None:
+    """One does not hide the other, whoever's they are."""
+    day.record()
+    day.affirm()
+    day.settle()
+    buyer, seller = entry["buyer"], entry["seller"]
+    altered_trade = wrong(day, entry, "quantity")
+    day.books[buyer] = rewritten(day.books[buyer], entry["number"], [altered_trade])
+    book = day.books[seller]
+    off = {**book.closing, CASH: book.closing[CASH] - 1}
+    day.books[seller] = replace(book, closing=off)
+    day.reconcile()
+    found = {(b.institution, b.level, b.subject) for b in day.breaks}
+    assert found == {(buyer, "trade", str(entry["number"])), (seller, "cash", CASH)}
+    assert len(day.breaks) == 2

@@ -1,0 +1,100 @@
+"""`clearing day --json` on the four shared days: each figure of the object against tests/independent.py."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import independent
+from tests.independent import BROKERS, NEPSE_2019, OTHERS, Place, Trade
+
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
+DAYS = ("2019-10-10", "2019-10-15", "2019-11-17", "2019-11-21")
+pytestmark = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason=f"the shared trading days are not there: {FOLDER}"
+)
+
+
+def object_of(day: str, folder: Path, *options: str, ends: int = 0) -> dict[str, Any]:
+    """What the command prints, and that it prints nothing else and writes nothing."""
+    command = [sys.executable, "-c", "from settlement.cli import main; main()"]
+    arguments = ["day", str(FOLDER / f"{day}.csv"), "--scenario", "nepse-2019", "--json", *options]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [*command, *arguments], cwd=folder, capture_output=True, text=True, env={"PYTHONPATH": str(root)}
+    )
+    assert (done.returncode, done.stderr) == (ends, "")
+    assert not list(folder.iterdir())
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def check_figures(
+    found: dict[str, Any], trades: Sequence[Trade], settled: Sequence[Trade], cover: Fraction
+) -> None:
+    """The object is that of `trades` recorded, and `settled` of them settled from the opening balances."""
+    recorded = independent.settle(NEPSE_2019, trades)
+    outcome = independent.settle(NEPSE_2019, settled)
+    held = independent.opening(NEPSE_2019, trades, cover)
+    after = independent.closing(held, outcome.moved)
+    expected = {
+        "trades": len(trades),
+        "rejected": 0,
+        "recorded": len(trades),
+        "settled": len(settled),
+        "pending": len(trades) - len(settled),
+        "gross_value_minor": str(recorded.gross),
+        "net_value_minor": str(recorded.net),
+        "commission_minor": str(sum(outcome.commission.values())),
+        "levy_minor": str(sum(outcome.levy.values())),
+        "revenue_minor": {name: str(amount) for name, amount in outcome.revenue.items()},
+        "positions": positions(after),
+        "cash_minor": {name: str(after.get((name, "NPR"), 0)) for name in (*OTHERS, *BROKERS)},
+        "books_compared": len(BROKERS),
+        "breaks": 0,
+        "conservation": {"cash_minor": "0", "securities": {}},
+    }
+    assert {key: found[key] for key in expected} == expected
+    exactly = 1 - Fraction(recorded.net, recorded.gross)
+    assert found["netting_efficiency"] == pytest.approx(float(exactly), abs=1e-12)
+    assert found["transactions"] > 0
+    assert found["gas_per_trade"] == pytest.approx(found["gas_used"] / len(trades), abs=0.01)
+    assert found["seconds"].keys() >= {"intake", "record", "affirm", "settle", "reconcile"}
+
+
+def positions(after: dict[Place, int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (name, asset), amount in after.items():
+        if asset != "NPR":
+            found.setdefault(name, {})[asset] = amount
+    return found
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_json_of_a_day_is_the_independent_computation(day: str, tmp_path: Path) -> None:
+    trades = independent.read_nepse(FOLDER / f"{day}.csv")
+    check_figures(object_of(day, tmp_path), trades, trades, Fraction(1))
+
+
+def test_json_of_a_day_partly_covered_is_the_independent_computation(tmp_path: Path) -> None:
+    day, cover = "2019-10-15", "0.8"
+    trades = independent.read_nepse(FOLDER / f"{day}.csv")
+    held = independent.opening(NEPSE_2019, trades, Fraction(cover))
+    reasons = independent.plain_rule(NEPSE_2019, held, trades)
+    found = object_of(day, tmp_path, "--cover", cover, ends=1)
+    settled = [trade for trade in trades if trade.number not in reasons]
+    check_figures(found, trades, settled, Fraction(cover))
+    assert [each["trade"] for each in found["waiting"]] == sorted(reasons)
+    for each in found["waiting"]:
+        said = {
+            (short["institution"], short["asset"]): int(short.get("short_minor") or short["short_quantity"])
+            for short in each["short"]
+        }
+        assert said == reasons[each["trade"]]

@@ -1,0 +1,98 @@
+"""A broker's own book: read from its side of the file by its own path, and closed by its own reckoning."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+import pytest
+
+from settlement.books import Book, Terms, movements
+from settlement.books.own_file import read_books
+from settlement.fees import Schedule, Slab
+from settlement.intake import parse_trades
+from settlement.sample import generate
+from settlement.scenario import load
+from tests import independent
+from tests.invariant.cases import case
+from tests.invariant.stage import scenario_of
+
+DAY = date(2024, 3, 14)
+NEPSE_DAY = date(2019, 11, 21)
+HEADER = "S.N,Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount,Date"
+TERMS = Terms("NPR", Schedule((Slab(5_000_000, 6_000), Slab(None, 4_000)), 150), (200_000, 50_000))
+
+
+def test_books_have_what_intake_accepts_each_its_own_side() -> None:
+    data = generate(5, trades=300)
+    scenario = load("sample")
+    trades = parse_trades(data, scenario, source="sample").trades
+    books = read_books(data, scenario, DAY, ())
+    assert list(books) == list(scenario.brokers)
+    for i, broker in enumerate(scenario.brokers):
+        own = trades.take((trades.buyer == i) | (trades.seller == i))
+        book = books[broker].trades
+        for name in ("number", "time", "buyer", "seller", "quantity", "amount", "line"):
+            assert getattr(book, name).tolist() == getattr(own, name).tolist(), name
+        codes = [book.securities[k] for k in book.security]
+        assert codes == [trades.securities[k] for k in own.security]
+
+
+def test_refused_rows_are_in_nobodys_book_and_crlf_reads_the_same() -> None:
+    rows = [
+        HEADER,
+        "1,2019112101000001,AKBSL,25,42,10,429,4290.00,x",
+        "2,2019112101000001,AKBSL,25,42,11,429,4719.00,a number seen twice",
+        "3,2019112101000002,AKBSL,25,99,10,429,4290.00,an unknown broker",
+        "4,2019112101000003,AKBSL,42,42,1,0.01,0.01,with itself",
+    ]
+    scenario = load("nepse-2019")
+    for newline in ("\n", "\r\n"):
+        data = newline.join([*rows, ""]).encode()
+        rejects = {reject.line for reject in parse_trades(data, scenario, source="x").rejects}
+        assert rejects == {3, 4}
+        books = read_books(data, scenario, NEPSE_DAY, rejects)
+        assert books["25"].trades.number.tolist() == [1_000_001]
+        assert books["42"].trades.number.tolist() == [1_000_001, 1_000_003]
+        assert books["42"].trades.amount.tolist() == [429_000, 1]
+        assert sum(len(book.trades) for book in books.values()) == 3
+
+
+def test_movements_are_worked_out_by_hand() -> None:
+    rows = [
+        HEADER,
+        "1,2019112101000001,AAA,25,42,10,5000.00,50000.00,x",
+        "2,2019112101000002,AAA,42,25,4,5000.01,20000.04,x",
+        "3,2019112101000003,BBB,25,25,7,1000.00,7000.00,x",
+    ]
+    book = read_books("\n".join(rows).encode(), load("nepse-2019"), NEPSE_DAY, ())["25"]
+    numbers = [1_000_001, 1_000_002, 1_000_003]
+    # Commission 30,000 + 12,000 (of 2,000,004) + 2 * 4,200 paisa, a quarter of it given away in two shares;
+    # levy 750 + 300 + 2 * 105.
+    found = movements("25", book.trades, numbers, TERMS)
+    assert found == {
+        "AAA": 6,
+        "NPR": -5_000_000 + 2_000_004 - 750 - 300 - 210 - (50_400 // 5 + 50_400 // 20),
+    }
+    assert movements("25", book.trades, numbers[1:2], TERMS)["AAA"] == -4
+    assert movements("25", book.trades, [], TERMS) == {}
+    assert movements("42", book.trades, [7], TERMS) == {}
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_books_close_where_the_independent_computation_does(block: int) -> None:
+    for seed in range(block * 15, block * 15 + 15):
+        day = case(seed)
+        scenario = scenario_of(day)
+        schedule = Schedule.of(scenario)
+        terms = Terms("NPR", schedule, tuple(ppm for _, ppm in day.rules.shares))
+        settled = random.Random(seed).sample(day.trades, len(day.trades) // 2)
+        moved = independent.settle(day.rules, settled).moved
+        for broker, book in read_books(day.csv(), scenario, NEPSE_DAY, ()).items():
+            opening = {asset: n for (name, asset), n in day.held.items() if name == broker}
+            closed = Book(broker, book.trades, opening).close((t.number for t in settled), terms)
+            expected = independent.closing(
+                {(broker, asset): n for asset, n in opening.items()},
+                {place: n for place, n in moved.items() if place[0] == broker},
+            )
+            assert {(broker, a): n for a, n in closed.closing.items() if n} == expected, f"seed {seed}"
