@@ -22,6 +22,7 @@ from time import perf_counter
 from ledger import history as chain_history
 from ledger.chain import Chain, Receipt, connect
 from ledger.clock import SteppedClock
+from ledger.history import RecordedBatch
 from ledger.records import Records
 from ledger.units import PPM
 from settlement import cycle, fees, netting
@@ -102,13 +103,11 @@ class Day:
         One cycle with one netting set, unless there are more batches than one can have.
         """
         with self._stage("settle"):
-            self.waiting, self.receipts["settle"] = {}, []
+            self.receipts["settle"] = []
             batches = list(self.read().batches.values())
-            for start in range(0, len(batches), cycle.SLICES):
-                held = cycle.holdings_of(self.market, self.balances())
-                choice = cycle.choose_slices(self.market, batches[start : start + cycle.SLICES], held)
-                self.waiting |= choice.waiting
-                self.receipts["settle"] += cycle.settle(self.market, choice.slices)
+            parts = [batches[i : i + cycle.SLICES] for i in range(0, len(batches), cycle.SLICES)]
+            while self._settle_once(parts) and len(parts) > 1:
+                pass  # what one netting set brought may make a trade of another fit
             verify(self.market, self.read())
             settled = {
                 number
@@ -116,6 +115,18 @@ class Day:
                 for number in batch.records.number[batch.settled].tolist()
             }
             self.books = {name: book.close(settled, self.terms) for name, book in self.books.items()}
+
+    def _settle_once(self, parts: list[list[RecordedBatch]]) -> bool:
+        """One netting set a part; whether any trade settled."""
+        before = len(self.receipts["settle"])
+        self.waiting = {}
+        for part in parts:
+            held = cycle.holdings_of(self.market, self.balances())
+            now = [self.read().batches[batch.batch_hash] for batch in part]
+            choice = cycle.choose_slices(self.market, now, held)
+            self.waiting |= choice.waiting
+            self.receipts["settle"] += cycle.settle(self.market, choice.slices)
+        return len(self.receipts["settle"]) > before
 
     def reconcile(self) -> None:
         """Hold each broker's book against the ledger."""
