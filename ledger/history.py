@@ -6,7 +6,7 @@ here depends on what this program meant to send. Bulk is decoded by fixed offset
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -131,11 +131,14 @@ def read(clients: Clients) -> History:
     accruals: list[Accrual] = []
     netting_sets: list[Event] = []
     for transaction, logs in _by_transaction(rows):
+        masks: dict[bytes, Words] = {}
         for event in clients.clearing_house.events(logs):
             if event.name == "NettingSetSettled":
                 netting_sets.append(replace(event, transaction=transaction))
             elif "batchHash" in event.arguments:
-                _apply(batches, event, transaction, clients)
+                if event.name == "SliceSettled" and not masks:
+                    masks = _masks(chain.transaction_input(transaction), clients)
+                _apply(batches, event, transaction, masks, clients)
         for event in clients.revenue.events(logs, "RevenueAccrued"):
             totals = event["totalBefore"], event["totalAfter"]
             accruals.append(Accrual(event["payer"], event["currency"], *totals, transaction))
@@ -152,7 +155,13 @@ def _by_transaction(rows: Sequence[tuple[int, bytes, Log]]) -> list[tuple[bytes,
     return list(found.items())
 
 
-def _apply(batches: dict[bytes, RecordedBatch], event: Event, transaction: bytes, clients: Clients) -> None:
+def _apply(
+    batches: dict[bytes, RecordedBatch],
+    event: Event,
+    transaction: bytes,
+    masks: Mapping[bytes, Words],
+    clients: Clients,
+) -> None:
     batch_hash = event["batchHash"]
     if event.name == "BatchRecorded":
         words = _records(clients.clearing_house.chain.transaction_input(transaction))
@@ -167,10 +176,8 @@ def _apply(batches: dict[bytes, RecordedBatch], event: Event, transaction: bytes
     elif event.name == "SliceSettled":
         batch = batches[batch_hash]
         if batch.settlements and batch.settlements[-1] == transaction:
-            return  # another slice of a batch whose masks were read together
-        calldata = clients.clearing_house.chain.transaction_input(transaction)
-        mask = _masks(calldata, clients)[batch_hash]
-        batch.settled_in[unpack_mask(mask, len(batch.records))] = len(batch.settlements)
+            return  # another slice of the batch; the mask is that of all its slices
+        batch.settled_in[unpack_mask(masks[batch_hash], len(batch.records))] = len(batch.settlements)
         batch.settlements.append(transaction)
 
 

@@ -19,6 +19,7 @@ from settlement.marked_yaml import Path
 Found = tuple[Path, str]
 
 MAX_INDEX = 2**16 - 1
+MAX_SECURITIES = 2**15 - 1
 """The largest index that the record's u16 fields can hold; one asset is the cash."""
 
 
@@ -89,6 +90,8 @@ def _references(data: Mapping[str, Any], roles: dict[str, tuple[Any, ...]]) -> I
             yield path, _no_institution(name, roles)
         elif role not in roles[name]:
             yield path, f"{name} has not the role {role}"
+        elif path[0] == "fees" and "BROKER" in roles[name]:
+            yield path, f"{name} is a broker, whose book cannot know the levies of others"
 
 
 def _no_institution(name: str, roles: Mapping[str, Any]) -> str:
@@ -104,8 +107,8 @@ def _codes(data: Mapping[str, Any]) -> Iterator[Found]:
             yield ("securities", "codes", index), f"{code!r} is listed twice"
     if not codes and _part(data, "securities", "listing") == "listed":
         yield ("securities", "codes"), "must name at least one security where listing is listed"
-    if len(codes) >= MAX_INDEX:
-        yield ("securities", "codes"), f"the record can tell at most {MAX_INDEX - 1:,} securities apart"
+    if len(codes) > MAX_SECURITIES:
+        yield ("securities", "codes"), f"the register has room for {MAX_SECURITIES:,} securities"
     currency = _part(data, "cash", "currency")
     if isinstance(currency, str) and currency in seen:
         yield ("securities", "codes", seen[currency]), f"{currency} is the settlement currency, no security"

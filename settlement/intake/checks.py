@@ -21,11 +21,9 @@ from settlement.intake.format import Format
 from settlement.intake.rows import shown
 from settlement.model import Reject, Trades
 from settlement.scenario import Scenario
-from settlement.scenario_checks import MAX_INDEX
+from settlement.scenario_checks import MAX_SECURITIES
 
 Mask = npt.NDArray[np.bool_]
-MAX_SECURITIES = MAX_INDEX - 1
-"""Assets are told apart by a u16, one of which is the cash."""
 
 
 def accept(
@@ -171,7 +169,7 @@ class _Checks:
         column = np.zeros(len(self.rows), dtype=np.int32)
         for row in np.flatnonzero(~self.refused).tolist():
             column[row] = codes.setdefault(self.texts.security[row], len(codes))
-        reason = f"is too many: the record can tell at most {MAX_SECURITIES:,} securities apart"
+        reason = f"is too many: the register has room for {MAX_SECURITIES:,} securities"
         self._refuse(column >= MAX_SECURITIES, self.form.names.security, reason)
         return column, tuple(codes)[:MAX_SECURITIES]
 

@@ -118,7 +118,11 @@ def scenario_of(case: Case | None) -> Scenario:
             "securities": {"issuer": "D", "listing": "listed", "codes": SECURITIES},
             "fees": {
                 "slabs": tuple(slabs),
-                "levy": {"rate_ppm": rules.levy_ppm, "beneficiary": rules.levy_to},
+                # A scenario refuses a broker here; the contract, which takes one, is told of it in `enter`.
+                "levy": {
+                    "rate_ppm": rules.levy_ppm,
+                    "beneficiary": "R" if rules.levy_to in BROKERS else rules.levy_to,
+                },
             },
             "agreements": {
                 "shares": tuple({"party": party, "share_ppm": ppm} for party, ppm in rules.shares)

@@ -193,15 +193,3 @@ def test_a_broker_that_did_not_affirm_holds_up_only_its_own_trades(stage: Stage)
     cycle.affirm(day.market, batch, {name: day.books[name] for name in ("B1", "B2")})
     day.settle()
     assert batch_of(day.market).settled.tolist() == [True, False, True]
-
-
-def test_levy_that_goes_to_a_broker_is_in_its_book(stage: Stage) -> None:
-    """A regulator may be a broker, too: its book closes where the ledger does."""
-    rules = replace(RULES, levy_to="B1")
-    day = day_of(stage, [Trade(1, "B1", "B2", "S1", 1, 9_000), Trade(2, "B2", "B3", "S2", 1, 50_000)], rules)
-    day.record()
-    day.affirm()
-    day.settle()
-    day.reconcile()
-    assert not day.waiting
-    assert not day.breaks

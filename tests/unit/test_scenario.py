@@ -247,6 +247,16 @@ def test_one_mistake_is_one_line() -> None:
     assert str(caught.value) == "small.yaml: line 3: venue: DEP has not the role EXCHANGE"
 
 
+def test_levy_to_a_broker_is_refused() -> None:
+    """Its book is made from its own side of the day and could not know what others pay it."""
+    text = SHIPPED.replace("beneficiary: SEBON", 'beneficiary: "1"').replace(
+        '{name: "1", roles: [BROKER]}', '{name: "1", roles: [BROKER, REGULATOR]}'
+    )
+    (mistake,) = mistakes(text)
+    assert mistake.key == "fees.levy.beneficiary"
+    assert "is a broker" in mistake.reason
+
+
 def test_slabs_out_of_order() -> None:
     text = SMALL.replace("    - {up_to: null", '    - {up_to: "50.00", rate_ppm: 1}\n    - {up_to: null')
     (found,) = mistakes(text)
