@@ -246,7 +246,8 @@ contract AssetRegister is IAssetRegister, ERC6909 {
                 let delta := signextend(15, m)
                 {
                     let shift := mul(isSecurity, and(shr(234, m), 0xc0))
-                    let largest := shr(add(128, shl(6, isSecurity)), not(0))
+                    // 64 bits of a security; of a currency more than its supply, which bounds it, can come to.
+                    let largest := shr(shl(isSecurity, 96), not(0))
                     // A balance is at most `largest`; a sum below zero wraps around and is above it.
                     if gt(add(and(shr(shift, word), largest), delta), largest) {
                         refused := 1
