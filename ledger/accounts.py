@@ -30,13 +30,23 @@ class Signer:
         """The key of `name` under `seed`: the same in every run, and no secret to who knows both."""
         return cls(keccak(keccak(text=seed) + keccak(text=name)))
 
-    def sign_transaction(self, chain_id: int, nonce: int, to: str | None, data: bytes, gas: int) -> bytes:
-        """A signed EIP-1559 transaction without fees, value or access list; `to` None creates a contract.
+    def sign_transaction(
+        self,
+        chain_id: int,
+        nonce: int,
+        to: str | None,
+        data: bytes,
+        gas: int,
+        max_fee: int = 0,
+        priority_fee: int = 0,
+    ) -> bytes:
+        """A signed EIP-1559 transaction without value or access list; `to` None creates a contract.
 
-        `gas` is its limit. What comes back is ready to be sent.
+        `gas` is its limit, the fees are in wei a gas, the tip at most the highest fee. What comes back is
+        ready to be sent.
         """
         target = to_canonical_address(to) if to else b""
-        fields: list[object] = [chain_id, nonce, 0, 0, gas, target, 0, data, []]
+        fields: list[object] = [chain_id, nonce, priority_fee, max_fee, gas, target, 0, data, []]
         r, s, parity = self._sign(keccak(DYNAMIC_FEE + rlp.encode(fields)))
         return DYNAMIC_FEE + bytes(rlp.encode([*fields, parity, r, s]))
 

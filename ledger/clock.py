@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -13,6 +14,10 @@ class Clock(Protocol):
         """The time at this call."""
         ...
 
+    def wait_until(self, moment: datetime) -> None:
+        """Return when it is that time or later."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -20,6 +25,10 @@ class SystemClock:
     def now(self) -> datetime:
         """The machine's time, in UTC."""
         return datetime.now(UTC)
+
+    def wait_until(self, moment: datetime) -> None:
+        """Sleep until then."""
+        time.sleep(max(0, (moment - self.now()).total_seconds()))
 
 
 class SteppedClock:
@@ -39,3 +48,7 @@ class SteppedClock:
         current = self._next
         self._next = current + self._step
         return current
+
+    def wait_until(self, moment: datetime) -> None:
+        """Move forward to that time, if it is not past."""
+        self._next = max(self._next, moment)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from eth_utils import keccak
 
 from ledger import reverts
 from ledger.abi import CODEC, WORD, selector_of, signature_of, type_of
 from ledger.accounts import Signer
-from ledger.chain import Chain, Log, Receipt
+from ledger.chain import Chain, Log, Logs, Receipt
 from ledger.compile import Artifact
 from ledger.errors import CallReverted
 
@@ -49,6 +50,10 @@ class Contract:
         events = (entry for entry in self.artifact.abi if entry["type"] == "event")
         return {bytes(keccak(text=signature_of(entry))): entry for entry in events}
 
+    @cached_property
+    def _topics(self) -> dict[str, bytes]:
+        return {entry["name"]: topic for topic, entry in self._events.items()}
+
     def selector(self, function: str) -> bytes:
         """The four bytes that the calldata of a function begins with."""
         return selector_of(self._functions[function])
@@ -80,8 +85,18 @@ class Contract:
         """Sign and send a transaction. Raises the class in `ledger.reverts` that a refusal says."""
         return send(self.chain, signer, self.address, self.encode(function, *arguments))
 
-    def events(self, logs: Iterable[Log], name: str | None = None) -> list[Event]:
+    def send_all(self, signer: Signer, function: str, rows: Iterable[Sequence[Any]]) -> list[Receipt]:
+        """`send` for several calls of a function, by one signer, written to disk together."""
+        calls = [(signer, self.address, self.encode(function, *arguments)) for arguments in rows]
+        return send_all(self.chain, calls)
+
+    def events(self, logs: Logs | Iterable[Log], name: str | None = None) -> list[Event]:
         """This contract's events among `logs`, in their order; of one `name` only where it is given."""
+        if isinstance(logs, Logs):
+            chosen = logs.by(self.address)
+            if name is not None:
+                chosen &= logs.named(self._topics[name])
+            logs = [logs[i] for i in np.flatnonzero(chosen).tolist()]
         found = []
         for log in logs:
             entry = self._events.get(log.topics[0]) if log.topics and log.address == self.address else None
@@ -92,11 +107,27 @@ class Contract:
 
 def send(chain: Chain, signer: Signer, to: str | None, data: bytes) -> Receipt:
     """Sign and send a transaction, `to` None to create a contract; a refusal is raised as a typed error."""
-    raw = signer.sign_transaction(chain.chain_id, chain.nonce(signer.address), to, data, chain.gas_limit)
-    receipt = chain.send(raw)
-    if not receipt.status:
-        raise reverts.decode(receipt.revert_data)
-    return receipt
+    return send_all(chain, [(signer, to, data)])[0]
+
+
+def send_all(chain: Chain, calls: Iterable[tuple[Signer, str | None, bytes]]) -> list[Receipt]:
+    """Sign and send transactions in their order, (signer, to, calldata) each, `to` None to create a contract.
+
+    All are on disk before the first is executed. The first refusal is raised as a typed error once all are.
+    """
+    nonces: dict[str, int] = {}
+    raws = []
+    max_fee, tip = chain.fees()
+    for signer, to, data in calls:
+        nonce = nonces[signer.address] if signer.address in nonces else chain.nonce(signer.address)
+        nonces[signer.address] = nonce + 1
+        gas = chain.gas_for(signer.address, to, data)
+        raws.append(signer.sign_transaction(chain.chain_id, nonce, to, data, gas, max_fee, tip))
+    receipts = chain.send_all(raws)
+    for receipt in receipts:
+        if not receipt.status:
+            raise reverts.decode(receipt.revert_data)
+    return receipts
 
 
 def _decode(entry: dict[str, Any], log: Log) -> Event:

@@ -15,7 +15,7 @@ from ledger.abi import CODEC, type_of
 from ledger.accounts import Signer
 from ledger.chain import Chain
 from ledger.compile import artifacts
-from ledger.contract import send
+from ledger.contract import send_all
 from ledger.errors import EngineFailed
 
 CONTRACTS = ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse")
@@ -41,29 +41,32 @@ class Deployment:
 def deploy(chain: Chain, operator: Signer) -> Deployment:
     """Deploy all contracts, from `operator`, who becomes the consortium's operator.
 
-    Raises EngineFailed where an address is not the one foreseen: someone else sends with this key.
+    What an interrupted deployment by this key has left is taken as it is and completed. Raises EngineFailed
+    where an address is not the one foreseen: someone else sends with this key.
     """
     nonce = chain.nonce(operator.address)
-    at = {name: _created(operator.address, nonce + i) for i, name in enumerate(CONTRACTS)}
+    first = 0 if nonce and chain.code(_created(operator.address, 0)) else nonce
+    at = {name: _created(operator.address, first + i) for i, name in enumerate(CONTRACTS)}
     arguments = {
         "Consortium": [operator.address],
         "AssetRegister": [at["Consortium"], at["ClearingHouse"], at["RevenueSharing"]],
         "RevenueSharing": [at["Consortium"], at["AssetRegister"], at["ClearingHouse"]],
         "ClearingHouse": [at["Consortium"], at["AssetRegister"], at["RevenueSharing"]],
     }
-    block = 0
-    for name in CONTRACTS:
+    missing = [name for name in CONTRACTS if not chain.code(at[name])]
+    calls = []
+    for name in missing:
         artifact = artifacts()[name]
         constructor = next(entry for entry in artifact.abi if entry["type"] == "constructor")
         types = [type_of(parameter) for parameter in constructor["inputs"]]
-        receipt = send(chain, operator, None, artifact.bytecode + CODEC.encode(types, arguments[name]))
+        calls.append((operator, None, artifact.bytecode + CODEC.encode(types, arguments[name])))
+    for name, receipt in zip(missing, send_all(chain, calls), strict=True):
         if receipt.contract_address != at[name]:
             raise EngineFailed(
                 chain.url, "deploy", f"{name} is at {receipt.contract_address}, not at {at[name]}"
             )
-        block = receipt.block_number
     code_hashes = {name: "0x" + keccak(chain.code(address)).hex() for name, address in at.items()}
-    return Deployment(chain.chain_id, operator.address, block, at, code_hashes)
+    return Deployment(chain.chain_id, operator.address, chain.block().number, at, code_hashes)
 
 
 def _created(sender: str, nonce: int) -> str:

@@ -9,10 +9,24 @@
     ├── UnknownChain          a chain URL that `ledger.chain.connect` does not know
     ├── ChainUnavailable      the engine is not installed, did not start, or has gone away
     ├── EngineFailed          the engine answered something that a working engine does not
+    │   └── NodeRefused       a network's node answered a request with an error
+    ├── WrongChain            a network whose chain id or genesis is not the one the ledger was made on
+    ├── ChainForgot           a network no longer has a block that it showed before
+    ├── ResyncUnfinished      sending again what a network has lost was begun and not ended
+    ├── OutcomeUnknown        a transaction was handed over, and no block held it in the time there was
+    ├── FinalityUnknown       a network does not say which block is final
     ├── TransactionRefused    the engine did not take a transaction: nonce, gas, signature, form
     ├── NoSuchBlock           a block that the chain does not have
     ├── NoSuchTransaction     a transaction that the chain does not have
     ├── SnapshotLost          a snapshot taken after one that has been restored since
+    ├── LedgerLocked          another process is writing to the ledger
+    ├── StoreUnusable         a database on disk cannot be read or written: full, not permitted, busy
+    ├── StoreDamaged          a database on disk is not what was written to it
+    │   └── JournalDamaged    a journal differs from itself or from what its transactions give, at a block
+    ├── KeystoreUnusable      a file of keys cannot be read or written, or is no encrypted key
+    │   ├── KeystoreMissing   there is no key of this name
+    │   ├── KeystoreExists    there is a key of this name already; keys are never overwritten
+    │   └── WrongPassphrase   the passphrase does not open it
     ├── CallReverted          a read-only call was refused; the revert bytes, not yet decoded
     └── Reverted              a contract refused a call; one subclass an ABI error in `ledger.reverts`
 
@@ -124,6 +138,89 @@ class EngineFailed(LedgerError):
         self.reason = reason
 
 
+class NodeRefused(EngineFailed):
+    """A node that somebody else runs answered with an error: its `code`, `reason` and `data`, as they are."""
+
+    def __init__(self, url: str, request: str, code: int, reason: str, data: object) -> None:
+        super().__init__(url, request, f"{reason} (code {code})")
+        self.code = code
+        self.reason = reason
+        self.data = data
+
+
+class WrongChain(LedgerError):
+    """The chain behind `url` is not the one that the ledger was made on: `what` differs."""
+
+    def __init__(self, url: str, what: str, expected: str, found: str) -> None:
+        remedy = ""
+        if what == "genesis":
+            remedy = "; `clearing resync DIR --new-genesis` sends everything to a network that was begun anew"
+        super().__init__(
+            f"{url} is another chain: its {what} is {found}, and the ledger's is {expected}{remedy}"
+        )
+        self.url = url
+        self.what = what
+        self.expected = expected
+        self.found = found
+
+
+class ChainForgot(LedgerError):
+    """The chain has another block `number` than it had, or (`found_hash` None) none: it was restarted, or
+    its last blocks were replaced."""
+
+    exit_code = 3
+
+    def __init__(self, number: int, seen_hash: bytes, found_hash: bytes | None) -> None:
+        found = f"is now 0x{found_hash.hex()}" if found_hash else "is gone"
+        super().__init__(
+            f"the chain's block {number:,} was 0x{seen_hash.hex()} and {found}: the chain was restarted or "
+            "its last blocks replaced; `clearing resync DIR` sends again what it has lost"
+        )
+        self.number = number
+        self.seen_hash = seen_hash
+        self.found_hash = found_hash
+
+
+class ResyncUnfinished(LedgerError):
+    """Sending again what the chain behind `url` has lost was begun and not ended."""
+
+    exit_code = 3
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"{url} has not yet got back all that it lost: `clearing resync DIR` was begun and not ended; "
+            "run it again"
+        )
+        self.url = url
+
+
+class OutcomeUnknown(LedgerError):
+    """A transaction is on disk and was handed over, but it is in no block yet."""
+
+    transient = True
+    exit_code = 3
+
+    def __init__(self, transaction_hash: bytes, waited_s: int) -> None:
+        super().__init__(
+            f"transaction 0x{transaction_hash.hex()} was in no block within {waited_s:,} seconds; it may "
+            "still come into one, and running the command again is safe: it sends this very transaction, "
+            "never another"
+        )
+        self.transaction_hash = transaction_hash
+
+
+class FinalityUnknown(LedgerError):
+    """The node behind `url` does not say which block is final."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(
+            f"{url} does not say which block is final ({reason}); configure the ledger's `finality` as a "
+            "number of blocks: 0 where a block is final at once (QBFT, IBFT, Clique with one sealer)"
+        )
+        self.url = url
+        self.reason = reason
+
+
 class TransactionRefused(LedgerError):
     """The engine did not accept a transaction; no block was made and no nonce was used."""
 
@@ -153,6 +250,82 @@ class SnapshotLost(LedgerError):
 
     def __init__(self) -> None:
         super().__init__("the snapshot is gone: an earlier one was restored, or it is of another chain")
+
+
+class LedgerLocked(LedgerError):
+    """Another process holds the ledger at `path` for writing; `holder` says which, and since when."""
+
+    transient = True
+    exit_code = 3
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(f"{path} is being written to by {holder}; wait until it is done")
+        self.path = path
+        self.holder = holder
+
+
+class StoreUnusable(LedgerError):
+    """The database at `path` cannot be used; `reason` is what SQLite or the system says."""
+
+    transient = True
+    exit_code = 3
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be used: {reason}; what was written before is still there")
+        self.path = path
+        self.reason = reason
+
+
+class StoreDamaged(LedgerError):
+    """The database at `path` is not what was written to it; `what` says where it shows."""
+
+    exit_code = 3
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path} is damaged: {what}; restore it from a backup")
+        self.path = path
+        self.what = what
+
+
+class JournalDamaged(StoreDamaged):
+    """Something that was committed has changed; it shows first at `block`."""
+
+    def __init__(self, path: str, block: int, what: str) -> None:
+        super().__init__(path, f"block {block:,}: {what}")
+        self.block = block
+
+
+class KeystoreUnusable(LedgerError):
+    """The encrypted key of `name`, in the file at `path`. No error holds a key or a passphrase."""
+
+    exit_code = 3
+
+    def __init__(self, name: str, path: str, reason: str) -> None:
+        super().__init__(f"the key of {name!r} at {path}: {reason}")
+        self.name = name
+        self.path = path
+        self.reason = reason
+
+
+class KeystoreMissing(KeystoreUnusable):
+    """There is no key of this name."""
+
+    def __init__(self, name: str, path: str) -> None:
+        super().__init__(name, path, "there is none; only who holds it can sign for it")
+
+
+class KeystoreExists(KeystoreUnusable):
+    """There is a key of this name already."""
+
+    def __init__(self, name: str, path: str) -> None:
+        super().__init__(name, path, "it is there already, and keys are never overwritten")
+
+
+class WrongPassphrase(KeystoreUnusable):
+    """The passphrase does not open the key."""
+
+    def __init__(self, name: str, path: str) -> None:
+        super().__init__(name, path, "this passphrase does not open it")
 
 
 class CallReverted(LedgerError):

@@ -15,15 +15,18 @@ import numpy.typing as npt
 from eth_utils import keccak
 
 from ledger.abi import WORD, Words
-from ledger.chain import Log
+from ledger.chain import Logs
 from ledger.clients import Clients
 from ledger.clients.clearing_house import Header
 from ledger.clients.consortium import account_of
 from ledger.contract import Event
 from ledger.errors import EngineFailed
+from ledger.ids import from_bytes32
 from ledger.records import Records, unpack, unpack_mask
+from ledger.units import exact_add, exact_words
 
 _TRANSFER = bytes(keccak(text="Transfer(address,address,address,uint256,uint256)"))
+_NO_TOPICS = np.zeros((0, 4, WORD), dtype=np.uint8)
 _HEADER_WORDS = 6
 NOBODY = -1
 """In columns of movements: the zero address, from which assets are issued and to which they are redeemed."""
@@ -69,26 +72,41 @@ class Movements:
     asset: npt.NDArray[np.int64]
     amount: npt.NDArray[Any]
 
+    def __len__(self) -> int:
+        return len(self.asset)
+
+    def take(self, rows: npt.NDArray[Any]) -> Movements:
+        """The rows that a mask or positions pick."""
+        return Movements(*(getattr(self, name)[rows] for name in self.__slots__))
+
     def of(self, transaction: bytes) -> Movements:
         """Those of one transaction."""
-        rows = self.transaction == np.void(transaction)
-        return Movements(*(getattr(self, name)[rows] for name in self.__slots__))
+        return self.take(self.transaction == np.void(transaction))
+
+    def and_then(self, later: Movements) -> Movements:
+        """These and then others."""
+        pairs = ((getattr(self, name), getattr(later, name)) for name in self.__slots__)
+        return Movements(*(np.concatenate(pair) for pair in pairs))
 
     def places(self) -> list[tuple[int, int]]:
         """Every (institution or transit account, asset) that any movement touched, sorted."""
-        sides = ((self.sender, self.asset), (self.receiver, self.asset))
-        pairs = {pair for side in sides for pair in zip(*(column.tolist() for column in side), strict=True)}
-        return sorted(pair for pair in pairs if pair[0] != NOBODY)
+        touched = np.unique(
+            np.concatenate([_place(self.sender, self.asset), _place(self.receiver, self.asset)])
+        )
+        pairs = zip((touched >> 16).tolist(), (touched & 0xFFFF).tolist(), strict=True)
+        return [pair for pair in pairs if pair[0] != NOBODY]
 
     def net(self, holders: Sequence[int], *, other: Sequence[int]) -> dict[tuple[int, int], int]:
         """(holder, asset) → what it gained from movements with one of `other` on the other side."""
-        total: dict[tuple[int, int], int] = {}
-        for side, across, sign in ((self.receiver, self.sender, 1), (self.sender, self.receiver, -1)):
-            rows = np.isin(side, holders) & np.isin(across, other)
-            columns = (side[rows].tolist(), self.asset[rows].tolist(), self.amount[rows].tolist())
-            for holder, asset, amount in zip(*columns, strict=True):
-                total[holder, asset] = total.get((holder, asset), 0) + sign * amount
-        return total
+        inward = np.isin(self.receiver, holders) & np.isin(self.sender, other)
+        outward = np.isin(self.sender, holders) & np.isin(self.receiver, other)
+        places = np.concatenate(
+            [_place(self.receiver, self.asset)[inward], _place(self.sender, self.asset)[outward]]
+        )
+        found, cell = np.unique(places, return_inverse=True)
+        total = exact_add(len(found), cell, np.concatenate([self.amount[inward], -self.amount[outward]]))
+        pairs = zip((found >> 16).tolist(), (found & 0xFFFF).tolist(), strict=True)
+        return dict(zip(pairs, total.tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,57 +120,107 @@ class Accrual:
     transaction: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class History:
     """What happened up to block `head`, in the chain's order."""
 
-    head: int
+    head: int = -1
+    batches: dict[bytes, RecordedBatch] = field(default_factory=dict)
+    movements: Movements = field(default_factory=lambda: _movements([]))
+    accruals: list[Accrual] = field(default_factory=list)
+    netting_sets: list[Event] = field(default_factory=list)
+    institutions: dict[str, int] = field(default_factory=dict)
+    """Name → index."""
+    assets: dict[str, int] = field(default_factory=dict)
+    """Code of a security or currency → index."""
+    fee_schedules: dict[int, int] = field(default_factory=dict)
+    """Venue → its newest fee schedule."""
+    agreements: dict[tuple[int, int], tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """(payer, currency) → (party, share in ppm) of the agreement in force."""
+    issues: set[tuple[int, bytes]] = field(default_factory=set)
+    """(issuer, reference) of every issue."""
+    blocks: dict[bytes, int] = field(default_factory=dict)
+    """Block of every transaction with events."""
+    concerned: dict[bytes, set[bytes]] = field(default_factory=dict)
+    """Transaction that recorded, affirmed or settled → hashes of the batches it concerned."""
+    cycles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+    """(venue, cycle) → the transactions that opened and closed it, and settled in it."""
+    open_cycles: dict[int, int] = field(default_factory=dict)
+    """Venue → its cycle that is open."""
+    totals: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(payer, currency) → its running total of commission in the agreement's period, in minor units."""
 
-    batches: dict[bytes, RecordedBatch]
-    movements: Movements
-    accruals: tuple[Accrual, ...]
-    netting_sets: tuple[Event, ...]
+    def earned(self, currency: int) -> dict[int, int]:
+        """Payer → its running total of commission in a currency, in minor units."""
+        return {payer: total for (payer, of), total in self.totals.items() if of == currency}
 
 
-def nothing() -> History:
-    """The history of a chain that nobody has read yet."""
-    return History(-1, {}, _movements([]), (), ())
-
-
-def read(clients: Clients) -> History:
-    """Read the chain up to its newest block.
+def read(clients: Clients, known: History | None = None) -> History:
+    """Read the chain up to its newest block; only what came after `known`, which then has it, too.
 
     Raises EngineFailed where calldata does not hash to what the contract recorded.
     """
+    history = known or History()
     chain = clients.clearing_house.chain
     head = chain.block().number
-    rows = chain.logs(0, head)
-    batches: dict[bytes, RecordedBatch] = {}
-    accruals: list[Accrual] = []
-    netting_sets: list[Event] = []
-    for transaction, logs in _by_transaction(rows):
-        masks: dict[bytes, Words] = {}
-        for event in clients.clearing_house.events(logs):
-            if event.name == "NettingSetSettled":
-                netting_sets.append(replace(event, transaction=transaction))
-            elif "batchHash" in event.arguments:
-                if event.name == "SliceSettled" and not masks:
-                    masks = _masks(chain.transaction_input(transaction), clients)
-                _apply(batches, event, transaction, masks, clients)
-        for event in clients.revenue.events(logs, "RevenueAccrued"):
-            totals = event["totalBefore"], event["totalAfter"]
-            accruals.append(Accrual(event["payer"], event["currency"], *totals, transaction))
-    movements = _movements(
-        [(transaction, log) for _, transaction, log in rows if log.address == clients.register.address]
-    )
-    return History(head, batches, movements, tuple(accruals), tuple(netting_sets))
+    moved: list[tuple[bytes, Logs]] = []
+    for mined in chain.logs(history.head + 1, head):
+        history.blocks[mined.transaction_hash] = mined.block_number
+        _read_market(history, clients, mined.logs)
+        _read_clearing(history, clients, mined.transaction_hash, mined.logs)
+        for event in clients.revenue.events(mined.logs):
+            _apply_revenue(history, event, mined.transaction_hash)
+        moved.append((mined.transaction_hash, mined.logs))
+    history.movements = history.movements.and_then(_movements(moved, clients.register.address))
+    history.head = head
+    return history
 
 
-def _by_transaction(rows: Sequence[tuple[int, bytes, Log]]) -> list[tuple[bytes, list[Log]]]:
-    found: dict[bytes, list[Log]] = {}
-    for _, transaction, log in rows:
-        found.setdefault(transaction, []).append(log)
-    return list(found.items())
+def _read_market(history: History, clients: Clients, logs: Logs) -> None:
+    """Who takes part, what there is, what was issued: from topics, where all of it stands."""
+    for event in clients.consortium.events(logs, "InstitutionAdmitted"):
+        history.institutions[from_bytes32(event["name"])] = event["institution"]
+    for event in clients.register.events(logs, "AssetListed"):
+        history.assets[from_bytes32(event["code"])] = event["asset"]
+    for event in clients.register.events(logs, "Issued"):
+        history.issues.add((event["issuer"], event["instructionReference"]))
+
+
+def _apply_revenue(history: History, event: Event, transaction: bytes) -> None:
+    if event.name == "AgreementConcluded":
+        history.agreements[event["payer"], event["currency"]] = tuple(event["shares"])
+    elif event.name == "RevenueAccrued":
+        totals = event["totalBefore"], event["totalAfter"]
+        history.accruals.append(Accrual(event["payer"], event["currency"], *totals, transaction))
+        history.totals[event["payer"], event["currency"]] = event["totalAfter"]
+    elif event.name == "PeriodClosed":
+        history.totals[event["payer"], event["currency"]] = 0
+
+
+def _read_clearing(history: History, clients: Clients, transaction: bytes, logs: Logs) -> None:
+    masks: dict[bytes, Words] = {}
+    for event in clients.clearing_house.events(logs):
+        if event.name == "FeeScheduleRegistered":
+            history.fee_schedules[event["venue"]] = event["feeScheduleId"]
+        elif "batchHash" in event.arguments:
+            if event.name == "SliceSettled" and not masks:
+                masks = _masks(clients.clearing_house.chain.transaction_input(transaction), clients)
+            history.concerned.setdefault(transaction, set()).add(event["batchHash"])
+            _apply(history.batches, event, transaction, masks, clients)
+        if "cycle" in event.arguments:
+            _apply_cycle(history, event, transaction)
+
+
+def _apply_cycle(history: History, event: Event, transaction: bytes) -> None:
+    if event.name == "NettingSetSettled":
+        history.netting_sets.append(replace(event, transaction=transaction))
+    elif event.name == "CycleOpened":
+        history.open_cycles[event["venue"]] = event["cycle"]
+    elif event.name == "CycleClosed":
+        history.open_cycles.pop(event["venue"], None)
+    known = history.cycles.setdefault((event["venue"], event["cycle"]), [])
+    if transaction not in known:
+        known.append(transaction)
 
 
 def _apply(
@@ -220,17 +288,22 @@ def _array(data: bytes, offset: int) -> Words:
     return Words(data[offset + WORD : offset + WORD * (count + 1)])
 
 
-def _movements(rows: Sequence[tuple[bytes, Log]]) -> Movements:
-    transfers = [(transaction, log) for transaction, log in rows if log.topics and log.topics[0] == _TRANSFER]
-    topics = np.frombuffer(b"".join(b"".join(log.topics[1:]) for _, log in transfers), dtype=np.uint8)
-    topics = topics.reshape(-1, 3, WORD)
-    amounts = [int.from_bytes(log.data[WORD : 2 * WORD], "big") for _, log in transfers]
+def _movements(rows: Sequence[tuple[bytes, Logs]], register: str = "") -> Movements:
+    """The register's Transfers among the events of each transaction."""
+    hashes, topics, amounts = [b""], [_NO_TOPICS], [np.zeros(0, dtype=np.int64)]
+    for transaction, logs in rows:
+        found = np.flatnonzero(logs.by(register) & logs.named(_TRANSFER))
+        if len(found):
+            hashes.append(transaction * len(found))
+            topics.append(logs.topics[found])
+            amounts.append(exact_words(logs.words(found, 1)))
+    columns = np.concatenate(topics)
     return Movements(
-        transaction=np.frombuffer(b"".join(transaction for transaction, _ in transfers), dtype=f"V{WORD}"),
-        sender=_holders(topics[:, 0]),
-        receiver=_holders(topics[:, 1]),
-        asset=_low(topics[:, 2]),
-        amount=np.array(amounts, dtype=object),
+        transaction=np.frombuffer(b"".join(hashes), dtype=f"V{WORD}"),
+        sender=_holders(columns[:, 1]),
+        receiver=_holders(columns[:, 2]),
+        asset=_low(columns[:, 3]),
+        amount=np.concatenate(amounts),
     )
 
 
@@ -242,3 +315,8 @@ def _holders(addresses: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
 
 def _low(words: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     return words[:, 30].astype(np.int64) << 8 | words[:, 31]
+
+
+def _place(holder: npt.NDArray[np.int64], asset: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(holder, asset) in one number, which shifting and masking takes apart again; for NOBODY, too."""
+    return holder << 16 | asset

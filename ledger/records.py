@@ -22,7 +22,35 @@ PAGE_BITS = 16
 CURRENCY_FLAG = 0x8000
 """Set in the index of a currency, not in that of a security."""
 
-Bytes = npt.NDArray[np.uint8]
+_THREE_BYTES = 0xFFFFFF
+_EIGHT_BYTES = 0xFFFFFFFFFFFFFFFF
+_FIELDS = {
+    "number": (0, ">u4"),
+    "time": (3, ">u4"),
+    "buyer": (7, ">u2"),
+    "seller": (9, ">u2"),
+    "asset": (11, ">u2"),
+    "quantity": (13, ">u8"),
+    "high": (20, ">u4"),
+    "low": (24, ">u8"),
+}
+"""Offset and type. Of `time` and of `high`, the amount's upper bits, the first byte is the field's before."""
+_RECORD = np.dtype(
+    {
+        "names": list(_FIELDS),
+        "offsets": [offset for offset, _ in _FIELDS.values()],
+        "formats": [form for _, form in _FIELDS.values()],
+        "itemsize": WORD,
+    }
+)
+_MOVEMENT = np.dtype(
+    {
+        "names": ["asset", "institution", "high", "low"],
+        "offsets": [0, 2, 16, 24],
+        "formats": [">u2", ">u2", ">u8", ">u8"],
+        "itemsize": WORD,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,57 +81,55 @@ class Records:
 
 
 def pack(records: Records) -> Words:
-    """The records as bytes, in their order. Raises InvalidValue where an amount does not fit 88 bits."""
-    amount = exact(records.amount)
-    if len(records) and (min(amount.tolist()) < 0 or max(amount.tolist()) > MAX_AMOUNT):
-        raise InvalidValue("amount of a record", max(amount.tolist()), f"0 to {MAX_AMOUNT} minor units fit")
-    parts = (
-        _bytes(records.number, ">u4", 4),
-        _bytes(records.time, ">u4", 3),
-        _bytes(records.buyer, ">u2", 2),
-        _bytes(records.seller, ">u2", 2),
-        _bytes(records.asset, ">u2", 2),
-        _bytes(records.quantity, ">u8", 8),
-        _wide_bytes(amount, 11),
-    )
-    return Words(np.concatenate(parts, axis=1).tobytes())
+    """The records as bytes, in their order. Raises InvalidValue where a value does not fit its field."""
+    rows = np.zeros(len(records), dtype=_RECORD)
+    high, low = _halves(exact(records.amount))
+    # A field that is read with a byte of the one before it is written before that one.
+    rows["high"], rows["low"] = high, low
+    for name, bits in (("quantity", 64), ("asset", 16), ("seller", 16), ("buyer", 16), ("time", 24)):
+        rows[name] = _fitting(getattr(records, name), bits)
+    rows["number"] = _fitting(records.number, 32)
+    return Words(rows.tobytes())
 
 
 def unpack(words: bytes) -> Records:
     """The columns that packed records hold; the inverse of `pack`."""
     if len(words) % WORD:
         raise InvalidValue("list of records", len(words), f"a record has {WORD} bytes")
-    rows = np.frombuffer(words, dtype=np.uint8).reshape(-1, WORD)
-    high, low = _number(rows, 21, 3), _number(rows, 24, 8)
+    rows = np.frombuffer(words, dtype=_RECORD)
+    high, low = rows["high"] & np.uint32(_THREE_BYTES), rows["low"].astype(np.uint64)
     amount: npt.NDArray[Any] = low
-    if high.any() or (len(low) and int(low.max()) >= 1 << 63):
+    if high.any():
         amount = (high.astype(object) << 64) + low.astype(object)
     return Records(
-        number=_number(rows, 0, 4).astype(np.uint32),
-        time=_number(rows, 4, 3).astype(np.uint32),
-        buyer=_number(rows, 7, 2).astype(np.uint16),
-        seller=_number(rows, 9, 2).astype(np.uint16),
-        asset=_number(rows, 11, 2).astype(np.uint16),
-        quantity=_number(rows, 13, 8),
+        number=rows["number"].astype(np.uint32),
+        time=(rows["time"] & np.uint32(_THREE_BYTES)).astype(np.uint32),
+        buyer=rows["buyer"].astype(np.uint16),
+        seller=rows["seller"].astype(np.uint16),
+        asset=rows["asset"].astype(np.uint16),
+        quantity=rows["quantity"].astype(np.uint64),
         amount=exact(amount),
     )
 
 
 def pack_movements(asset: npt.NDArray[Any], institution: npt.NDArray[Any], delta: npt.NDArray[Any]) -> Words:
-    """Movements as words, ordered by slot: (asset / 4, institution, asset). `delta` in units of the asset."""
+    """Movements as words, ordered by slot: (asset / 4, institution, asset). `delta` in units of the asset.
+
+    Raises InvalidValue where a value does not fit its field.
+    """
     order = np.lexsort((asset, institution, np.where(asset & CURRENCY_FLAG, asset, asset >> 2)))
+    rows = np.zeros(len(order), dtype=_MOVEMENT)
+    rows["asset"] = _fitting(asset[order], 16)
+    rows["institution"] = _fitting(institution[order], 16)
     deltas = exact(delta)[order]
-    negative = np.array([value < 0 for value in deltas.tolist()], dtype=bool)
-    words = np.concatenate(
-        (
-            _bytes(asset[order], ">u2", 2),
-            _bytes(institution[order], ">u2", 2),
-            np.zeros((len(order), 12), dtype=np.uint8),
-            _wide_bytes(np.where(negative, deltas.astype(object) + (1 << 128), deltas), 16),
-        ),
-        axis=1,
-    )
-    return Words(words.tobytes())
+    if deltas.dtype == object:
+        if not -(1 << 127) <= deltas.min() <= deltas.max() < 1 << 127:
+            raise InvalidValue("delta of a movement", deltas.max(), "128 bits, signed, are what there is")
+        deltas = deltas % (1 << 128)
+        rows["high"], rows["low"] = deltas >> 64, deltas & _EIGHT_BYTES
+    else:
+        rows["high"], rows["low"] = (deltas >> 63).view(np.uint64), deltas.view(np.uint64)
+    return Words(rows.tobytes())
 
 
 def pack_mask(chosen: npt.NDArray[np.bool_]) -> Words:
@@ -119,26 +145,19 @@ def unpack_mask(words: bytes, count: int) -> npt.NDArray[np.bool_]:
     return np.asarray(bits[:, ::-1].reshape(-1)[:count], dtype=np.bool_)
 
 
-def _bytes(column: npt.NDArray[Any], dtype: str, width: int) -> Bytes:
-    """The column's last `width` bytes, big-endian, a row each. Raises InvalidValue where a value has more."""
-    if len(column) and (int(column.max()) >> (8 * width) or int(column.min()) < 0):
-        raise InvalidValue("column of a record", int(column.max()), f"{8 * width} bits are what there is")
-    wide = np.dtype(dtype).itemsize
-    rows = np.ascontiguousarray(column.astype(dtype)).view(np.uint8).reshape(len(column), wide)
-    return rows[:, wide - width :]
+def _fitting(column: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """The column. Raises InvalidValue where a value has more bits than there are, or is negative."""
+    if len(column) and (int(column.max()) >> bits or int(column.min()) < 0):
+        raise InvalidValue("column of a record", int(column.max()), f"{bits} bits are what there is")
+    return column
 
 
-def _wide_bytes(column: npt.NDArray[Any], width: int) -> Bytes:
-    """Like `_bytes` for integers of any size, which are known to fit and not to be negative."""
-    if column.dtype != object:
-        narrow = np.ascontiguousarray(column.astype(">u8")).view(np.uint8).reshape(len(column), 8)
-        return np.pad(narrow, ((0, 0), (width - 8, 0)))
-    raw = b"".join(value.to_bytes(width, "big") for value in column.tolist())
-    return np.frombuffer(raw, dtype=np.uint8).reshape(len(column), width)
-
-
-def _number(rows: Bytes, start: int, width: int) -> npt.NDArray[np.uint64]:
-    value = np.zeros(len(rows), dtype=np.uint64)
-    for column in range(start, start + width):
-        value = (value << np.uint64(8)) | rows[:, column].astype(np.uint64)
-    return value
+def _halves(amount: npt.NDArray[Any]) -> tuple[npt.NDArray[Any] | int, npt.NDArray[Any]]:
+    """What of each amount is above 64 bits, and the 64 bits. Raises InvalidValue where a record cannot
+    hold it.
+    """
+    if len(amount) and not 0 <= int(amount.min()) <= int(amount.max()) <= MAX_AMOUNT:
+        raise InvalidValue("amount of a record", int(amount.max()), f"0 to {MAX_AMOUNT} minor units fit")
+    if amount.dtype != object:
+        return 0, amount
+    return amount >> 64, amount & _EIGHT_BYTES

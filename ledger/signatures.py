@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eth_utils import keccak
 
@@ -35,9 +36,13 @@ class Domain:
 
     def digest(self, struct_hash: bytes) -> bytes:
         """The digest to sign for a struct of this domain."""
-        values = [_DOMAIN, keccak(text=self.name), keccak(text="1"), self.chain_id, self.contract]
-        separator = keccak(CODEC.encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], values))
-        return keccak(b"\x19\x01" + separator + struct_hash)
+        return keccak(b"\x19\x01" + _separator(self) + struct_hash)
+
+
+@lru_cache(maxsize=16)
+def _separator(domain: Domain) -> bytes:
+    values = [_DOMAIN, keccak(text=domain.name), keccak(text="1"), domain.chain_id, domain.contract]
+    return keccak(CODEC.encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,43 @@ def exact_sum(values: Sequence[int] | npt.NDArray[Any]) -> int:
     return int(column.sum())
 
 
+def exact_add(size: int, index: npt.NDArray[Any], values: npt.NDArray[Any]) -> Column:
+    """The sum of the values at each index below `size`, exact: Python ints where int64 could wrap around,
+    here or in a sum of eight such columns.
+    """
+    total: Column
+    if values.dtype == object:
+        total = np.zeros(size, dtype=object)
+        np.add.at(total, index, values)
+        return total
+    if not _could_wrap_around(values):
+        return _add(size, index, values)
+    # Each half of a value has 32 bits, so that 2^31 of them can be added.
+    low = _add(size, index, values & values.dtype.type(0xFFFFFFFF))
+    high = _add(size, index, values >> values.dtype.type(32))
+    total = (high.astype(object) << 32) + low
+    return total
+
+
+def _add(size: int, index: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    total = np.zeros(size, dtype=np.int64)
+    np.add.at(total, index, values.astype(np.int64, copy=False))
+    return total
+
+
+def _could_wrap_around(values: npt.NDArray[Any]) -> bool:
+    if not values.size:
+        return False
+    return max(int(values.max()), -int(values.min())) * values.size >= 1 << 60
+
+
+def exact_words(words: npt.NDArray[np.uint8]) -> Column:
+    """Big-endian unsigned words, n rows of 32 bytes, as a column."""
+    if not words[:, :24].any() and not (words[:, 24] & 0x80).any():
+        return np.ascontiguousarray(words[:, 24:]).view(">i8").reshape(-1).astype(np.int64)
+    return exact([int.from_bytes(word.tobytes(), "big") for word in words])
+
+
 def _sums_in_int64(column: Column) -> bool:
     if not column.size:
         return True

@@ -1,9 +1,7 @@
-"""Gas a trade and trades a second, measured: `make bench`, or `.venv/bin/python scripts/bench.py [FILE]`.
+"""Gas a trade, trades a second, whole days, a million trades, the same day in SQL databases: `make bench`.
 
-FILE is a day in the `nepse` format; without one the day 2019-11-21 of ../shared is taken where it is there,
-else a generated day of as many trades. Gas is from receipts: of recording, affirming and settling, opening
-and closing the cycle included. *New* positions are those of a first day, each broker issued exactly what the
-day takes; *existing* are such that every position touched is there before and after.
+`.venv/bin/python scripts/bench.py [FILE] [--json] [--only PART ...]`. FILE is a day in the nepse format;
+without one it is 2019-11-21 where the shared data are, else a generated day.
 """
 
 from __future__ import annotations
@@ -11,157 +9,136 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
+from typing import Any
 
-import numpy as np
-from eth_utils import keccak
+from bench_chain import Source, days, gas, million, stages
+from bench_sql import measure as sql
 
-from ledger.abi import Words
-from ledger.chain import Receipt, available
-from ledger.clients.clearing_house import Slice
-from ledger.history import RecordedBatch, read
-from ledger.records import pack, pack_mask
-from settlement import cycle, netting, sample, scenario
-from settlement.day import Day, open_day, opening, run
-from settlement.intake import parse_trades
-from settlement.scenario import Scenario
+from ledger.chain import available
+from settlement import sample, scenario
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "nepse" / "2019-11-21.csv"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "nepse"
+DAY = SHARED / "2019-11-21.csv"
 TRADES = 5_672
 """Of that day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A trade file and the scenario it belongs to."""
-
-    name: str
-    data: bytes
-    scenario: Scenario
+MILLION = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; the exit code."""
+    parts: dict[str, Callable[[], Any]] = {
+        "gas": lambda: gas(source, available()[0]),
+        "stages": lambda: {engine: stages(source, engine) for engine in available()},
+        "days": lambda: days(sorted(SHARED.glob("*.csv")), available()),
+        "million": lambda: million(options.trades),
+        "sql": lambda: sql(source),
+    }
     parser = argparse.ArgumentParser(description="Measure gas and speed.")
     parser.add_argument("file", nargs="?", type=Path, help="a day in the nepse format")
-    parser.add_argument("--chain", choices=available(), help="one engine only")
+    parser.add_argument("--only", nargs="+", choices=parts, help="these parts only")
+    parser.add_argument("--trades", type=int, default=MILLION, help="how many are the million")
     parser.add_argument("--json", action="store_true", help="one object on standard output")
     options = parser.parse_args(arguments)
     source = _source(options.file)
-    engines = [options.chain] if options.chain else available()
-    results: dict[str, object] = {"day": source.name}
-    results["gas_per_trade"] = gas(source, engines[0])
-    results["seconds"] = {engine: speed(source, engine) for engine in engines}
+    results: dict[str, Any] = {"day": source.name}
+    for name, part in parts.items():
+        if options.only is None or name in options.only:
+            print(f"measuring {name}", file=sys.stderr)
+            results[name] = part()
+            if not options.json:
+                _SHOW[name](results[name])
+    if "stages" in results:
+        results["ratios"] = _ratios(results)
+        if not options.json:
+            _show_ratios(results["ratios"])
     if options.json:
         print(json.dumps(results, indent=2))
-    else:
-        _show(results)
     return 0
 
 
-def gas(source: Source, engine: str) -> dict[str, dict[str, float]]:
-    """Gas a trade by positions and way, and its parts."""
-    intake = parse_trades(source.data, source.scenario, source=source.name)
-    gas_found: dict[str, dict[str, float]] = {}
-    with open_day(source.scenario, intake, source.data, chain=engine) as day:
-        start = day.market.chain.snapshot()
-        for positions in ("new", "existing"):
-            for way in ("separate transactions", "one transaction"):
-                day.market.chain.restore(start)
-                _fund(day, positions)
-                parts = (_separate if way[0] == "s" else _together)(day)
-                spent = {step: sum(r.gas_used for r in receipts) for step, receipts in parts.items()}
-                each = {step: round(used / len(intake.trades), 1) for step, used in spent.items()}
-                gas_found[f"{positions} positions, {way}"] = each | {
-                    "total": round(sum(spent.values()) / len(intake.trades), 1)
-                }
-    return gas_found
-
-
-def speed(source: Source, engine: str) -> dict[str, float]:
-    """Seconds by stage of the whole day."""
-    start = perf_counter()
-    intake = parse_trades(source.data, source.scenario, source=source.name)
-    seconds = {"intake": perf_counter() - start}
-    with open_day(source.scenario, intake, source.data, chain=engine) as day:
-        run(day)
-        seconds |= day.seconds
-    seconds["total"] = perf_counter() - start
-    return {stage: round(taken, 3) for stage, taken in seconds.items()} | {"trades": len(intake.trades)}
-
-
 def _source(path: Path | None) -> Source:
-    if path is not None or SHARED.is_file():
-        file = path or SHARED
+    if path is not None or DAY.is_file():
+        file = path or DAY
         return Source(file.name, file.read_bytes(), scenario.load("nepse-2019"))
     generated = sample.generate(1, trades=TRADES)
     return Source(f"generated, {TRADES:,} trades", generated, scenario.load("sample"))
 
 
-def _fund(day: Day, positions: str) -> None:
-    """Issue what the day takes; where positions are to exist throughout, one unit more of each that it
-    moves.
-    """
-    holdings = opening(day.intake, day.market.scenario)
-    if positions == "existing":
-        trades = day.intake.trades
-        for party, row in zip(trades.parties, netting.net_quantities(trades).tolist(), strict=True):
-            for code, net in zip(trades.securities, row, strict=True):
-                if net:
-                    holdings[party, code] = holdings.get((party, code), 0) + 1
-        for name in day.market.index:
-            cash = name, day.market.scenario.cash.currency
-            holdings[cash] = holdings.get(cash, 0) + 1
-    day.market.issue(holdings, "bench")
+def _ratios(results: Mapping[str, Any]) -> dict[str, float]:  # ratios of seconds
+    """How many times as fast as others anvil is, in record plus settle of the same day."""
+    own = {engine: taken["record"] + taken["settle"] for engine, taken in results["stages"].items()}
+    found = (
+        {f"{engine} takes, times anvil": taken / own["anvil"] for engine, taken in own.items()}
+        if ("anvil" in own)
+        else {}
+    )
+    for row in results.get("sql", {}).get("ways", []):
+        name = f"{row['engine']}, {row['way']}, takes, times anvil"
+        if "anvil" in own:
+            found[name] = row["settle_s"] / own["anvil"]
+    return {name: round(times, 2) for name, times in found.items()}
 
 
-def _separate(day: Day) -> dict[str, list[Receipt]]:
-    """Record, affirm and settle, each in transactions of its own."""
-    market = day.market
-    parts = {"record": cycle.record(market, cycle.batches_of(market, day.intake.trades))}
-    batches = list(read(market.clients).batches.values())
-    parts["affirm"] = [cycle.affirm(market, batch, day.books) for batch in batches]
-    slices = [Slice(b.header, b.words, pack_mask(np.ones(len(b.records), dtype=bool))) for b in batches]
-    parts["settle"] = cycle.settle(market, slices)
-    return parts
-
-
-def _together(day: Day) -> dict[str, list[Receipt]]:
-    """Record, affirm and settle a batch in one transaction."""
-    market = day.market
-    receipts = []
-    for header, records in cycle.batches_of(market, day.intake.trades):
-        words = Words(pack(records))
-        batch = RecordedBatch(header.hash_with(keccak(words)), header, words, records, b"")
-        signed = cycle.affirmations(market, batch, day.books)
-        mask = pack_mask(np.ones(len(records), dtype=bool))
-        receipts.append(market.clients.clearing_house.clear(market.venue, header, words, signed, mask))
-    return {"clear": receipts}
-
-
-def _show(results: dict[str, object]) -> None:
-    """Two tables of plain text."""
-    print(f"day: {results['day']}\n\ngas a trade")
-    gas_per_trade, seconds = results["gas_per_trade"], results["seconds"]
-    assert isinstance(gas_per_trade, dict)
-    assert isinstance(seconds, dict)
-    for case, parts in gas_per_trade.items():
+def _show_gas(found: Mapping[str, Mapping[str, Any]]) -> None:
+    print("\ngas a trade")
+    for case, parts in found.items():
         detail = ", ".join(f"{step} {used:,.1f}" for step, used in parts.items() if step != "total")
         print(f"  {case:<42} {parts['total']:>10,.1f}   ({detail})")
-    print("\nseconds, and trades a second")
-    print("  " + f"{'stage':<12}" + "".join(f"{engine:>26}" for engine in seconds))
-    for stage in next(iter(seconds.values())):
-        if stage == "trades":
-            continue
-        cells = (
-            f"{taken[stage]:>12.3f} {taken['trades'] / max(taken[stage], 1e-9):>11,.0f}/s"
-            for taken in seconds.values()
-        )
-        print("  " + f"{stage:<12}" + "".join(cells))
 
+
+def _show_stages(found: Mapping[str, Mapping[str, Any]]) -> None:
+    print("\nseconds, and trades a second, by stage")
+    print("  " + f"{'stage':<18}" + "".join(f"{engine:>26}" for engine in found))
+    for stage in next(iter(found.values())):
+        if stage != "trades":
+            cells = (
+                f"{taken[stage]:>12.3f} {taken['trades'] / max(taken[stage], 1e-9):>11,.0f}/s"  # speed
+                for taken in found.values()
+            )
+            print("  " + f"{stage:<18}" + "".join(cells))
+
+
+def _show_days(found: Sequence[Mapping[str, Any]]) -> None:
+    print("\nwhole days, from process start to the printed report")
+    for row in found:
+        print(f"  {row['day']:<28} {row['engine']:<8} {row['trades']:>8,} trades {row['seconds']:>8.2f} s")
+
+
+def _show_million(found: Mapping[str, Any]) -> None:
+    print(f"\n{found['trades']:,} generated trades in one ledger, each step a process")
+    for step in found["steps"]:
+        print(f"  {step['command']:<12} {step['seconds']:>8.2f} s   {step['peak_mb']:>8,.0f} MB at most")
+    taken = found["record_settle_s"]
+    print(f"  record plus settle {taken:.2f} s, {found['trades'] / taken:,.0f} trades/s")
+    taken = found["record_affirm_settle_s"]
+    print(f"  with affirming {taken:.2f} s, {found['trades'] / taken:,.0f} trades/s")
+    print(f"  {found['disk_mb']:,.0f} MB on disk, reopened in {found['reopen_s']:.2f} s")
+
+
+def _show_sql(found: Mapping[str, Any]) -> None:
+    print("\nthe same day in SQL, from the same file to the same balances")
+    for row in found["ways"]:
+        rate = f"{row['trades_per_s']:>10,.0f} trades/s settled"
+        print(f"  {row['engine'] + ', ' + row['way']:<36} {row['settle_s']:>8.3f} s {rate}")
+    for reason in found["skipped"]:
+        print(f"  left out: {reason}")
+
+
+def _show_ratios(found: Mapping[str, Any]) -> None:
+    print("\nrecord plus settle of the day")
+    for name, times in found.items():
+        print(f"  {name:<58} {times:>8.2f}")
+
+
+_SHOW: dict[str, Callable[[Any], None]] = {
+    "gas": _show_gas,
+    "stages": _show_stages,
+    "days": _show_days,
+    "million": _show_million,
+    "sql": _show_sql,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,32 +6,49 @@ settle with the holdings on the ledger, and the contract checks the choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ledger.abi import WORD, Words
-from ledger.chain import Receipt
+from ledger.accounts import Signer
+from ledger.chain import Block, Receipt
 from ledger.clients.clearing_house import Header, Slice
-from ledger.history import RecordedBatch
-from ledger.ids import day_number
+from ledger.history import History, RecordedBatch
+from ledger.ids import day_number, parse_day_number
 from ledger.records import PAGE_BITS, Records, pack, pack_mask
 from ledger.signatures import NO_CLIENTS, Affirmation, affirmation_hash
 from settlement import fees
 from settlement.books import Book
-from settlement.liquidity import CASH, Holdings, Instruction, Shortage, choose
+from settlement.limits import (
+    BATCH_RECORDS,
+    Extent,
+    Part,
+    affirmed_together,
+    next_netting_set,
+    records_limit,
+)
+from settlement.liquidity import CASH, Holdings, Instructions, Shortage, choose
 from settlement.market import Market
 from settlement.model import Trades
 
-BATCH_RECORDS = 8_192
-"""Records in one batch at most: the contract's memory grows with the square of it."""
-SLICES = 255
-"""Batches in one netting set at most."""
 CYCLE_S = 3_600
 """Seconds after which anyone may close a cycle that its venue left open."""
+_AFFIRMED_AT_ONCE = 64
+"""Batches affirmed over one block's hash: the chain knows those of its last 256 blocks."""
+_OLDEST_PRIOR = 128
+"""A final block further back is not signed over, but the newest."""
+
+Balances = Mapping[tuple[int, int], int]
+"""(institution, asset) → units or minor units."""
+Waiting = dict[tuple[date, int], tuple[tuple[str, str, int], ...]]
+"""(trading day, trade number) → (institution, asset, how much it is short: units or minor units), one or
+more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +56,34 @@ class Choice:
     """What settles of some batches, and what each other trade that both sides affirmed waits for."""
 
     slices: tuple[Slice, ...]
-    waiting: Mapping[int, tuple[tuple[str, str, int], ...]]
-    """Trade number → (institution, asset, how much it is short: units or minor units), one or more."""
+    waiting: Waiting
 
 
-def batches_of(market: Market, trades: Trades) -> list[tuple[Header, Records]]:
-    """The trades as batches in the contract's order: one page of trade numbers and BATCH_RECORDS at most
-    each.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a cycle: its transactions, how many of them are netting sets, and what waits after it."""
+
+    receipts: list[Receipt]
+    waiting: Waiting
+    netting_sets: int
+
+
+def batches_of(market: Market, trades: Trades, *, largest: int | None = None) -> list[tuple[Header, Records]]:
+    """The trades as batches in the contract's order: one page of trade numbers each, and `largest` records at
+    most (None: as many as the chain can carry).
     """
     day = trades.trading_day
     due = day + timedelta(days=market.scenario.settlement_lag_days)
     header = market.header(day_number(day), day_number(due))
     records = to_records(market, trades)
-    batches = []
+    size = min(BATCH_RECORDS, largest or records_limit(market.chain.limits, len(market.index)))
     pages = records.number >> PAGE_BITS
-    for page in np.unique(pages):
-        rows = np.flatnonzero(pages == page)
-        for start in range(0, len(rows), BATCH_RECORDS):
-            part = records.take(rows[start : start + BATCH_RECORDS])
+    by_page = np.argsort(pages, kind="stable")
+    starts = np.flatnonzero(np.diff(pages[by_page], prepend=-1))
+    batches = []
+    for rows in np.split(by_page, starts[1:]):
+        for start in range(0, len(rows), size):
+            part = records.take(rows[start : start + size])
             batches.append((header, part.take(part.order())))
     return batches
 
@@ -78,127 +105,233 @@ def to_records(market: Market, trades: Trades) -> Records:
 
 def record(market: Market, batches: Iterable[tuple[Header, Records]]) -> list[Receipt]:
     """The venue records batches."""
-    clearing_house = market.clients.clearing_house
-    return [clearing_house.record(market.venue, header, pack(records)) for header, records in batches]
+    rows = [(header, pack(records)) for header, records in batches]
+    return market.clients.clearing_house.record_all(market.venue, rows)
 
 
-def affirm(market: Market, batch: RecordedBatch, books: Mapping[str, Book]) -> Receipt:
-    """Every institution with trades in the batch affirms it from its own book, all in one transaction."""
-    signed = affirmations(market, batch, books)
-    return market.clients.clearing_house.affirm(market.venue, batch.header, batch.words, signed)
+class PackedBooks:
+    """Institutions' books as records of the ledger, to affirm from. A day of a book is packed once."""
+
+    def __init__(self, market: Market, books: Mapping[str, Book]) -> None:
+        self.books = books
+        self._market = market
+        self._packed: dict[tuple[str, int], tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]] = {}
+
+    def day(self, owner: str, trading_day: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
+        """Trade numbers, rising, and a row each of the record's four words; none that is there twice, as
+        nobody could say which of them the book means. `trading_day` as yyyymmdd."""
+        found = self._packed.get((owner, trading_day))
+        if found is None:
+            found = self._packed[owner, trading_day] = self._pack(owner, parse_day_number(trading_day))
+        return found
+
+    def _pack(self, owner: str, day: date) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
+        trades = self.books[owner].days.get(day)
+        if trades is None:
+            return np.zeros(0, dtype=np.uint32), _rows(Words())
+        order = np.argsort(trades.number)
+        new = np.diff(trades.number[order].astype(np.int64), prepend=-1, append=1 << 32) != 0
+        once = order[new[:-1] & new[1:]]
+        return trades.number[once], _rows(pack(to_records(self._market, trades)))[once]
 
 
-def affirmations(market: Market, batch: RecordedBatch, books: Mapping[str, Book]) -> list[Affirmation]:
-    """The word on a batch of every institution that has trades in it, each from its own book."""
-    prior = market.chain.block()
-    parties = {*batch.records.buyer.tolist(), *batch.records.seller.tolist()}
+def affirm(
+    market: Market, batches: Iterable[RecordedBatch], books: Mapping[str, Book], sender: Signer
+) -> list[Receipt]:
+    """Every institution that has a book of a batch's day affirms its trades of it, unless it has before: all
+    of a batch in one transaction where the chain can carry it. Anybody may be the `sender`."""
+    house, limits = market.clients.clearing_house, market.chain.limits
+    packed, receipts, rest = PackedBooks(market, books), list[Receipt](), iter(batches)
+    while part := list(islice(rest, _AFFIRMED_AT_ONCE)):
+        prior = _prior_block(market)
+        rows = [
+            (batch.header.as_tuple(), batch.words, [each.as_tuple() for each in together])
+            for batch in part
+            for together in affirmed_together(
+                limits, len(batch.records), affirmations(market, batch, packed, prior)
+            )
+        ]
+        receipts += house.send_all(sender, "affirm", rows)
+    return receipts
+
+
+def affirmations(market: Market, batch: RecordedBatch, books: PackedBooks, prior: Block) -> list[Affirmation]:
+    """The word on a batch of every institution that has trades in it and has not given it, each from its own
+    book; over the hash of the block `prior`."""
+    present = np.zeros(1 << 16, dtype=bool)
+    present[batch.records.buyer] = present[batch.records.seller] = True
+    present[list(batch.affirmed_in)] = False
+    day = parse_day_number(batch.header.trading_day)
     return [
-        affirmation_from_book(market, batch, book, prior.number, prior.hash)
-        for book in books.values()
-        if market.index[book.owner] in parties
+        affirmation_from_book(market, batch, owner, books, prior)
+        for owner, book in books.books.items()
+        if present[market.index[owner]] and day in book.days
     ]
 
 
 def affirmation_from_book(
-    market: Market, batch: RecordedBatch, book: Book, prior_block: int, prior_hash: bytes
+    market: Market, batch: RecordedBatch, owner: str, books: PackedBooks, prior: Block
 ) -> Affirmation:
     """The institution's signed word on a batch: its own records as its book has them.
 
     What was recorded serves to find the exceptions: records that the book does not have, or has otherwise.
     """
-    institution = market.index[book.owner]
-    own = (batch.records.buyer == institution) | (batch.records.seller == institution)
-    recorded = _split(batch.words)
-    held = _held(market, book, batch.header)
-    agreed = np.array([held.get(word[:4]) == word for word in recorded[own].tolist()], dtype=bool)
-    positions = np.flatnonzero(own)
-    excepted = positions[~agreed]
-    words = b"".join(held[word[:4]] for word in recorded[positions[agreed]].tolist())
+    institution = market.index[owner]
+    numbers, held = books.day(owner, batch.header.trading_day)
+    own = np.flatnonzero((batch.records.buyer == institution) | (batch.records.seller == institution))
+    place = np.searchsorted(numbers, batch.records.number[own])
+    known = np.flatnonzero(place < len(numbers))
+    agreed = np.zeros(len(own), dtype=bool)
+    agreed[known] = (held[place[known]] == _rows(batch.words)[own[known]]).all(axis=1)
+    excepted = own[~agreed]
     digest = market.clients.clearing_house.domain.digest(
         affirmation_hash(
             batch.batch_hash,
             institution,
-            words,
+            held[place[agreed]].tobytes(),
             batch.records.number[excepted].tolist(),
             NO_CLIENTS,
-            prior_hash,
+            prior.hash,
         )
     )
     return Affirmation(
         institution,
-        len(positions),
-        prior_block,
+        len(own),
+        prior.number,
         NO_CLIENTS,
         tuple(excepted.tolist()),
-        market.signers[book.owner].sign_digest(digest),
+        market.signers[owner].sign_digest(digest),
     )
 
 
-def choose_slices(market: Market, batches: Sequence[RecordedBatch], holdings: Holdings) -> Choice:
-    """What can settle of the batches' trades, affirmed by both sides, with these holdings (by the ledger's
-    indexes)."""
+def open_parts(batches: Iterable[RecordedBatch]) -> list[Part]:
+    """What of the batches is affirmed by both sides, disputed by nobody and not settled."""
+    parts = []
+    for batch in batches:
+        affirmed = np.zeros(1 << 16, dtype=bool)
+        affirmed[list(batch.affirmed_in)] = True
+        rows = affirmed[batch.records.buyer] & affirmed[batch.records.seller] & ~batch.settled
+        if batch.disputed:
+            rows &= ~np.isin(batch.records.number, list(batch.disputed))
+        if rows.any():
+            parts.append(Part(batch, rows))
+    return parts
+
+
+def choose_slices(market: Market, parts: Sequence[Part], holdings: Holdings) -> Choice:
+    """What can settle of the parts together with these holdings (by the ledger's indexes)."""
+    if not parts:
+        return Choice((), {})
+    open_ = [part.batch.records.take(part.rows) for part in parts]
+    sizes = [len(records) for records in open_]
+    days = [part.batch.header.trading_day for part in parts]
     schedule = fees.Schedule.of(market.scenario)
-    instructions: list[Instruction] = []
-    places: list[tuple[int, int]] = []
-    for k, batch in enumerate(batches):
-        affirmed = list(batch.affirmed_in)
-        open_ = ~batch.settled & ~np.isin(batch.records.number, list(batch.disputed))
-        open_ &= np.isin(batch.records.buyer, affirmed) & np.isin(batch.records.seller, affirmed)
-        rows = batch.records.take(open_)
-        columns = (rows.number, rows.buyer, rows.seller, rows.asset, rows.quantity, rows.amount)
-        charges = (fees.commission(schedule, rows.amount), fees.levy(schedule, rows.amount))
-        instructions += [
-            Instruction(*each) for each in zip(*(c.tolist() for c in (*columns, *charges)), strict=True)
-        ]
-        places += [(k, position) for position in np.flatnonzero(open_).tolist()]
-    chosen, reasons = choose(instructions, holdings)
-    masks = [np.zeros(len(batch.records), dtype=bool) for batch in batches]
-    for i in chosen:
-        k, position = places[i]
-        masks[k][position] = True
-    slices = [
-        Slice(batch.header, batch.words, pack_mask(mask))
-        for batch, mask in zip(batches, masks, strict=True)
-        if mask.any()
-    ]
-    waiting = {instructions[i].number: _named(market, shortages) for i, shortages in reasons.items()}
+    amount = _column(open_, "amount")
+    trades = Instructions(
+        day=np.repeat(days, sizes),
+        number=_column(open_, "number"),
+        buyer=_column(open_, "buyer"),
+        seller=_column(open_, "seller"),
+        security=_column(open_, "asset"),
+        quantity=_column(open_, "quantity"),
+        amount=amount,
+        fee=fees.commission(schedule, amount),
+        levy=fees.levy(schedule, amount),
+    )
+    chosen, reasons = choose(trades, holdings)
+    slices = []
+    for part, taken in zip(parts, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True):
+        if taken.any():
+            mask = np.zeros(len(part.rows), dtype=bool)
+            mask[part.rows] = taken
+            slices.append(Slice(part.batch.header, part.batch.words, pack_mask(mask)))
+    waiting = {
+        (parse_day_number(int(trades.day[row])), int(trades.number[row])): _named(market, shortages)
+        for row, shortages in reasons.items()
+    }
     return Choice(tuple(slices), waiting)
 
 
-def settle(market: Market, slices: Sequence[Slice]) -> list[Receipt]:
-    """One cycle with one netting set: open, settle, close. Nothing to settle is no cycle."""
-    if not slices:
-        return []
-    clearing_house = market.clients.clearing_house
-    deadline = market.chain.block().timestamp + CYCLE_S
-    return [
-        clearing_house.open_cycle(market.venue, deadline),
-        clearing_house.settle(market.venue, slices),
-        clearing_house.close_cycle(market.venue, market.index[market.scenario.venue]),
-    ]
+def settle(market: Market, read: Callable[[], History], balances: Callable[[], Balances]) -> Settled:
+    """Settle what can be in one cycle, each netting set chosen with the holdings of its moment, round after
+    round until nothing more settles. Nothing to settle is no cycle.
+
+    `read` and `balances` give what the ledger has whenever they are called. A cycle that the venue has
+    open already, as a run that was interrupted leaves it, is used and closed.
+    """
+    house, venue = market.clients.clearing_house, market.index[market.scenario.venue]
+    is_open = venue in read().open_cycles
+    receipts: list[Receipt] = []
+    waiting: Waiting = {}
+    netting_sets, going_on = 0, True
+    while going_on:
+        before, planned, waiting = netting_sets, 0, {}
+        rest = open_parts(read().batches.values())
+        while rest:
+            known, held = len(read().movements), balances()
+            parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
+            choice = choose_slices(market, parts, holdings_of(market, held, read()))
+            if choice.slices and not is_open:
+                receipts.append(house.open_cycle(market.venue, market.chain.block().timestamp + CYCLE_S))
+                is_open = True
+                if len(read().movements) != known:
+                    continue  # until then institutions were free to move what they hold
+            rest, planned = left, planned + 1
+            waiting |= choice.waiting
+            if choice.slices:
+                receipts.append(house.settle(market.venue, choice.slices))
+                netting_sets += 1
+        # What one netting set brought may make a trade of another fit.
+        going_on = planned > 1 and netting_sets > before
+    if is_open:
+        receipts.append(house.close_cycle(market.venue, venue))
+    return Settled(receipts, waiting, netting_sets)
 
 
-def _split(words: Words) -> npt.NDArray[np.void]:
-    return np.frombuffer(words, dtype=f"V{WORD}")
+def reopens_at(market: Market) -> int:
+    """Chain seconds from which a cycle may open, 0 where the next block is late enough for it."""
+    house = market.clients.clearing_house
+    if house.call("openCycles"):
+        return 0
+    from_ = int(house.call("reopenFrom"))
+    return from_ if from_ > market.chain.block().timestamp + 1 else 0
 
 
-def _held(market: Market, book: Book, header: Header) -> dict[bytes, bytes]:
-    """The book's trades of the batch's day, packed, by the four bytes of the trade number."""
-    if day_number(book.trades.trading_day) != header.trading_day:
-        return {}
-    return {word[:4]: word for word in _split(pack(to_records(market, book.trades))).tolist()}
+def holdings_of(market: Market, balances: Balances, history: History) -> Holdings:
+    """Holdings for `choose_slices` from what is on the ledger."""
+    cash = market.cash_asset
+    held = {(party, CASH if asset == cash else asset): amount for (party, asset), amount in balances.items()}
+    shares = [share.share_ppm for share in market.scenario.agreements.shares]
+    return Holdings(shares, held, history.earned(cash))
+
+
+def extent_of(market: Market) -> Extent:
+    """What of a market the gas of a settlement depends on."""
+    securities = [index for index in market.asset.values() if index != market.cash_asset]
+    return Extent(
+        institutions=len(market.index),
+        assets=max(securities, default=0),
+        slabs=len(market.scenario.fees.slabs),
+        shares=len(market.scenario.agreements.shares),
+    )
+
+
+def _prior_block(market: Market) -> Block:
+    """The block whose hash is signed: the newest final one, where the chain still knows it by then."""
+    newest, final = market.chain.block(), market.chain.final_block()
+    return final if newest.number - final.number <= _OLDEST_PRIOR else newest
+
+
+def _rows(words: Words) -> npt.NDArray[np.uint64]:
+    """A row a record, as four words of 64 bits, for comparing."""
+    return np.frombuffer(words, dtype=np.uint64).reshape(-1, WORD // 8)
+
+
+def _column(parts: Sequence[Records], name: str) -> npt.NDArray[Any]:
+    return np.concatenate([getattr(part, name) for part in parts])
 
 
 def _named(market: Market, shortages: Iterable[Shortage]) -> tuple[tuple[str, str, int], ...]:
     institutions = {index: name for name, index in market.index.items()}
     assets = {index: code for code, index in market.asset.items()} | {CASH: market.scenario.cash.currency}
     return tuple((institutions[s.party], assets[s.asset], s.short) for s in shortages)
-
-
-def holdings_of(market: Market, balances: Mapping[tuple[int, int], int]) -> Holdings:
-    """Holdings for `choose_slices` from (institution, asset) → balance on the ledger."""
-    cash = market.cash_asset
-    held = {(party, CASH if asset == cash else asset): amount for (party, asset), amount in balances.items()}
-    revenue = market.clients.revenue
-    earned = {index: revenue.agreement(index, cash).total for index in market.index.values()}
-    return Holdings([share.share_ppm for share in market.scenario.agreements.shares], held, earned)

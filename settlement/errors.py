@@ -8,7 +8,14 @@
     │   ├── FileUnreadable      the system does not let it be read
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
+    │   ├── BookDamaged         an institution's own record that is not what was kept
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
+    ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
+    │   ├── NotALedger          it holds no ledger
+    │   ├── LedgerExists        it holds one already, or other files
+    │   ├── LedgerUnfinished    `init` was interrupted in it
+    │   └── ScenarioDiffers     its ledger is of another scenario
+    ├── NameUnknown             an institution or security that the ledger does not have
     ├── FileUnwritable          an output file that cannot be written
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
@@ -102,6 +109,16 @@ class TradingDayUnknown(FileRefused):
         self.refused = refused
 
 
+class BookDamaged(FileRefused):
+    """An institution's own record at `path` is not what was kept there; `what` says where it shows."""
+
+    exit_code = 3
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(path, f"is not what was kept: {what}; restore it from a backup")
+        self.what = what
+
+
 class FileUnwritable(SettlementError):
     """The operating system refuses to write `path`; `cause` is what it says."""
 
@@ -109,6 +126,57 @@ class FileUnwritable(SettlementError):
         super().__init__(f"{path}: cannot be written: {cause}")
         self.path = path
         self.cause = cause
+
+
+class LedgerRefused(SettlementError):
+    """The directory at `path` is not what the command needs."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class NotALedger(LedgerRefused):
+    """There is no ledger at `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, f"is no ledger; `clearing init {path}` makes one")
+
+
+class LedgerExists(LedgerRefused):
+    """`path` holds a ledger, or `found` that is none and should not be mixed with one."""
+
+    def __init__(self, path: str, found: str) -> None:
+        super().__init__(path, f"holds {found}; give a directory that is empty or not there yet")
+        self.found = found
+
+
+class LedgerUnfinished(LedgerRefused):
+    """`init` ended early at `path`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, f"was not set up to its end; `clearing init {path}` goes on where it stopped")
+
+
+class ScenarioDiffers(LedgerRefused):
+    """The ledger at `path` is of scenario `found`, where `wanted` was asked for."""
+
+    def __init__(self, path: str, found: str, wanted: str) -> None:
+        super().__init__(path, f"is a ledger of scenario {found}, not of {wanted} as it is now")
+        self.found = found
+        self.wanted = wanted
+
+
+class NameUnknown(SettlementError):
+    """`name` is no `what` of this ledger; `known` are, or some of them."""
+
+    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
+        shown = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+        super().__init__(f"no {what} {name!r} on this ledger; there are {shown}")
+        self.what = what
+        self.name = name
+        self.known = tuple(known)
 
 
 class RowRefused(SettlementError):

@@ -1,4 +1,4 @@
-"""`--export DIR`: the day as four Parquet files, each row with the transaction that says so.
+"""`--export DIR`: a ledger, or one day of it, as four Parquet files, each row with its transactions.
 
     trades.parquet       a row a recorded trade
     positions.parquet    a row an institution and asset: opening + movements = closing
@@ -13,9 +13,10 @@ under other names first and take their own when they are complete.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,12 @@ import pyarrow.parquet as pq
 from ledger.clients.consortium import TRANSIT
 from ledger.history import NOBODY
 from ledger.ids import parse_day_number
-from ledger.units import TIME_UNKNOWN
-from settlement.day import Day
+from ledger.units import TIME_UNKNOWN, exact
 from settlement.errors import FileUnwritable
-from settlement.market import Market
 from settlement.report.facts import Facts, gather
+
+if TYPE_CHECKING:
+    from settlement.operations import Ledger
 
 _EXACT = pa.decimal128(38, 0)
 _HASH = pa.string()
@@ -68,6 +70,7 @@ POSITIONS = pa.schema(
 )
 COMMISSIONS = pa.schema(
     [
+        ("trading_day", pa.date32()),
         ("trade_no", pa.uint32()),
         ("side", pa.string()),  # buyer or seller
         ("broker", pa.string()),
@@ -107,17 +110,22 @@ def prepare(directory: str | os.PathLike[str]) -> Path:
     return path
 
 
-def export(day: Day, directory: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Write the four files of a reconciled day into `directory`, replacing earlier ones; their paths.
+def export(
+    ledger: Ledger, directory: str | os.PathLike[str], day: date | None = None, *, facts: Facts | None = None
+) -> tuple[Path, ...]:
+    """Write the four files of a ledger, or of one trading day, into `directory`, replacing earlier ones;
+    their paths. `facts` are those of the ledger or the day, where they are gathered already.
 
     Raises FileUnwritable.
     """
-    path, facts = prepare(directory), gather(day)
+    path = prepare(directory)
+    found = facts or gather(ledger, day)
+    currency = ledger.market.scenario.cash.currency
     tables = {
-        "trades": _trades(day, facts),
-        "positions": _positions(day.market, facts),
-        "commissions": _commissions(day, facts),
-        "shares": _shares(day, facts),
+        "trades": _trades(found, currency),
+        "positions": _positions(found, currency),
+        "commissions": _commissions(found, currency),
+        "shares": _shares(found, currency),
     }
     waiting: dict[Path, Path] = {}
     try:
@@ -135,102 +143,97 @@ def export(day: Day, directory: str | os.PathLike[str]) -> tuple[Path, ...]:
     return tuple(waiting)
 
 
-def _trades(day: Day, facts: Facts) -> pa.Table:
-    trades, market = facts.trades, day.market
-    batch = [facts.batches[k] for k in facts.batch.tolist()]
-    parties = [market.index[name] for name in trades.parties]
-    settled = np.where(facts.settled, "settled", np.where(facts.disputed, "disputed", "pending"))
-    times = [None if second == TIME_UNKNOWN else second for second in trades.time.tolist()]
+def _trades(facts: Facts, currency: str) -> pa.Table:
+    records, batches, batch = facts.records, facts.batches, facts.batch
+    due = [parse_day_number(each.header.intended_settlement_date) for each in batches]
+    status = np.where(facts.settled, 0, np.where(facts.disputed, 1, 2))
     return _table(
         TRADES,
-        trading_day=[parse_day_number(each.header.trading_day) for each in batch],
-        trade_no=trades.number,
-        trade_time_s=times,
-        buyer=_named(trades.parties, trades.buyer),
-        seller=_named(trades.parties, trades.seller),
-        security=_named(trades.securities, trades.security),
-        quantity=trades.quantity.tolist(),
-        settlement_amount_minor=trades.amount.tolist(),
-        currency=[market.scenario.cash.currency] * len(trades),
-        intended_settlement_date=[parse_day_number(each.header.intended_settlement_date) for each in batch],
-        status=settled.tolist(),
-        batch=[_hex(each.batch_hash) for each in batch],
+        trading_day=_picked(facts.days, facts.day, pa.date32()),
+        trade_no=records.number,
+        trade_time_s=pa.array(records.time, mask=records.time == TIME_UNKNOWN),
+        buyer=_named(facts.names, records.buyer),
+        seller=_named(facts.names, records.seller),
+        security=_named(facts.codes, records.asset),
+        quantity=_decimals(records.quantity),
+        settlement_amount_minor=_decimals(records.amount),
+        currency=pa.repeat(currency, len(records)),
+        intended_settlement_date=_picked(due, batch, pa.date32()),
+        status=_picked(["settled", "disputed", "pending"], status, pa.string()),
+        batch=_picked([_hex(each.batch_hash) for each in batches], batch, _HASH),
         position=facts.position,
-        record_transaction=[_hex(each.record_transaction) for each in batch],
-        buyer_affirm_transaction=_affirmed(facts, parties, trades.buyer.tolist()),
-        seller_affirm_transaction=_affirmed(facts, parties, trades.seller.tolist()),
+        record_transaction=_picked([_hex(each.record_transaction) for each in batches], batch, _HASH),
+        buyer_affirm_transaction=_affirmed(facts, "buyer"),
+        seller_affirm_transaction=_affirmed(facts, "seller"),
         settle_transaction=_settle_transactions(facts),
     )
 
 
-def _affirmed(facts: Facts, parties: Sequence[int], side: Sequence[int]) -> list[str | None]:
+def _affirmed(facts: Facts, side: str) -> pa.Array:
     """The transactions that brought the affirmations of the parties on one side."""
-    return [
-        _hex(facts.batches[k].affirmed_in.get(parties[party]))
-        for k, party in zip(facts.batch.tolist(), side, strict=True)
-    ]
-
-
-def _settle_transactions(facts: Facts) -> list[str | None]:
-    found: list[str | None] = []
+    known: dict[bytes, int] = {}
+    none = np.zeros(0, dtype=np.int64)
+    columns = [none]
     for batch in facts.batches:
-        hashes = [_hex(transaction) for transaction in batch.settlements]
-        found += [None if k < 0 else hashes[k] for k in batch.settled_in.tolist()]
-    return found
+        place = np.full(max(facts.names, default=0) + 1, -1, dtype=np.int64)
+        for institution, transaction in batch.affirmed_in.items():
+            place[institution] = known.setdefault(transaction, len(known))
+        columns.append(place[getattr(batch.records, side)])
+    return _picked([_hex(each) for each in known], np.concatenate(columns), _HASH)
 
 
-def _positions(market: Market, facts: Facts) -> pa.Table:
-    codes = {index: code for code, index in market.asset.items()}
-    names = {index: name for name, index in market.index.items()}
-    moved: dict[tuple[str, str], dict[str, None]] = {}
-    moves = facts.history.movements
-    columns = (
-        moves.sender.tolist(),
-        moves.receiver.tolist(),
-        moves.asset.tolist(),
-        moves.transaction.tolist(),
-    )
-    for sender, receiver, asset, transaction in zip(*columns, strict=True):
-        for holder in {sender, receiver} - {NOBODY, TRANSIT}:
-            moved.setdefault((names[holder], codes[asset]), {})[f"0x{transaction.hex()}"] = None
+def _settle_transactions(facts: Facts) -> pa.Array:
+    return _picked([_hex(each) for each in facts.settlements], facts.settled_in, _HASH)
+
+
+def _positions(facts: Facts, currency: str) -> pa.Table:
+    """An (institution, asset) that anything ever moved, by name and code."""
+    moves = facts.movements
+    sides = [(holder.astype(np.int64) << 16 | moves.asset) for holder in (moves.sender, moves.receiver)]
+    place = np.concatenate(sides)
+    changes = np.ones(len(moves), dtype=np.bool_)
+    changes[1:] = moves.transaction[1:] != moves.transaction[:-1]
+    hashes = [_hex(each) for each in moves.transaction[changes].tolist()]
+    transaction = np.tile(np.cumsum(changes) - 1, 2)
+    kept = ~np.isin(np.concatenate([moves.sender, moves.receiver]), (NOBODY, TRANSIT))
+    pairs = np.unique(place[kept] << 31 | transaction[kept])  # both in one number, the place above
+    places, starts = np.unique(pairs >> 31, return_index=True)
+    named = [hashes[k] for k in (pairs & 0x7FFFFFFF).tolist()]
+    ends = [*starts.tolist()[1:], len(pairs)]
     rows = []
-    for (name, asset), transactions in sorted(moved.items()):
+    for at, start, end in zip(places.tolist(), starts.tolist(), ends[: len(places)], strict=True):
+        name, asset = facts.names[at >> 16], facts.codes[at & 0xFFFF]
         account = facts.accounts[name]
-        kind = "cash" if asset == market.scenario.cash.currency else "security"
-        sides = [side.get(asset, 0) for side in (account.opening, account.moved, account.closing)]
-        rows.append((name, asset, kind, *sides, list(transactions)))
-    return _of_rows(POSITIONS, rows)
+        kind = "cash" if asset == currency else "security"
+        amounts = [side.get(asset, 0) for side in (account.opening, account.moved, account.closing)]
+        rows.append((name, asset, kind, *amounts, named[start:end]))
+    return _of_rows(POSITIONS, sorted(rows))
 
 
-def _commissions(day: Day, facts: Facts) -> pa.Table:
+def _commissions(facts: Facts, currency: str) -> pa.Table:
     """Both sides of every settled trade, by trade, the buyer's first."""
-    kept = np.repeat(facts.settled, 2)
-    trades = facts.trades
-    amounts = trades.amount.tolist()
-    rates = [facts.schedule.rate_ppm(amount) for amount in amounts]
-    parties = np.stack([trades.buyer, trades.seller], axis=1).reshape(-1)[kept]
-    count = len(parties)
-
-    def both(values: Iterable[Any]) -> list[Any]:
-        doubled = [value for value in values for _ in range(2)]
-        return [value for value, keep in zip(doubled, kept.tolist(), strict=True) if keep]
-
+    rows = np.repeat(np.flatnonzero(facts.settled), 2)
+    records = facts.records.take(rows)
+    brokers = np.where(np.arange(len(rows)) % 2 == 0, records.buyer, records.seller)
+    slabs = facts.schedule.slabs
+    bounds = exact([slab.up_to_minor for slab in slabs if slab.up_to_minor is not None])
+    rates = np.array([slab.rate_ppm for slab in slabs], dtype=np.int64)
     return _table(
         COMMISSIONS,
-        trade_no=both(trades.number.tolist()),
-        side=["buyer", "seller"] * (count // 2),
-        broker=_named(trades.parties, parties),
-        settlement_amount_minor=both(amounts),
-        rate_ppm=both(rates),
-        commission_minor=both(facts.commission.tolist()),
-        levy_minor=both(facts.levy.tolist()),
-        currency=[day.market.scenario.cash.currency] * count,
-        settle_transaction=both(_settle_transactions(facts)),
+        trading_day=_picked(facts.days, facts.day[rows], pa.date32()),
+        trade_no=records.number,
+        side=_picked(["buyer", "seller"], np.arange(len(rows)) % 2, pa.string()),
+        broker=_named(facts.names, brokers),
+        settlement_amount_minor=_decimals(records.amount),
+        rate_ppm=rates[np.searchsorted(bounds, records.amount, side="left")],
+        commission_minor=_decimals(facts.commission[rows]),
+        levy_minor=_decimals(facts.levy[rows]),
+        currency=pa.repeat(currency, len(rows)),
+        settle_transaction=_picked([_hex(each) for each in facts.settlements], facts.settled_in[rows], _HASH),
     )
 
 
-def _shares(day: Day, facts: Facts) -> pa.Table:
-    currency = day.market.scenario.cash.currency
+def _shares(facts: Facts, currency: str) -> pa.Table:
     rows = [
         (
             each.payer,
@@ -248,7 +251,12 @@ def _shares(day: Day, facts: Facts) -> pa.Table:
 
 
 def _table(schema: pa.Schema, **columns: Any) -> pa.Table:
-    arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
+    arrays = []
+    for field in schema:
+        column = columns[field.name]
+        arrays.append(
+            column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
+        )
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -257,12 +265,27 @@ def _of_rows(schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
     return _table(schema, **{name: list(column) for name, column in zip(schema.names, columns, strict=True)})
 
 
-def _named(names: Sequence[str], codes: npt.NDArray[Any]) -> list[str]:
-    return [names[code] for code in codes.tolist()]
+def _picked(values: Sequence[Any], places: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """The value at each place; null at -1."""
+    return pa.array(values, type=kind).take(pa.array(places, type=pa.int64(), mask=places < 0))
 
 
-def _hex(value: bytes | None) -> str | None:
-    return None if value is None else f"0x{value.hex()}"
+def _named(names: Mapping[int, str], indexes: npt.NDArray[Any]) -> pa.Array:
+    place = np.zeros(max(names, default=0) + 1, dtype=np.int64)
+    place[list(names)] = np.arange(len(names))
+    return _picked(list(names.values()), place[indexes], pa.string())
+
+
+def _decimals(column: npt.NDArray[Any]) -> pa.Array:
+    """Integers, whatever their size."""
+    whole = exact(column)
+    if whole.dtype == object:
+        return pa.array(whole.tolist(), type=_EXACT)
+    return pa.array(whole).cast(_EXACT)
+
+
+def _hex(value: bytes) -> str:
+    return f"0x{value.hex()}"
 
 
 def _said(error: Exception) -> str:

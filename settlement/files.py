@@ -1,11 +1,19 @@
-"""Reading a whole input file, with a typed error for each way in which that can go wrong."""
+"""Reading and writing whole files, with a typed error for each way in which that can go wrong."""
 
 from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
-from settlement.errors import FileEmpty, FileIsDirectory, FileMissing, FileNotRegular, FileUnreadable
+from settlement.errors import (
+    FileEmpty,
+    FileIsDirectory,
+    FileMissing,
+    FileNotRegular,
+    FileUnreadable,
+    FileUnwritable,
+)
 
 
 def read_regular(path: str | os.PathLike[str]) -> bytes:
@@ -26,3 +34,21 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
     if not data:
         raise FileEmpty(shown)
     return data
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put a file on disk, all of it or, whenever the process or the machine ends, nothing."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise FileUnwritable(str(path), error.strerror or str(error)) from None

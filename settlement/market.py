@@ -1,16 +1,15 @@
 """A scenario on a chain: institutions admitted, assets listed, fees and agreements in force, holdings issued.
 
-A market knows the names of the business and the indexes of the ledger, and holds every institution's key, as
-only a simulation on one machine does.
+A market knows the names of the business and the indexes of the ledger. Its signers are those whose keys this
+machine holds: all of them in a simulation, an institution's own in a consortium.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from eth_utils import keccak
 
 from ledger.abi import Words
 from ledger.accounts import Signer
@@ -20,14 +19,15 @@ from ledger.clients.clearing_house import Header
 from ledger.clients.consortium import Role
 from ledger.clients.revenue_sharing import Terms
 from ledger.deploy import Deployment, deploy
-from ledger.records import CURRENCY_FLAG, pack_movements
+from ledger.history import History, read
+from ledger.ids import from_bytes32
+from ledger.records import pack_movements
 from ledger.units import MAX_AMOUNT
 from settlement.fees import Schedule
+from settlement.limits import listed_at_once
 from settlement.scenario import Scenario
 
 OPERATOR = "consortium operator"
-ISSUES_AT_ONCE = 20_000
-"""Movements in one transaction of an issue."""
 
 
 @dataclass(slots=True)
@@ -39,10 +39,16 @@ class Market:
     scenario: Scenario
     deployment: Deployment
     clients: Clients
-    signers: dict[str, Signer]
+    signers: Mapping[str, Signer]
     index: dict[str, int]
     asset: dict[str, int] = field(default_factory=dict)
     fee_schedule_id: int = 0
+
+    def know(self, history: History) -> None:
+        """Take the indexes of institutions and assets, and the newest fee schedule, from the chain."""
+        self.index = history.institutions
+        self.asset = history.assets
+        self.fee_schedule_id = history.fee_schedules.get(self.index.get(self.scenario.venue, 0), 0)
 
     @property
     def venue(self) -> Signer:
@@ -64,78 +70,84 @@ class Market:
         new = [code for code in dict.fromkeys(codes) if code not in self.asset]
         if not new:
             return
-        first = self.clients.register.call("securityCount") + 1
-        self.clients.register.list_securities(self.signers[self.scenario.securities.issuer], new)
-        self.asset |= {code: first + i for i, code in enumerate(new)}
+        signer, most = self.signers[self.scenario.securities.issuer], listed_at_once(self.chain.limits)
+        for start in range(0, len(new), most):
+            receipt = self.clients.register.list_securities(signer, new[start : start + most])
+            listed = self.clients.register.events(receipt.logs, "AssetListed")
+            self.asset |= {from_bytes32(event["code"]): event["asset"] for event in listed}
 
-    def issue(self, holdings: Mapping[tuple[str, str], int], reference: str) -> list[Receipt]:
-        """Credit (institution, asset) → units or minor units: securities by the depository, cash by the bank.
-
-        `reference` names the instruction; each issuer uses it once.
+    def issue(self, issuer: str, reference: bytes, holdings: Mapping[tuple[str, str], int]) -> Receipt:
+        """Credit (institution, asset) → units or minor units of what `issuer` issues, under a reference that
+        it uses once.
         """
-        receipts = []
-        cash = self.scenario.cash
-        for issuer in (self.scenario.securities.issuer, cash.issuer):
-            rows = [
-                (self.asset[code], self.index[name], amount)
-                for (name, code), amount in holdings.items()
-                if amount and (code == cash.currency) == (issuer == cash.issuer)
-            ]
-            for part, start in enumerate(range(0, len(rows), ISSUES_AT_ONCE)):
-                movements = _movements(rows[start : start + ISSUES_AT_ONCE])
-                name = keccak(text=f"{reference}/{part}")
-                receipts.append(self.clients.register.issue(self.signers[issuer], name, movements))
-        return receipts
+        rows = [(self.asset[code], self.index[name], amount) for (name, code), amount in holdings.items()]
+        return self.clients.register.issue(self.signers[issuer], reference, _movements(rows))
 
 
-def establish(chain: Chain, scenario: Scenario) -> Market:
-    """Deploy the contracts and set up the scenario's market on them."""
+def seed_signers(scenario: Scenario) -> dict[str, Signer]:
+    """Every institution's key and the operator's, from the scenario's seed: no secret to anybody."""
     seed = f"{scenario.name}/{scenario.seed}"
-    operator = Signer.from_seed(seed, OPERATOR)
-    names = [institution.name for institution in scenario.institutions]
-    signers = {name: Signer.from_seed(seed, f"institution {name}") for name in names}
-    deployment = deploy(chain, operator)
-    market = Market(
-        chain=chain,
-        scenario=scenario,
-        deployment=deployment,
-        clients=attach(chain, deployment),
-        signers=signers,
-        index={name: i for i, name in enumerate(names, start=1)},
-    )
-    market.clients.consortium.admit(
-        operator,
-        [
-            (each.name, signers[each.name].address, [Role[role] for role in each.roles])
-            for each in scenario.institutions
-        ],
-    )
+    signers = {
+        each.name: Signer.from_seed(seed, f"institution {each.name}") for each in scenario.institutions
+    }
+    return signers | {OPERATOR: Signer.from_seed(seed, OPERATOR)}
+
+
+def establish(chain: Chain, scenario: Scenario, signers: Mapping[str, Signer] | None = None) -> Market:
+    """Deploy the contracts and set up the scenario's market on them, or what is missing of it.
+
+    `signers` has a key for each institution and for the operator; those from the seed unless given.
+    """
+    keys = seed_signers(scenario) if signers is None else signers
+    deployment = deploy(chain, keys[OPERATOR])
+    chain.follow(list(deployment.addresses.values()))
+    market = Market(chain, scenario, deployment, attach(chain, deployment), keys, {})
+    there = read(market.clients)
+    if not there.institutions:
+        market.clients.consortium.admit(
+            keys[OPERATOR],
+            [
+                (each.name, keys[each.name].address, [Role[role] for role in each.roles])
+                for each in scenario.institutions
+            ],
+        )
     cash = scenario.cash
-    market.clients.register.list_currency(signers[cash.issuer], cash.currency, scenario.exponent)
-    market.asset[cash.currency] = CURRENCY_FLAG | market.clients.register.call("currencyCount")
+    if cash.currency not in there.assets:
+        market.clients.register.list_currency(keys[cash.issuer], cash.currency, scenario.exponent)
+    market.know(read(market.clients, there))
     market.list_securities(scenario.securities.codes)
-    _register_fees(market)
-    _conclude_agreements(market, scenario.brokers)
+    if not market.fee_schedule_id:
+        _register_fees(market)
+    _conclude_agreements(market, there)
+    market.know(read(market.clients, there))
     return market
+
+
+def opened(chain: Chain, scenario: Scenario, deployment: Deployment, signers: Mapping[str, Signer]) -> Market:
+    """A market that was established before. `know` tells it what is on the chain."""
+    chain.follow(list(deployment.addresses.values()))
+    return Market(chain, scenario, deployment, attach(chain, deployment), signers, {})
 
 
 def _register_fees(market: Market) -> None:
     schedule = Schedule.of(market.scenario)
     slabs = [(slab.up_to_minor or MAX_AMOUNT, slab.rate_ppm) for slab in schedule.slabs]
-    receipt = market.clients.clearing_house.register_fee_schedule(
+    market.clients.clearing_house.register_fee_schedule(
         market.venue, market.index[market.scenario.fees.levy.beneficiary], schedule.levy_ppm, slabs
     )
-    (event,) = market.clients.clearing_house.events(receipt.logs, "FeeScheduleRegistered")
-    market.fee_schedule_id = event["feeScheduleId"]
 
 
-def _conclude_agreements(market: Market, payers: Iterable[str]) -> None:
-    """The scenario's agreement with each payer, signed by all its parties."""
+def _conclude_agreements(market: Market, there: History) -> None:
+    """The scenario's agreement with each broker, signed by all its parties."""
     shares = market.scenario.agreements.shares
-    if not shares:
-        return
+    missing = [
+        name
+        for name in market.scenario.brokers
+        if shares and (market.index[name], market.cash_asset) not in there.agreements
+    ]
     revenue = market.clients.revenue
-    for payer in payers:
+    calls = []
+    for payer in missing:
         terms = Terms(
             market.index[payer],
             market.cash_asset,
@@ -143,7 +155,8 @@ def _conclude_agreements(market: Market, payers: Iterable[str]) -> None:
         )
         digest = terms.digest(revenue.domain)
         parties = (payer, *(share.party for share in shares))
-        revenue.conclude(market.venue, terms, [market.signers[name].sign_digest(digest) for name in parties])
+        calls.append((terms.as_tuple(), [market.signers[name].sign_digest(digest) for name in parties]))
+    revenue.send_all(market.venue, "conclude", calls)
 
 
 def _movements(rows: Sequence[tuple[int, int, int]]) -> Words:

@@ -6,27 +6,25 @@ receives is positive, what it delivers or pays is negative.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from ledger.units import Column, exact
+from ledger.units import Column, exact_add
 from settlement.model import Trades
 
 
 def net_quantities(trades: Trades) -> Column:
     """Net units of each security to each party: shape (parties, securities), signed."""
     shape = (len(trades.parties), len(trades.securities))
-    net = add_up(shape[0] * shape[1], _cell(trades.buyer, trades), trades.quantity)
-    net = net - add_up(shape[0] * shape[1], _cell(trades.seller, trades), trades.quantity)
+    net = exact_add(shape[0] * shape[1], _cell(trades.buyer, trades), trades.quantity)
+    net = net - exact_add(shape[0] * shape[1], _cell(trades.seller, trades), trades.quantity)
     return net.reshape(shape)
 
 
 def net_cash(trades: Trades) -> Column:
     """Net cash of the trades alone to each party, in minor units, signed: before commission and levy."""
     parties = len(trades.parties)
-    cash: Column = add_up(parties, trades.seller, trades.amount) - add_up(
+    cash: Column = exact_add(parties, trades.seller, trades.amount) - exact_add(
         parties, trades.buyer, trades.amount
     )
     return cash
@@ -35,23 +33,13 @@ def net_cash(trades: Trades) -> Column:
 def both_sides(trades: Trades, each: Column) -> Column:
     """What a charge on each side of each trade comes to for each party; a self-trade is charged twice."""
     parties = len(trades.parties)
-    total: Column = add_up(parties, trades.buyer, each) + add_up(parties, trades.seller, each)
+    total: Column = exact_add(parties, trades.buyer, each) + exact_add(parties, trades.seller, each)
     return total
 
 
 def owed(net: Column) -> int:
     """The sum of what those owe who owe on balance."""
     return -sum(int(value) for value in net.tolist() if value < 0)
-
-
-def add_up(size: int, index: npt.NDArray[Any], values: npt.NDArray[Any]) -> Column:
-    """The sum of the values at each index, exact: Python ints where int64 could wrap around."""
-    column = exact(values)
-    if column.dtype != object and column.size and int(np.abs(column).max()) * column.size >= 1 << 62:
-        column = column.astype(object)
-    total = np.zeros(size, dtype=column.dtype)
-    np.add.at(total, index, column)
-    return total
 
 
 def _cell(party: npt.NDArray[np.int32], trades: Trades) -> npt.NDArray[np.int64]:

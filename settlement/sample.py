@@ -12,7 +12,8 @@ from __future__ import annotations
 import datetime as dt
 import random
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -28,6 +29,9 @@ _OPEN_S, _CLOSE_S = 9 * 3600, 17 * 3600 + 30 * 60
 _RUSH_S = 30 * 60
 _SELF_TRADES_PPM = 70_000
 _GAP_PPM = 20_000
+_ODD_LOT_PPM = 100_000
+_STEPS = (0, 0, 0, 0, 1, 1, -1, -1, 2, -2)
+"""Ticks from the last price: mostly none or one."""
 
 
 class SampleTrade(NamedTuple):
@@ -47,28 +51,36 @@ class SampleTrade(NamedTuple):
         return self.quantity * self.price_minor
 
 
+Draw = Callable[[], int]
+"""Draws an integer."""
+
+
 class _Draw:
-    """Integers from a seed, by rejection, so that each is equally likely and none depends on a library."""
+    """Integers from a seed, by rejection, so that each is equally likely and none depends on a library.
+
+    All draws of one seed take from the same bits, in the order in which they are called.
+    """
 
     def __init__(self, seed: int) -> None:
         if seed < 0:
             raise InvalidValue("seed", seed, "at least 0 is wanted")
         self._bits = random.Random(seed).getrandbits
 
-    def below(self, bound: int) -> int:
-        """A number from 0 to `bound` - 1."""
-        width = bound.bit_length()
-        while (value := self._bits(width)) >= bound:
-            pass
-        return value
+    def below(self, bound: int) -> Draw:
+        """Draws a number from 0 to `bound` - 1."""
+        bits, width = self._bits, bound.bit_length()
 
-    def chance(self, ppm: int) -> bool:
-        """True in `ppm` of a million cases."""
-        return self.below(1_000_000) < ppm
+        def draw() -> int:
+            while (value := bits(width)) >= bound:
+                pass
+            return value
 
-    def weighted(self, totals: Sequence[int]) -> int:
-        """An index, as likely as its step in the running `totals`."""
-        return bisect_right(totals, self.below(totals[-1]))
+        return draw
+
+    def weighted(self, totals: Sequence[int]) -> Draw:
+        """Draws an index, as likely as its step in the running `totals`."""
+        below, place = self.below(totals[-1]), bisect_right
+        return lambda: place(totals, below())
 
 
 def generate(
@@ -80,42 +92,44 @@ def generate(
     """
     scenario = scenario or load("sample")
     lines = [canonical.of_exponent(scenario.exponent).form.header]
-    for trade in generate_trades(seed, trades=trades, scenario=scenario):
-        minutes, second = divmod(trade.time_s, 60)
+    for number, time_s, buyer, seller, security, quantity, price in _drawn(seed, trades, scenario):
+        amount = quantity * price
         lines.append(
-            f"{trade.number},{trading_day},{minutes // 60:02d}:{minutes % 60:02d}:{second:02d},"
-            f"{trade.buyer},{trade.seller},{trade.security},{trade.quantity},"
-            f"{_plain(trade.price_minor)},{_plain(trade.amount_minor)}"
+            f"{number},{trading_day},{_clock(time_s)},{buyer},{seller},{security},{quantity},"
+            f"{price // 100}.{price % 100:02d},{amount // 100}.{amount % 100:02d}"
         )
     return ("\n".join(lines) + "\n").encode("ascii")
 
 
 def generate_trades(seed: int, *, trades: int = 2000, scenario: Scenario) -> list[SampleTrade]:
     """The trades of `generate`, by rising number and time."""
+    return [SampleTrade(*row) for row in _drawn(seed, trades, scenario)]
+
+
+def _drawn(seed: int, trades: int, scenario: Scenario) -> Iterator[tuple[int, int, str, str, str, int, int]]:
+    """The fields of each trade, in the order of SampleTrade."""
     brokers, securities = scenario.brokers, scenario.securities.codes
     _check(trades, scenario)
     draw = _Draw(seed)
-    broker_weights, security_weights = _falling(len(brokers)), _falling(len(securities))
-    prices = [_TICK_MINOR * (100 + draw.below(4_000)) for _ in securities]
-    generated: list[SampleTrade] = []
+    opening = draw.below(4_000)
+    prices = [_TICK_MINOR * (100 + opening()) for _ in securities]
+    ppm, gap, tick = draw.below(1_000_000), draw.below(3), draw.below(len(_STEPS))
+    security_of, parties, quantity = (
+        draw.weighted(_falling(len(securities))),
+        _parties(draw, brokers),
+        _quantity(draw),
+    )
     number = 0
-    for time_s in sorted(_time(draw) for _ in range(trades)):
-        number += 1 + (1 + draw.below(3) if draw.chance(_GAP_PPM) else 0)
-        security = draw.weighted(security_weights)
-        prices[security] = max(_TICK_MINOR, prices[security] + _TICK_MINOR * _step(draw))
-        buyer, seller = _parties(draw, broker_weights)
-        generated.append(
-            SampleTrade(
-                number,
-                time_s,
-                brokers[buyer],
-                brokers[seller],
-                securities[security],
-                _quantity(draw),
-                prices[security],
-            )
-        )
-    return generated
+    time = _time(draw)
+    for time_s in sorted([time() for _ in range(trades)]):
+        number += 1
+        if ppm() < _GAP_PPM:
+            number += 1 + gap()
+        security = security_of()
+        price = prices[security] + _TICK_MINOR * _STEPS[tick()]
+        prices[security] = price = max(_TICK_MINOR, price)
+        buyer, seller = parties()
+        yield number, time_s, buyer, seller, securities[security], quantity(), price
 
 
 def _check(trades: int, scenario: Scenario) -> None:
@@ -129,43 +143,52 @@ def _check(trades: int, scenario: Scenario) -> None:
         raise InvalidValue("sample's scenario", scenario.name, "names without comma and quote are wanted")
 
 
+@cache
+def _clock(time_s: int) -> str:
+    return f"{time_s // 3600:02d}:{time_s // 60 % 60:02d}:{time_s % 60:02d}"
+
+
 def _falling(count: int) -> list[int]:
     """Running totals of weights that fall with the rank, the first twice the second (Zipf)."""
     return list(accumulate(1_000_000 // rank for rank in range(1, count + 1)))
 
 
-def _time(draw: _Draw) -> int:
-    """Seconds of the day: a quarter in the first half hour, a quarter in the last, else any time."""
-    part = draw.below(4)
-    if part == 0:
-        return _OPEN_S + draw.below(_RUSH_S)
-    if part == 1:
-        return _CLOSE_S - 1 - draw.below(_RUSH_S)
-    return _OPEN_S + draw.below(_CLOSE_S - _OPEN_S)
+def _time(draw: _Draw) -> Draw:
+    """Draws seconds of the day: a quarter in the first half hour, a quarter in the last, else any time."""
+    part_of, rush, any_time = draw.below(4), draw.below(_RUSH_S), draw.below(_CLOSE_S - _OPEN_S)
+
+    def time() -> int:
+        part = part_of()
+        if part == 0:
+            return _OPEN_S + rush()
+        return _CLOSE_S - 1 - rush() if part == 1 else _OPEN_S + any_time()
+
+    return time
 
 
-def _step(draw: _Draw) -> int:
-    """Ticks from the last price: mostly none or one."""
-    return (0, 0, 0, 0, 1, 1, -1, -1, 2, -2)[draw.below(10)]
+def _parties(draw: _Draw, brokers: Sequence[str]) -> Callable[[], tuple[str, str]]:
+    """Draws a buyer and a seller."""
+    broker, ppm = draw.weighted(_falling(len(brokers))), draw.below(1_000_000)
+
+    def parties() -> tuple[str, str]:
+        buyer = seller = broker()
+        if ppm() >= _SELF_TRADES_PPM:
+            while (seller := broker()) == buyer:
+                pass
+        return brokers[buyer], brokers[seller]
+
+    return parties
 
 
-def _parties(draw: _Draw, weights: Sequence[int]) -> tuple[int, int]:
-    buyer = draw.weighted(weights)
-    if draw.chance(_SELF_TRADES_PPM):
-        return buyer, buyer
-    while (seller := draw.weighted(weights)) == buyer:
-        pass
-    return buyer, seller
+def _quantity(draw: _Draw) -> Draw:
+    """Draws whole units: half of the trades small, each doubling half as likely, one in ten an odd lot."""
+    coin, tens, ppm = draw.below(2), draw.below(10), draw.below(1_000_000)
 
+    def quantity() -> int:
+        doublings = 0
+        while doublings < 10 and coin():
+            doublings += 1
+        units = 10 * (1 + tens()) << doublings
+        return 1 + draw.below(units)() if ppm() < _ODD_LOT_PPM else units
 
-def _quantity(draw: _Draw) -> int:
-    """Whole units: half of the trades small, each doubling half as likely, one in ten an odd lot."""
-    doublings = 0
-    while doublings < 10 and draw.below(2):
-        doublings += 1
-    quantity = 10 * (1 + draw.below(10)) << doublings
-    return 1 + draw.below(quantity) if draw.chance(100_000) else quantity
-
-
-def _plain(minor: int) -> str:
-    return f"{minor // 100}.{minor % 100:02d}"
+    return quantity

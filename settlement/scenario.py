@@ -170,12 +170,17 @@ def load(name_or_path: str | os.PathLike[str]) -> Scenario:
     Raises ScenarioUnknown, FileRefused (missing, empty, a directory, …) or ScenarioInvalid.
     """
     shown = os.fspath(name_or_path)
+    return parse(source(name_or_path), source=f"{shown}.yaml" if shown in shipped() else shown)
+
+
+def source(name_or_path: str | os.PathLike[str]) -> bytes:
+    """The YAML of a scenario, as `load` finds it. Raises ScenarioUnknown and FileRefused."""
+    shown = os.fspath(name_or_path)
     if isinstance(name_or_path, str) and name_or_path in shipped():
-        resource = files("settlement").joinpath("scenarios", f"{name_or_path}.yaml")
-        return parse(resource.read_bytes(), source=f"{name_or_path}.yaml")
+        return files("settlement").joinpath("scenarios", f"{name_or_path}.yaml").read_bytes()
     looks_like_path = isinstance(name_or_path, os.PathLike) or FilePath(shown).name != shown
     if looks_like_path or shown.endswith((".yaml", ".yml")) or (shown and _exists(shown)):
-        return parse(read_regular(name_or_path), source=shown)
+        return read_regular(name_or_path)
     raise ScenarioUnknown(shown, shipped())
 
 

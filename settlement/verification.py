@@ -1,139 +1,209 @@
 """The second computation: what the contracts computed, recomputed from the recorded trades.
 
 Nets, charges and revenue shares of every settlement are computed again from the records that the ledger says
-it settled, by code that shares nothing with the contracts. Where the two differ, `verify` stops and says
-where.
+it settled, by code that shares nothing with the contracts, nor with what chose the trades. Where the two
+differ, `verify` stops and says where.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ledger.clients.consortium import TRANSIT
 from ledger.contract import Event
-from ledger.history import History
-from ledger.units import PPM
+from ledger.history import Accrual, History
+from ledger.units import PPM, Column, exact_sum
 from settlement.errors import LedgerDisagrees
-from settlement.fees import Schedule, fee
+from settlement.fees import Schedule
 from settlement.market import Market
 from settlement.revenue import entitlement
 
-Row = tuple[int, int, int, int, int]
-"""Buyer, seller, asset (indexes), quantity, amount."""
+Place = tuple[int, int]
+"""(institution, asset), by index."""
+_INSTITUTION = 1 << 16
+"""An institution's index is so many times as heavy as an asset's in a place's number."""
 
 
-def verify(market: Market, history: History) -> None:
-    """Check every settlement of the market's venue. Raises LedgerDisagrees at the first difference."""
-    for netting_set in history.netting_sets:
-        rows = _settled_in(history, netting_set.transaction)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Settled:
+    """The trades of one netting set. Columns of indexes, units and minor units."""
+
+    buyer: npt.NDArray[np.int64]
+    seller: npt.NDArray[np.int64]
+    asset: npt.NDArray[np.int64]
+    quantity: npt.NDArray[np.uint64]
+    amount: Column
+
+
+def verify(market: Market, history: History, since: int = 0) -> None:
+    """Check the history's netting sets from number `since` on. Raises LedgerDisagrees at the first
+    difference.
+    """
+    accruals: dict[bytes, list[Accrual]] = defaultdict(list)
+    for accrual in history.accruals:
+        accruals[accrual.transaction].append(accrual)
+    for netting_set in history.netting_sets[since:]:
+        trades = _settled_in(history, netting_set.transaction)
         where = f"settlement 0x{netting_set.transaction.hex()}"
-        commission, levy = _charges(rows, Schedule.of(market.scenario))
-        _check_totals(where, netting_set, rows, sum(commission.values()), sum(levy.values()))
-        accrued = _check_accruals(where, market, history, netting_set, commission)
-        expected = _movements(market, rows, levy, accrued)
-        moved = history.movements.of(netting_set.transaction)
-        holders = list(market.index.values())
-        _same(where, _nonzero(moved.net(holders, other=[TRANSIT])), _nonzero(expected), market)
-        in_transit = _nonzero(moved.net([TRANSIT], other=holders))
-        if in_transit:
-            raise LedgerDisagrees(f"{where}, transit account", in_transit, {})
+        commission, levy = _charges(trades, Schedule.of(market.scenario))
+        cash = _sums(trades.amount, (trades.seller, 1), (trades.buyer, -1))
+        _check_totals(where, netting_set, trades, cash, sum(commission.values()), sum(levy.values()))
+        accrued = accruals[netting_set.transaction]
+        _check_accruals(where, market, accrued, commission)
+        expected = _movements(market, trades, cash, levy, _shared(history, accrued))
+        _check_movements(where, market, history, netting_set.transaction, expected)
 
 
-def _settled_in(history: History, transaction: bytes) -> list[Row]:
-    rows: list[Row] = []
-    for batch in history.batches.values():
-        if transaction not in batch.settlements:
-            continue
-        there = batch.records.take(
-            np.flatnonzero(batch.settled_in == batch.settlements.index(transaction)),
-        )
-        columns = (there.buyer, there.seller, there.asset, there.quantity, there.amount)
-        rows += zip(*(column.tolist() for column in columns), strict=True)
-    return rows
+def _settled_in(history: History, transaction: bytes) -> _Settled:
+    parts = [
+        batch.records.take(batch.settled_in == batch.settlements.index(transaction))
+        for batch in history.batches.values()
+        if transaction in batch.settlements
+    ]
+    none = np.zeros(0, dtype=np.int64)
+    return _Settled(
+        buyer=np.concatenate([none, *(part.buyer for part in parts)]),
+        seller=np.concatenate([none, *(part.seller for part in parts)]),
+        asset=np.concatenate([none, *(part.asset for part in parts)]),
+        quantity=np.concatenate([none.astype(np.uint64), *(part.quantity for part in parts)]),
+        amount=np.concatenate([none, *(part.amount for part in parts)]),
+    )
 
 
-def _charges(rows: Iterable[Row], schedule: Schedule) -> tuple[Counter[int], Counter[int]]:
+def _charges(trades: _Settled, schedule: Schedule) -> tuple[dict[int, int], dict[int, int]]:
     """Commission earned and levy owed by institution; each side of each trade is rounded down by itself."""
-    commission: Counter[int] = Counter()
-    levy: Counter[int] = Counter()
-    for buyer, seller, _, _, amount in rows:
-        for party in (buyer, seller):
-            commission[party] += fee(schedule, amount)
-            levy[party] += amount * schedule.levy_ppm // PPM
+    rates = np.full(len(trades.amount), schedule.slabs[-1].rate_ppm, dtype=np.int64)
+    for slab in reversed(schedule.slabs[:-1]):
+        rates[(trades.amount <= slab.up_to_minor).astype(bool)] = slab.rate_ppm
+    commission, levy = (
+        _sums(_part_down(trades.amount, rate_ppm), (trades.buyer, 1), (trades.seller, 1))
+        for rate_ppm in (rates, np.full(len(rates), schedule.levy_ppm, dtype=np.int64))
+    )
     return commission, levy
 
 
-def _check_totals(where: str, found: Event, rows: Iterable[Row], commission: int, levy: int) -> None:
-    cash: Counter[int] = Counter()
-    gross = 0
-    for buyer, seller, _, _, amount in rows:
-        gross += amount
-        cash[seller] += amount
-        cash[buyer] -= amount
-    net = sum(amount for amount in cash.values() if amount > 0)
-    expected = {"grossAmount": gross, "netAmount": net, "commission": commission, "levy": levy}
+def _part_down(amount: Column, rate_ppm: npt.NDArray[np.int64]) -> Column:
+    """floor(amount * rate / 1e6). The rate, below 2^20, times 32 bits of the amount at a time: no product and
+    no remainder with 32 bits behind it exceeds 63 bits.
+    """
+    part: Column
+    if amount.dtype == object:
+        part = amount * rate_ppm.astype(object) // PPM
+        return part
+    high, low = amount >> 32, amount & 0xFFFFFFFF
+    whole, rest = np.divmod(high * rate_ppm, PPM)
+    part = (whole << 32) + ((rest << 32) + low * rate_ppm) // PPM
+    return part
+
+
+def _sums(values: npt.NDArray[Any], *sides: tuple[npt.NDArray[np.int64], int]) -> dict[int, int]:
+    """The values added up by code, exact, zeros left out. A side is a code for each value, and the sign that
+    the value has there.
+    """
+    codes = np.concatenate([side for side, _ in sides])
+    if not len(codes):
+        return {}
+    order = np.argsort(codes)
+    ordered = codes[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    total: Column = np.zeros(len(starts), dtype=object)
+    for shift, part in _parts(values, len(codes)):
+        signed = np.concatenate([part * sign for _, sign in sides])[order]
+        total = total + (np.add.reduceat(signed, starts).astype(object) << shift)
+    pairs = zip(ordered[starts].tolist(), total.tolist(), strict=True)
+    return {code: amount for code, amount in pairs if amount}
+
+
+def _parts(values: npt.NDArray[Any], count: int) -> list[tuple[int, npt.NDArray[Any]]]:
+    """The values as parts, each with the bits it is shifted by; `count` of a part's can be added in int64."""
+    if values.dtype == object or not values.size or int(values.max()) * count < 1 << 62:
+        return [(0, values if values.dtype == object else values.astype(np.int64))]
+    bits = values.astype(np.uint64)
+    low = (bits & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return [(0, low), (32, (bits >> np.uint64(32)).astype(np.int64))]
+
+
+def _check_totals(
+    where: str, found: Event, trades: _Settled, cash: Mapping[int, int], commission: int, levy: int
+) -> None:
+    expected = {
+        "grossAmount": exact_sum(trades.amount),
+        "netAmount": sum(amount for amount in cash.values() if amount > 0),
+        "commission": commission,
+        "levy": levy,
+    }
     for name, amount in expected.items():
         if found[name] != amount:
             raise LedgerDisagrees(f"{where}, {name}", found[name], amount)
 
 
 def _check_accruals(
-    where: str, market: Market, history: History, netting_set: Event, commission: Mapping[int, int]
-) -> Counter[int]:
-    """What revenue shares move for each institution, once each payer's total has grown by its commission."""
+    where: str, market: Market, accruals: Sequence[Accrual], commission: Mapping[int, int]
+) -> None:
+    """Each payer's total has grown by its commission."""
+    grown = {accrual.payer: accrual.after - accrual.before for accrual in accruals}
+    expected = dict(commission) if market.scenario.agreements.shares else {}
+    if grown != expected:
+        raise LedgerDisagrees(f"{where}, commission accrued", grown, expected)
+
+
+def _shared(history: History, accruals: Sequence[Accrual]) -> dict[int, int]:
+    """What revenue shares move for each institution, by the agreements on the ledger."""
     moved: Counter[int] = Counter()
-    grown: dict[int, int] = {}
-    for accrual in history.accruals:
-        if accrual.transaction != netting_set.transaction:
-            continue
-        grown[accrual.payer] = accrual.after - accrual.before
-        for party, ppm in market.clients.revenue.agreement(accrual.payer, accrual.currency).shares:
+    for accrual in accruals:
+        for party, ppm in history.agreements[accrual.payer, accrual.currency]:
             part = entitlement(accrual.after, ppm) - entitlement(accrual.before, ppm)
             moved[party] += part
             moved[accrual.payer] -= part
-    shared = market.scenario.agreements.shares
-    expected = {payer: amount for payer, amount in commission.items() if amount} if shared else {}
-    if grown != expected:
-        raise LedgerDisagrees(f"{where}, commission accrued", grown, expected)
-    return moved
+    return dict(moved)
 
 
 def _movements(
-    market: Market, rows: Iterable[Row], levy: Mapping[int, int], shares: Mapping[int, int]
-) -> Counter[tuple[int, int]]:
-    moved: Counter[tuple[int, int]] = Counter()
-    cash = market.cash_asset
-    for buyer, seller, asset, quantity, amount in rows:
-        moved[buyer, asset] += quantity
-        moved[seller, asset] -= quantity
-        moved[buyer, cash] -= amount
-        moved[seller, cash] += amount
+    market: Market,
+    trades: _Settled,
+    cash: Mapping[int, int],
+    levy: Mapping[int, int],
+    shares: Mapping[int, int],
+) -> dict[Place, int]:
+    """What each institution gains of each asset, zeros left out."""
+    moved = _by_place(trades.buyer, trades.seller, trades.asset, trades.quantity)
+    money = Counter(cash)
     for party, amount in levy.items():
-        moved[party, cash] -= amount
-    moved[market.index[market.scenario.fees.levy.beneficiary], cash] += sum(levy.values())
+        money[party] -= amount
+    money[market.index[market.scenario.fees.levy.beneficiary]] += sum(levy.values())
     for party, amount in shares.items():
-        moved[party, cash] += amount
+        money[party] += amount
+    moved |= {(party, market.cash_asset): amount for party, amount in money.items() if amount}
     return moved
 
 
-def _nonzero(amounts: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], int]:
-    return {place: amount for place, amount in amounts.items() if amount}
+def _by_place(
+    gaining: npt.NDArray[np.int64],
+    losing: npt.NDArray[np.int64],
+    asset: npt.NDArray[np.int64],
+    values: npt.NDArray[Any],
+) -> dict[Place, int]:
+    """`_sums` by institution and asset."""
+    sums = _sums(values, (gaining * _INSTITUTION + asset, 1), (losing * _INSTITUTION + asset, -1))
+    return {divmod(place, _INSTITUTION): amount for place, amount in sums.items()}
 
 
-def _same(
-    where: str,
-    found: Mapping[tuple[int, int], int],
-    expected: Mapping[tuple[int, int], int],
-    market: Market,
+def _check_movements(
+    where: str, market: Market, history: History, transaction: bytes, expected: Mapping[Place, int]
 ) -> None:
-    if found == expected:
-        return
-    holder, asset = min(p for p in found.keys() | expected.keys() if found.get(p) != expected.get(p))
-    name = next((name for name, index in market.index.items() if index == holder), str(holder))
-    code = next((code for code, index in market.asset.items() if index == asset), str(asset))
-    raise LedgerDisagrees(
-        f"{where}, {code} of {name}", found.get((holder, asset), 0), expected.get((holder, asset), 0)
-    )
+    moves = history.movements.of(transaction)
+    found = _by_place(moves.receiver, moves.sender, moves.asset, moves.amount)
+    # What is left in transit somebody lacks.
+    found = {place: amount for place, amount in found.items() if place[0] != TRANSIT}
+    if found != expected:
+        holder, asset = min(p for p in found.keys() | expected.keys() if found.get(p) != expected.get(p))
+        name = next((name for name, index in market.index.items() if index == holder), str(holder))
+        code = next((code for code, index in market.asset.items() if index == asset), str(asset))
+        place = (holder, asset)
+        raise LedgerDisagrees(f"{where}, {code} of {name}", found.get(place, 0), expected.get(place, 0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.chain import ENGINES, Chain, available, connect
+from ledger.chain import ENGINES, LocalChain, available, connect
 from ledger.clock import SteppedClock
 from ledger.compile import Artifact, compile_folder
 
@@ -32,7 +32,7 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-def chain(engine: str, clock: SteppedClock) -> Iterator[Chain]:
+def chain(engine: str, clock: SteppedClock) -> Iterator[LocalChain]:
     """A new chain on `engine`."""
     with connect(engine, clock=clock) as connected:
         yield connected

@@ -67,6 +67,19 @@ NEPSE_2019 = Rules(
     levy_to="SEBON",
     shares=(("NEPSE", 200_000), ("PLATFORM", 50_000), ("RESERVE", 50_000)),
 )
+SAMPLE = Rules(
+    slabs=((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500)),
+    levy_ppm=50,
+    levy_to="Market Authority",
+    shares=(
+        ("Meridian Exchange", 150_000),
+        ("Lantern Platform", 80_000),
+        ("Compass Data", 30_000),
+        ("Mutual Reserve", 50_000),
+    ),
+    cash="EUR",
+)
+"""What settlement/scenarios/sample.yaml charges, written down again."""
 NOT_BROKERS = frozenset({2, 9, 12, 15, 23, 24, 27, 30, 31})
 """Numbers below 60 that the market had no broker of."""
 BROKERS = tuple(str(number) for number in range(1, 60) if number not in NOT_BROKERS)
@@ -87,6 +100,21 @@ def read_nepse(path: Path) -> list[Trade]:
             )
             for row in csv.DictReader(file)
         ]
+
+
+def read_canonical(data: bytes) -> list[Trade]:
+    """The trades of a file in the canonical format, in its order."""
+    return [
+        Trade(
+            number=int(row["trade_no"]),
+            buyer=row["buyer"],
+            seller=row["seller"],
+            security=row["security"],
+            quantity=int(row["quantity"]),
+            amount=whole(Fraction(row["settlement_amount"]) * 100),
+        )
+        for row in csv.DictReader(data.decode().splitlines())
+    ]
 
 
 def whole(value: Fraction) -> int:
@@ -145,10 +173,15 @@ def settle(rules: Rules, trades: Iterable[Trade], earned: Mapping[str, int] | No
     return out
 
 
-def opening(rules: Rules, trades: Sequence[Trade], cover: Fraction = Fraction(1)) -> dict[Place, int]:
-    """What each broker is issued: what the day takes from it net, of the cash the cover, rounded down."""
+def opening(
+    rules: Rules,
+    trades: Sequence[Trade],
+    cover: Fraction = Fraction(1),
+    earned: Mapping[str, int] | None = None,
+) -> dict[Place, int]:
+    """What each broker is issued: what the trades take from it net, of the cash the cover, rounded down."""
     brokers = {name for trade in trades for name in (trade.buyer, trade.seller)}
-    taken = {place: -amount for place, amount in settle(rules, trades).moved.items() if amount < 0}
+    taken = {place: -amount for place, amount in settle(rules, trades, earned).moved.items() if amount < 0}
     return {
         (name, asset): floor(amount * cover) if asset == rules.cash else amount
         for (name, asset), amount in taken.items()
@@ -190,10 +223,18 @@ def touched(rules: Rules, trade: Trade) -> set[Place]:
 class Ledger:
     """Holdings while trades are put in and taken out, one at a time."""
 
-    def __init__(self, rules: Rules, held: Mapping[Place, int], trades: Iterable[Trade]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        held: Mapping[Place, int],
+        trades: Iterable[Trade],
+        earned: Mapping[str, int] | None = None,
+    ) -> None:
         self.rules = rules
         self.before_shares: dict[Place, int] = defaultdict(int, held)
-        self.earned: dict[str, int] = defaultdict(int)
+        self.earned: dict[str, int] = defaultdict(int, earned or {})
+        for name in self.earned:  # what was given away of it is in what is held
+            self.before_shares[name, rules.cash] += self.given(name)
         for trade in trades:
             self.change(trade, 1)
 
@@ -211,8 +252,11 @@ class Ledger:
         name, asset = place
         if asset != self.rules.cash:
             return self.before_shares[place]
-        shares = (floor(Fraction(self.earned[name] * ppm, PPM)) for _, ppm in self.rules.shares)
-        return self.before_shares[place] - sum(shares)
+        return self.before_shares[place] - self.given(name)
+
+    def given(self, name: str) -> int:
+        """What the broker has given away of all that it has earned."""
+        return sum(floor(Fraction(self.earned[name] * ppm, PPM)) for _, ppm in self.rules.shares)
 
     def short(self, trade: Trade) -> dict[Place, int]:
         """What the trade's parties are short of now."""
@@ -222,7 +266,10 @@ class Ledger:
 
 
 def plain_rule(
-    rules: Rules, held: Mapping[Place, int], trades: Sequence[Trade]
+    rules: Rules,
+    held: Mapping[Place, int],
+    trades: Sequence[Trade],
+    earned: Mapping[str, int] | None = None,
 ) -> dict[int, dict[Place, int]]:
     """The trades that wait, by number, each with what would be short if it settled with those that do.
 
@@ -232,7 +279,7 @@ def plain_rule(
     """
     kept = {trade.number: trade for trade in trades}
     waiting: dict[int, Trade] = {}
-    ledger = Ledger(rules, held, trades)
+    ledger = Ledger(rules, held, trades, earned)
     downwards = sorted(trades, key=lambda trade: -trade.number)
     given_up = {
         trade.number: {p for p in touched(rules, trade) if delivers(rules, trade, p)} for trade in trades

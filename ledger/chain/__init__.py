@@ -1,46 +1,92 @@
-"""Chains by URL. Everything above this package is blind to which engine it talks to.
+"""Chains by URL. Everything above this package is blind to which it talks to.
 
 anvil    a node of its own, a child process of this program, gone when the program is
 pyevm    eth-tester's PyEVM inside this process; needs nothing but Python
+
+Both are engines under a journal, which is what lasts. A network's chain is behind http(s)://, ws(s):// or an
+IPC path.
 """
 
 from __future__ import annotations
 
-from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Chain, Log, Receipt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.chain.base import (
+    CHAIN_ID,
+    GAS_LIMIT,
+    NOBODY,
+    Block,
+    Chain,
+    Limits,
+    Log,
+    Logs,
+    Mined,
+    Receipt,
+)
+from ledger.chain.local import ENGINES, LocalChain
 from ledger.clock import Clock
-from ledger.errors import UnknownChain
+from ledger.errors import StoreDamaged, UnknownChain
+
+if TYPE_CHECKING:
+    from ledger.chain.network import NetworkConfig
 
 __all__ = [
     "CHAIN_ID",
+    "ENGINES",
     "GAS_LIMIT",
+    "KNOWN",
     "NOBODY",
+    "OUTBOX",
     "Block",
     "Chain",
+    "Limits",
+    "LocalChain",
     "Log",
+    "Logs",
+    "Mined",
     "Receipt",
     "available",
     "connect",
     "default_engine",
+    "is_network",
 ]
 
-ENGINES = ("anvil", "pyevm")
+KNOWN = (*ENGINES, "http(s)://…", "ws(s)://…", "ipc:///…")
 
 
-def connect(url: str, *, clock: Clock) -> Chain:
-    """A new chain on the engine that `url` names, its genesis at the clock's time.
+OUTBOX = "outbox.sqlite"
 
-    Raises UnknownChain, and ChainUnavailable where the engine is not installed or does not start.
+
+def connect(
+    url: str,
+    *,
+    clock: Clock,
+    folder: Path | None = None,
+    write: bool = True,
+    network: NetworkConfig | None = None,
+    blocks: int = 0,
+) -> Chain:
+    """The chain behind `url`. A local one is that of the journal in `folder`, or a new one, its genesis at
+    the clock's time; without a folder it ends with the object. A network's keeps its outbox in `folder`.
+    `blocks` are known to be there: a journal without them, or no outbox, is not taken for a new one.
+
+    Raises UnknownChain, ChainUnavailable, and what opening a journal or an outbox raises.
     """
-    # Imported here because PyEVM takes a second to load and anvil's users do not need it.
-    if url == "anvil":
-        from ledger.chain.anvil import AnvilChain
+    if url in ENGINES:
+        return LocalChain(url, clock=clock, folder=folder, write=write, blocks=blocks)
+    if not is_network(url) or folder is None:
+        raise UnknownChain(url, KNOWN)
+    from ledger.chain.network import NetworkChain
 
-        return AnvilChain(clock)
-    if url == "pyevm":
-        from ledger.chain.pyevm import PyEVMChain
+    if blocks and not (folder / OUTBOX).exists():
+        raise StoreDamaged(str(folder / OUTBOX), "it is missing, and so is what was sent and not yet taken")
+    return NetworkChain.open(url, folder / OUTBOX, network, write=write, clock=clock)
 
-        return PyEVMChain(clock)
-    raise UnknownChain(url, ENGINES)
+
+def is_network(url: str) -> bool:
+    """Whether a URL is that of a node that somebody else runs."""
+    return url.startswith(("http://", "https://", "ws://", "wss://", "ipc://")) or url.endswith(".ipc")
 
 
 def available() -> list[str]:

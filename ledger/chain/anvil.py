@@ -7,6 +7,7 @@ ends, the pipe closes and the shell ends the child.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import shutil
@@ -14,27 +15,29 @@ import socket
 import subprocess
 import tempfile
 import time
-from functools import lru_cache
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from eth_utils import to_checksum_address
 
-from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, LocalChain, Log, Receipt
-from ledger.clock import Clock
+from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Receipt
+from ledger.chain.jsonrpc import from_hex, logs_of
 from ledger.errors import (
     CallReverted,
     ChainUnavailable,
     EngineFailed,
-    NoSuchBlock,
-    NoSuchTransaction,
     TransactionRefused,
 )
 
 START_TIMEOUT_S = 30
 ANSWER_TIMEOUT_S = 600
 PORTS_TRIED = 5
+BLOCKS_REMEMBERED = 1
+_BY_SIGNAL = 128
+"""A shell's exit code is above it where a signal ended what it ran."""
+BLOCK_HASHES = 257
+"""Blocks that a state has: the newest, and those before it whose hashes contracts can ask for."""
 
 # The shell's standard input is the pipe. It keeps it as descriptor 3, which anvil does not inherit, and a
 # reader that waits for its end kills anvil; where anvil ends by itself, so does the reader.
@@ -61,31 +64,39 @@ def find_anvil() -> Path | None:
     return None
 
 
-class AnvilChain(LocalChain[str]):
-    """See `Chain`. What a snapshot keeps is anvil's number of it, which is good for one use."""
+class AnvilEngine:
+    """See `Engine`. What `keep` gives is anvil's number of a snapshot, which is good for one use."""
 
-    url = "anvil"
+    name = "anvil"
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, genesis_time: int, state: bytes | None = None, *, whole: bool = False) -> None:
+        """Start anvil, empty or with a dumped state; `whole` to have it remember every transaction.
+
+        Raises ChainUnavailable, or EngineFailed where the state is none.
+        """
         binary = find_anvil()
         if binary is None:
             raise ChainUnavailable(
-                self.url, "the program is not installed; run `make setup`, set CLEARING_ANVIL, or use pyevm"
+                self.name, "the program is not installed; run `make setup`, set CLEARING_ANVIL, or use pyevm"
             )
-        self._last_time = self._time()
-        self._process, self._connection = _start(binary, self._last_time)
+        self._process, self._connection = _start(binary, genesis_time, whole)
+        if state is not None:
+            self._load(state)
 
-    def send(self, raw: bytes) -> Receipt:
-        """See `Chain.send`."""
-        timestamp = self._time(self._last_time)
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port where it answers JSON-RPC."""
+        return self._connection.host, self._connection.port
+
+    def execute(self, raw: bytes, timestamp: int) -> Receipt:
+        """See `Engine.execute`."""
         transaction_hash = self._submit(raw)
         self._ask("evm_mine", hex(timestamp))
-        self._last_time = timestamp
         receipt = self._ask("eth_getTransactionReceipt", transaction_hash)
-        if receipt is None:
-            raise EngineFailed(
-                self.url, "evm_mine", f"{transaction_hash} was accepted but not put into a block"
+        if receipt is None:  # what its pool lets through and its blocks do not; an empty block was made
+            self._ask("anvil_dropAllTransactions")
+            raise TransactionRefused(
+                "it cannot be executed: its gas does not pay for its bytes, for instance"
             )
         status, gas_used = int(receipt["status"], 16), int(receipt["gasUsed"], 16)
         if gas_used > GAS_LIMIT // 2:
@@ -93,72 +104,70 @@ class AnvilChain(LocalChain[str]):
             self._ask("anvil_setNextBlockBaseFeePerGas", "0x0")
         created = receipt.get("contractAddress")
         return Receipt(
-            transaction_hash=_bytes(transaction_hash),
+            transaction_hash=from_hex(transaction_hash),
             block_number=int(receipt["blockNumber"], 16),
-            block_hash=_bytes(receipt["blockHash"]),
+            block_hash=from_hex(receipt["blockHash"]),
             status=status,
             gas_used=gas_used,
-            logs=tuple(map(_log, receipt["logs"])),
+            logs=logs_of(receipt["logs"]),
             contract_address=to_checksum_address(created) if status and created else None,
             revert_data=b"" if status else self._revert_data(transaction_hash),
         )
 
     def call(self, to: str, data: bytes, *, sender: str | None = None, block: int | None = None) -> bytes:
-        """See `Chain.call`."""
+        """See `Engine.call`."""
         asked = {"from": sender or NOBODY, "to": to, "data": "0x" + data.hex(), "gas": hex(GAS_LIMIT)}
-        on = "latest" if block is None else hex(self.block(block).number)
         try:
-            return _bytes(self._ask("eth_call", asked, on))
+            return from_hex(self._ask("eth_call", asked, "latest" if block is None else hex(block)))
         except _Refused as error:
             if error.is_revert:
                 raise CallReverted(error.data) from None
             raise
 
     def nonce(self, address: str) -> int:
-        """See `Chain.nonce`."""
+        """See `Engine.nonce`."""
         return int(self._ask("eth_getTransactionCount", address, "latest"), 16)
 
     def code(self, address: str) -> bytes:
-        """See `Chain.code`."""
-        return _bytes(self._ask("eth_getCode", address, "latest"))
+        """See `Engine.code`."""
+        return from_hex(self._ask("eth_getCode", address, "latest"))
 
-    def block(self, number: int | None = None) -> Block:
-        """See `Chain.block`."""
-        found = None
-        if number is None or number >= 0:
-            found = self._ask("eth_getBlockByNumber", "latest" if number is None else hex(number), False)
-        if found is None:
-            raise NoSuchBlock(number or 0)
-        return Block(int(found["number"], 16), _bytes(found["hash"]), int(found["timestamp"], 16))
+    def head(self) -> Block:
+        """See `Engine.head`."""
+        found = self._ask("eth_getBlockByNumber", "latest", False)
+        return Block(int(found["number"], 16), from_hex(found["hash"]), int(found["timestamp"], 16))
 
-    def transaction_input(self, transaction_hash: bytes) -> bytes:
-        """See `Chain.transaction_input`."""
-        found = self._ask("eth_getTransactionByHash", "0x" + transaction_hash.hex())
-        if found is None:
-            raise NoSuchTransaction(transaction_hash)
-        return _bytes(found["input"])
+    def dump(self) -> bytes:
+        """See `Engine.dump`. Only the state and the last blocks' headers: the journal has the rest."""
+        dumped = json.loads(gzip.decompress(from_hex(self._ask("anvil_dumpState"))))
+        dumped["transactions"] = []
+        # They come in no order.
+        newest_last = sorted(dumped["blocks"], key=lambda block: int(block["header"]["number"], 16))
+        dumped["blocks"] = [block | {"transactions": []} for block in newest_last[-BLOCK_HASHES:]]
+        return gzip.compress(json.dumps(dumped).encode(), compresslevel=1, mtime=0)
 
-    def logs(self, from_block: int, to_block: int) -> list[tuple[int, bytes, Log]]:
-        """See `Chain.logs`."""
-        first, last = max(from_block, 0), min(to_block, self.block().number)
-        if first > last:
-            return []
-        found = self._ask("eth_getLogs", {"fromBlock": hex(first), "toBlock": hex(last)})
-        return [(int(log["blockNumber"], 16), _bytes(log["transactionHash"]), _log(log)) for log in found]
+    def keep(self) -> str:
+        """See `Engine.keep`."""
+        return str(self._ask("evm_snapshot"))
+
+    def go_back(self, handle: str) -> str:
+        """See `Engine.go_back`."""
+        if self._ask("evm_revert", handle) is not True:
+            raise EngineFailed(self.name, "evm_revert", f"it does not know its own snapshot {handle}")
+        return self.keep()
 
     def close(self) -> None:
         """End the child process and wait until it is gone."""
         self._connection.close()
         _end(self._process)
 
-    def _keep(self) -> str:
-        return str(self._ask("evm_snapshot"))
-
-    def _go_back(self, state: str) -> str:
-        if self._ask("evm_revert", state) is not True:
-            raise EngineFailed(self.url, "evm_revert", f"it does not know its own snapshot {state}")
-        self._last_time = self.block().timestamp
-        return self._keep()
+    def _load(self, state: bytes) -> None:
+        try:
+            if self._ask("anvil_loadState", "0x" + state.hex()) is not True:
+                raise EngineFailed(self.name, "anvil_loadState", "the state was not taken")
+        except BaseException:
+            self.close()
+            raise
 
     def _submit(self, raw: bytes) -> str:
         """Hand a transaction to the pool; anvil would keep one of a later nonce there for ever."""
@@ -167,13 +176,13 @@ class AnvilChain(LocalChain[str]):
         except _Refused as error:
             raise TransactionRefused(error.reason) from None
         if self._ask("txpool_status")["queued"] != "0x0":
-            self._ask("anvil_dropTransaction", transaction_hash)
+            self._ask("anvil_dropAllTransactions")  # anvil_dropTransaction leaves what is queued
             raise TransactionRefused("its nonce is higher than the sender's next")
         return transaction_hash
 
     def _revert_data(self, transaction_hash: str) -> bytes:
         trace = self._ask("debug_traceTransaction", transaction_hash, {"tracer": "callTracer"})
-        return _bytes(trace.get("output", "0x")) if trace.get("error") == "execution reverted" else b""
+        return from_hex(trace.get("output", "0x")) if trace.get("error") == "execution reverted" else b""
 
     def _ask(self, method: str, *parameters: object) -> Any:
         """The result of a JSON-RPC request. Raises ChainUnavailable or _Refused."""
@@ -182,7 +191,7 @@ class AnvilChain(LocalChain[str]):
             self._connection.request("POST", "/", request, {"Content-Type": "application/json"})
             answer = json.loads(self._connection.getresponse().read())
         except (OSError, HTTPException, ValueError) as error:
-            raise ChainUnavailable(self.url, f"{method} was not answered: {error!r}") from None
+            raise ChainUnavailable(self.name, f"{method} was not answered: {error!r}") from None
         if "error" in answer:
             raise _Refused(method, answer["error"])
         return answer["result"]
@@ -192,29 +201,32 @@ class _Refused(EngineFailed):
     """An error that anvil answered."""
 
     def __init__(self, method: str, error: dict[str, Any]) -> None:
-        super().__init__(AnvilChain.url, method, str(error.get("message")))
+        super().__init__(AnvilEngine.name, method, str(error.get("message")))
         self.is_revert = error.get("code") == 3 or "EVM error" in self.reason
         data = error.get("data")
-        self.data = _bytes(data) if isinstance(data, str) else b""
+        self.data = from_hex(data) if isinstance(data, str) else b""
 
 
-def _start(binary: Path, timestamp: int) -> tuple[subprocess.Popen[bytes], HTTPConnection]:
-    """Start anvil on a free port; another program may take the port first, so a few are tried."""
+def _start(binary: Path, timestamp: int, whole: bool) -> tuple[subprocess.Popen[bytes], HTTPConnection]:
+    """Start anvil on a free port; another program may take the port first, or kill it, so a few are tried."""
     reason = ""
     for _ in range(PORTS_TRIED):
         with tempfile.TemporaryDirectory(prefix="clearing-anvil-") as folder:
             port, ready, errors = _free_port(), Path(folder) / "ready.json", Path(folder) / "errors"
-            process = _spawn(binary, port, timestamp, ready, errors)
+            process = _spawn(binary, port, timestamp, whole, ready, errors)
             if _wait(process, ready):
                 return process, HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
+            killed = (process.poll() or 0) > _BY_SIGNAL
             _end(process)
             reason = errors.read_text(errors="replace").strip()
-        if "in use" not in reason:
+        if "in use" not in reason and not killed:
             break
-    raise ChainUnavailable(AnvilChain.url, f"{binary} did not start: {reason or 'it gave no reason'}")
+    raise ChainUnavailable(AnvilEngine.name, f"{binary} did not start: {reason or 'it gave no reason'}")
 
 
-def _spawn(binary: Path, port: int, timestamp: int, ready: Path, errors: Path) -> subprocess.Popen[bytes]:
+def _spawn(
+    binary: Path, port: int, timestamp: int, whole: bool, ready: Path, errors: Path
+) -> subprocess.Popen[bytes]:
     """anvil writes `ready` once it holds the port, and only then."""
     options = {
         "--port": port,
@@ -229,6 +241,8 @@ def _spawn(binary: Path, port: int, timestamp: int, ready: Path, errors: Path) -
     }
     flags = ["--quiet", "--no-mining", "--disable-min-priority-fee", "--no-request-size-limit"]
     flags += ["--disable-default-create2-deployer", "--no-cors"]
+    if not whole:  # the journal remembers them
+        options["--transaction-block-keeper"] = BLOCKS_REMEMBERED
     arguments = [str(part) for option in options.items() for part in option]
     with errors.open("wb") as stderr:
         return subprocess.Popen(
@@ -264,20 +278,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text[2:])
-
-
-@lru_cache(maxsize=256)
-def _checksummed(address: str) -> str:
-    return str(to_checksum_address(address))
-
-
-def _log(log: dict[str, Any]) -> Log:
-    return Log(
-        address=_checksummed(log["address"]),
-        topics=tuple(map(_bytes, log["topics"])),
-        data=_bytes(log["data"]),
-    )

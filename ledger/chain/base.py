@@ -1,33 +1,42 @@
-"""What every chain does, whichever engine is behind it."""
+"""What every chain does, whichever is behind it."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from calendar import timegm
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Protocol, Self
 
-from ledger.clock import Clock
-from ledger.errors import SnapshotLost
+from ledger.chain.logs import Log, Logs
 
-State = TypeVar("State")
+__all__ = [
+    "CHAIN_ID",
+    "GAS_LIMIT",
+    "NOBODY",
+    "Block",
+    "Chain",
+    "Limits",
+    "Log",
+    "Logs",
+    "Mined",
+    "Receipt",
+]
 
 CHAIN_ID = 31337
+"""Of local chains."""
 GAS_LIMIT = 30_000_000_000
-"""Of a block and so of a transaction, in gas: a whole cycle fits one transaction."""
+"""Of a local chain's block and so of a transaction, in gas: a whole cycle fits one transaction."""
 
 NOBODY = "0x" + "00" * 20
 """Who calls where nobody in particular does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
-    """An event as the chain has it. `address` is checksummed, a topic is 32 bytes."""
+class Limits:
+    """What one transaction may be: gas, and bytes as signed (None where nobody counts them)."""
 
-    address: str
-    topics: tuple[bytes, ...]
-    data: bytes
+    transaction_gas: int
+    transaction_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +58,62 @@ class Receipt:
     block_hash: bytes
     status: int
     gas_used: int
-    logs: tuple[Log, ...]
+    logs: Logs
     contract_address: str | None
     revert_data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """A transaction in a block, and its events."""
+
+    block_number: int
+    transaction_hash: bytes
+    logs: Logs
+
+
 class Chain(Protocol):
-    """A chain that makes exactly one block a transaction. Gas costs nothing, so nobody needs ether.
+    """A chain, local or a consortium's.
 
     The rules are Cancun's. A chain is for one thread at a time. All hashes and data are bytes, addresses
-    are hex strings.
+    are hex strings. *Included* is what a block holds; *final* what no other block can replace.
     """
 
     url: str
     chain_id: int
     gas_limit: int
+    limits: Limits
 
     def send(self, raw: bytes) -> Receipt:
-        """Execute a signed transaction in a block of its own, whose time is the clock's, or a second after
-        the block before it where the clock's is not later. Raises TransactionRefused and makes no block
-        where the transaction's form, signature, nonce or gas is wrong; a revert does not raise."""
+        """Execute a signed transaction and wait for what came of it; it is on disk before the chain sees it.
+
+        A local chain gives it a block of its own, whose time is the clock's, or a second after the block
+        before it where the clock's is not later. Raises TransactionRefused and makes no block where the
+        transaction's form, signature, nonce or gas is wrong; a revert does not raise."""
+        ...
+
+    def send_all(self, raws: Sequence[bytes]) -> list[Receipt]:
+        """`send` for several, written to disk together and executed in their order.
+
+        Raises TransactionRefused at the first that is refused; those before it have been executed."""
+        ...
+
+    def follow(self, addresses: Sequence[str]) -> None:
+        """Give only these contracts' events from now on, where there are others on the chain."""
+        ...
+
+    def fees(self) -> tuple[int, int]:
+        """The highest fee and the tip, in wei a gas, that a transaction should offer now; both 0 where gas
+        costs nothing."""
+        ...
+
+    def gas_for(self, sender: str, to: str | None, data: bytes) -> int:
+        """The gas limit that a transaction should carry; the most there may be where nobody can tell, as
+        for one that needs another before it."""
+        ...
+
+    def wait_until(self, timestamp: int) -> None:
+        """Return when the next block's time can be this or later, in seconds since 1970."""
         ...
 
     def call(self, to: str, data: bytes, *, sender: str | None = None, block: int | None = None) -> bytes:
@@ -88,25 +133,24 @@ class Chain(Protocol):
         """A block, None for the newest. Raises NoSuchBlock."""
         ...
 
+    def final_block(self) -> Block:
+        """The newest final block; on a local chain the newest of all."""
+        ...
+
     def transaction_input(self, transaction_hash: bytes) -> bytes:
         """The calldata of a transaction. Raises NoSuchTransaction."""
         ...
 
-    def logs(self, from_block: int, to_block: int) -> list[tuple[int, bytes, Log]]:
-        """(block number, transaction hash, log) of every log from one block to another, both included."""
+    def receipt(self, transaction_hash: bytes) -> Receipt:
+        """What came of a transaction. Raises NoSuchTransaction."""
         ...
 
-    def snapshot(self) -> object:
-        """The state of now, to be given to `restore`."""
-        ...
-
-    def restore(self, snapshot: object) -> None:
-        """Go back to a snapshot, as often as wanted. Those taken after it are gone. Raises SnapshotLost.
-        The clock does not go back."""
+    def logs(self, from_block: int, to_block: int) -> list[Mined]:
+        """Every transaction with events from one block to another, both included."""
         ...
 
     def close(self) -> None:
-        """Let go of the engine. A second call does nothing."""
+        """Let go of the chain. A second call does nothing."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -114,67 +158,3 @@ class Chain(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-
-class Snapshot:
-    """What `snapshot` gives: a name that means something only to the chain that gave it."""
-
-    __slots__ = ("serial",)
-
-    def __init__(self, serial: int) -> None:
-        self.serial = serial
-
-
-class LocalChain(ABC, Generic[State]):
-    """What the engines on this machine have in common: the time of blocks, and which snapshots still hold.
-
-    `State` is what an engine needs in order to go back.
-    """
-
-    url: str
-    chain_id: int = CHAIN_ID
-    gas_limit: int = GAS_LIMIT
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._kept: dict[Snapshot, State] = {}
-        self._taken = 0
-
-    def snapshot(self) -> Snapshot:
-        """See `Chain.snapshot`."""
-        self._taken += 1
-        snapshot = Snapshot(self._taken)
-        self._kept[snapshot] = self._keep()
-        return snapshot
-
-    def restore(self, snapshot: object) -> None:
-        """See `Chain.restore`."""
-        if not isinstance(snapshot, Snapshot) or snapshot not in self._kept:
-            raise SnapshotLost
-        state = self._kept[snapshot]
-        self._kept = {kept: old for kept, old in self._kept.items() if kept.serial < snapshot.serial}
-        self._kept[snapshot] = self._go_back(state)
-
-    @abstractmethod
-    def _keep(self) -> State:
-        """The engine's own handle of the state of now."""
-
-    @abstractmethod
-    def _go_back(self, state: State) -> State:
-        """Go back to a state; the handle to go back to it the next time."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """See `Chain.close`."""
-
-    def _time(self, last: int = 0) -> int:
-        """The next block's time in seconds: the clock's, and later than that of the `last` block."""
-        return max(timegm(self._clock.now().utctimetuple()), last + 1)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -6,19 +6,18 @@ way in is slower, keeps revert bytes only inside a string and takes block times 
 
 from __future__ import annotations
 
-from functools import lru_cache
+import zlib
 from typing import Any
 
 from eth.constants import GENESIS_PARENT_HASH
-from eth.exceptions import HeaderNotFound, Revert, TransactionNotFound, VMError
+from eth.exceptions import PyEVMError, Revert, VMError
 from eth.vm.forks.cancun import CancunVM
 from eth_tester import PyEVMBackend
 from eth_utils import ValidationError, to_canonical_address, to_checksum_address
 from rlp.exceptions import RLPException
 
-from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, LocalChain, Log, Receipt
-from ledger.clock import Clock
-from ledger.errors import CallReverted, NoSuchBlock, NoSuchTransaction, TransactionRefused
+from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Logs, Receipt
+from ledger.errors import CallReverted, EngineFailed, TransactionRefused
 
 _NO_HASH = bytes(32)
 
@@ -40,26 +39,27 @@ class FreeCancunVM(CancunVM):
             raise ValidationError("the gas limit or the base fee has changed")
 
 
-class PyEVMChain(LocalChain[Any]):
-    """See `Chain`. What a snapshot keeps is the newest block's header."""
+class PyEVMEngine:
+    """See `Engine`. What `keep` gives is the newest block's header."""
 
-    url = "pyevm"
+    name = "pyevm"
 
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
+    def __init__(self, genesis_time: int, state: bytes | None = None) -> None:
+        """An empty chain, or one with a dumped state."""
         genesis = PyEVMBackend.generate_genesis_params(
-            {"gas_limit": GAS_LIMIT, "timestamp": self._time(), "nonce": bytes(8), "mix_hash": _NO_HASH}
+            {"gas_limit": GAS_LIMIT, "timestamp": genesis_time, "nonce": bytes(8), "mix_hash": _NO_HASH}
         )
         backend = PyEVMBackend(
             genesis_parameters=genesis, genesis_state={}, vm_configuration=((0, FreeCancunVM),)
         )
         self._evm: Any = backend.chain
         self._evm.chain_id = CHAIN_ID
+        if state is not None:
+            self._load(state)
 
-    def send(self, raw: bytes) -> Receipt:
-        """See `Chain.send`."""
+    def execute(self, raw: bytes, timestamp: int) -> Receipt:
+        """See `Engine.execute`."""
         parent = self._head()
-        timestamp = self._time(parent.timestamp)
         transaction = self._decode(raw)
         self._evm.header = self._evm.create_header_from_parent(
             parent, timestamp=timestamp, coinbase=to_canonical_address(NOBODY)
@@ -76,13 +76,13 @@ class PyEVMChain(LocalChain[Any]):
             block_hash=block.hash,
             status=int(computation.is_success),
             gas_used=receipt.gas_used,
-            logs=tuple(map(_log, receipt.logs)),
+            logs=_logs(receipt.logs),
             contract_address=to_checksum_address(computation.msg.storage_address) if created else None,
             revert_data=_revert_data(computation),
         )
 
     def call(self, to: str, data: bytes, *, sender: str | None = None, block: int | None = None) -> bytes:
-        """See `Chain.call`."""
+        """See `Engine.call`."""
         vm = self._evm.get_vm(self._header(block))
         address = to_canonical_address(to)
         origin = to_canonical_address(sender or NOBODY)
@@ -101,83 +101,87 @@ class PyEVMChain(LocalChain[Any]):
         return bytes(computation.output)
 
     def nonce(self, address: str) -> int:
-        """See `Chain.nonce`."""
+        """See `Engine.nonce`."""
         return int(self._evm.get_vm(self._head()).state.get_nonce(to_canonical_address(address)))
 
     def code(self, address: str) -> bytes:
-        """See `Chain.code`."""
+        """See `Engine.code`."""
         return bytes(self._evm.get_vm(self._head()).state.get_code(to_canonical_address(address)))
 
-    def block(self, number: int | None = None) -> Block:
-        """See `Chain.block`."""
-        header = self._header(number)
+    def head(self) -> Block:
+        """See `Engine.head`."""
+        header = self._head()
         return Block(number=header.block_number, hash=header.hash, timestamp=header.timestamp)
 
-    def transaction_input(self, transaction_hash: bytes) -> bytes:
-        """See `Chain.transaction_input`."""
-        try:
-            number, _ = self._evm.get_canonical_transaction_index(transaction_hash)
-            if number <= self._head().block_number:
-                return bytes(self._evm.get_canonical_transaction(transaction_hash).data)
-        except (TransactionNotFound, HeaderNotFound):
-            pass
-        raise NoSuchTransaction(transaction_hash)
+    def dump(self) -> bytes:
+        """See `Engine.dump`. The whole database: nodes of the state, headers, blocks."""
+        nodes = self._nodes()
+        parts = []
+        for key, value in nodes.items():
+            parts += [len(key).to_bytes(4, "big"), len(value).to_bytes(4, "big"), key, value]
+        return zlib.compress(b"".join([self._head().hash, *parts]), 1)
 
-    def logs(self, from_block: int, to_block: int) -> list[tuple[int, bytes, Log]]:
-        """See `Chain.logs`."""
-        found = []
-        for number in range(max(from_block, 1), min(to_block, self._head().block_number) + 1):
-            block = self._evm.get_canonical_block_by_number(number)
-            receipts = block.get_receipts(self._evm.chaindb)
-            for transaction, receipt in zip(block.transactions, receipts, strict=True):
-                found += [(number, bytes(transaction.hash), _log(log)) for log in receipt.logs]
-        return found
+    def keep(self) -> Any:
+        """See `Engine.keep`."""
+        return self._head()
+
+    def go_back(self, handle: Any) -> Any:
+        """See `Engine.go_back`."""
+        database = self._evm.chaindb
+        database._set_as_canonical_chain_head(database.db, handle, GENESIS_PARENT_HASH)
+        self._evm.header = self._evm.create_header_from_parent(handle)
+        return handle
 
     def close(self) -> None:
         """Nothing is held outside of this object."""
 
-    def _keep(self) -> Any:
-        return self._head()
+    def _load(self, state: bytes) -> None:
+        nodes = self._nodes()
+        nodes.clear()
+        try:
+            dumped = zlib.decompress(state)
+        except zlib.error as error:
+            raise EngineFailed(self.name, "load", f"the state was not taken: {error}") from None
+        at = len(_NO_HASH)
+        while at < len(dumped):
+            key_at = at + 8
+            value_at = key_at + int.from_bytes(dumped[at : at + 4], "big")
+            at = value_at + int.from_bytes(dumped[at + 4 : key_at], "big")
+            nodes[dumped[key_at:value_at]] = dumped[value_at:at]
+        head = self._evm.chaindb.get_block_header_by_hash(dumped[: len(_NO_HASH)])
+        self._evm.header = self._evm.create_header_from_parent(head)
 
-    def _go_back(self, state: Any) -> Any:
-        database = self._evm.chaindb
-        database._set_as_canonical_chain_head(database.db, state, GENESIS_PARENT_HASH)
-        self._evm.header = self._evm.create_header_from_parent(state)
-        return state
+    def _nodes(self) -> dict[bytes, bytes]:
+        """py-evm's database in memory, under its write buffers."""
+        nodes: dict[bytes, bytes] = self._evm.chaindb.db.wrapped_db.kv_store
+        return nodes
 
     def _head(self) -> Any:
         return self._evm.chaindb.get_canonical_head()
 
     def _header(self, number: int | None) -> Any:
         head = self._head()
-        if number is None:
-            return head
-        if not 0 <= number <= head.block_number:
-            raise NoSuchBlock(number)
-        return self._evm.get_canonical_block_header_by_number(number)
+        return head if number is None else self._evm.get_canonical_block_header_by_number(number)
 
     def _decode(self, raw: bytes) -> Any:
         """The transaction, refused where it is malformed or meant for another chain, which py-evm accepts."""
         try:
             transaction = self._evm.get_transaction_builder().decode(raw)
             chain_id = transaction.chain_id
-        except (RLPException, ValidationError, ValueError, IndexError) as error:
+        except (RLPException, PyEVMError, ValidationError, ValueError, IndexError) as error:
             raise TransactionRefused(f"it cannot be decoded: {error}") from None
         if chain_id != CHAIN_ID:
             raise TransactionRefused(f"it is signed for chain {chain_id}; this is chain {CHAIN_ID}")
         return transaction
 
 
-@lru_cache(maxsize=256)
-def _checksummed(address: bytes) -> str:
-    return str(to_checksum_address(address))
-
-
-def _log(log: Any) -> Log:
-    return Log(
-        address=_checksummed(log.address),
-        topics=tuple(topic.to_bytes(32, "big") for topic in log.topics),
-        data=bytes(log.data),
+def _logs(logs: Any) -> Logs:
+    return Logs.packed(
+        b"".join(log.address for log in logs),
+        [len(log.topics) for log in logs],
+        b"".join(topic.to_bytes(32, "big") for log in logs for topic in log.topics),
+        [len(log.data) for log in logs],
+        b"".join(log.data for log in logs),
     )
 
 

@@ -13,6 +13,9 @@ from ledger.contract import Contract
 from ledger.ids import from_bytes32, to_bytes32
 from ledger.records import CURRENCY_FLAG
 
+PLACES_AT_ONCE = 8_000
+"""Balances in one call, whose gas networks bound as they do a transaction's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
@@ -53,13 +56,13 @@ class AssetRegister(Contract):
         return int(self.call("balanceOf", account_of(institution), asset, block=block))
 
     def balances(self, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
-        """What each (institution, asset) holds now, in one call; zeros left out."""
-        owners = Words(
-            b"".join(bytes.fromhex(account_of(holder)[2:]).rjust(WORD, b"\0") for holder, _ in places)
-        )
-        ids = Words(b"".join(asset.to_bytes(WORD, "big") for _, asset in places))
-        found = self.call("balanceOfBatch", owners, ids)
-        return {place: amount for place, amount in zip(places, found, strict=True) if amount}
+        """What each (institution, asset) holds now; zeros left out."""
+        held: dict[tuple[int, int], int] = {}
+        for start in range(0, len(places), PLACES_AT_ONCE):
+            asked = places[start : start + PLACES_AT_ONCE]
+            found = self.call("balanceOfBatch", *_columns(asked))
+            held |= {place: amount for place, amount in zip(asked, found, strict=True) if amount}
+        return held
 
     def asset(self, index: int) -> Asset:
         """The asset at an index."""
@@ -71,3 +74,13 @@ class AssetRegister(Contract):
         securities = range(1, self.call("securityCount") + 1)
         currencies = range(CURRENCY_FLAG + 1, CURRENCY_FLAG + 1 + self.call("currencyCount"))
         return [self.asset(index) for index in (*securities, *currencies)]
+
+
+def _columns(places: Sequence[tuple[int, int]]) -> tuple[Words, Words]:
+    """Accounts and assets of (institution, asset) pairs, as the contract takes them."""
+    words = {
+        holder: bytes.fromhex(account_of(holder)[2:]).rjust(WORD, b"\0")
+        for holder in {holder for holder, _ in places}
+    }
+    owners = Words(b"".join(words[holder] for holder, _ in places))
+    return owners, Words(b"".join(asset.to_bytes(WORD, "big") for _, asset in places))

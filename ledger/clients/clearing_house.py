@@ -85,6 +85,10 @@ class ClearingHouse(Contract):
         """Record a batch."""
         return self.send(venue, "record", header.as_tuple(), records)
 
+    def record_all(self, venue: Signer, batches: Sequence[tuple[Header, Words]]) -> list[Receipt]:
+        """Record several batches."""
+        return self.send_all(venue, "record", [(header.as_tuple(), records) for header, records in batches])
+
     def affirm(
         self, sender: Signer, header: Header, records: Words, affirmations: Sequence[Affirmation]
     ) -> Receipt:

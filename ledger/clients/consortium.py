@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from eth_utils import keccak, to_checksum_address
 
@@ -41,6 +42,7 @@ class Institution:
     suspended: bool
 
 
+@lru_cache(maxsize=1024)
 def account_of(index: int) -> str:
     """The permanent account address of an institution, which nobody holds a key of."""
     return to_checksum_address((_PREFIX | index).to_bytes(20, "big"))

@@ -1,20 +1,27 @@
-"""An institution's own books: its trades, what it opened with, and what it closes with.
+"""An institution's own book: its trades, what was issued to it, and what it closes with.
 
-A book is made from the institution's own side of the day and by its own path (`own_file`), never from the
+A book is made from the institution's own side of each day and by its own path (`own_file`), never from the
 chain or from what was packed for it: else there would be nothing to reconcile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ledger.units import PPM
-from settlement.fees import Schedule, fee
+from ledger.units import exact_add, exact_sum
+from settlement import fees
+from settlement.fees import Schedule
 from settlement.model import Trades
 from settlement.revenue import given
+
+Numbers = Sequence[int] | npt.NDArray[Any]
+"""Trade numbers of one day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +35,62 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One institution's book of one day. Assets go by code; amounts are units, of the currency minor
-    units.
-    """
+    """One institution's book. Assets go by code; amounts are units, of the currency minor units."""
 
     owner: str
-    trades: Trades
+    days: Mapping[date, Trades] = field(default_factory=dict)
+    """Its own trades by trading day; a day without any may be left out."""
     opening: Mapping[str, int] = field(default_factory=dict)
+    """What was issued to it, by its own records."""
     closing: Mapping[str, int] = field(default_factory=dict)
 
-    def close(self, settled: Iterable[int], terms: Terms) -> Book:
-        """The book at the end of the day, the trades with the numbers `settled` having settled."""
-        moved = movements(self.owner, self.trades, settled, terms)
+    def close(self, settled: Mapping[date, Numbers], terms: Terms) -> Book:
+        """The book once the trades with the numbers `settled` of each day have settled."""
+        moved = movements(self.owner, self.days, settled, terms)
         assets = self.opening.keys() | moved.keys()
         closing = {asset: self.opening.get(asset, 0) + moved.get(asset, 0) for asset in sorted(assets)}
         return replace(self, closing=closing)
 
 
-def movements(owner: str, trades: Trades, settled: Iterable[int], terms: Terms) -> dict[str, int]:
-    """What settling those of `trades` whose number is among `settled` moves for `owner`, asset → signed
-    amount.
+def movements(
+    owner: str, days: Mapping[date, Trades], settled: Mapping[date, Numbers], terms: Terms
+) -> dict[str, int]:
+    """What settling those trades whose numbers are among the day's `settled` moves for `owner`, asset →
+    signed amount.
 
     Cash is the price, less the levy of each side the owner is on and less the revenue shares of the
-    commission that it earns on these sides. The commission itself comes from its clients, off the ledger.
+    commission that it earns on these sides, of all days together. The commission itself comes from its
+    clients, off the ledger.
     """
-    rows = trades.take(np.isin(trades.number, np.fromiter(settled, dtype=np.int64)))
     moved: dict[str, int] = {}
     cash = commission = 0
-    columns = (rows.buyer, rows.seller, rows.security, rows.quantity, rows.amount)
-    for buyer, seller, security, quantity, amount in zip(*(c.tolist() for c in columns), strict=True):
-        code = rows.securities[security]
-        for party, sign in ((buyer, 1), (seller, -1)):
-            if rows.parties[party] != owner:
-                continue
-            moved[code] = moved.get(code, 0) + sign * quantity
-            cash -= sign * amount + amount * terms.schedule.levy_ppm // PPM
-            commission += fee(terms.schedule, amount)
+    for day, trades in days.items():
+        if owner not in trades.parties:
+            continue
+        there, party = among(trades.number, settled.get(day, ())), trades.parties.index(owner)
+        bought = np.flatnonzero(there & (trades.buyer == party))
+        sold = np.flatnonzero(there & (trades.seller == party))
+        size = len(trades.securities)
+        units = exact_add(size, trades.security[bought], trades.quantity[bought])
+        units = units - exact_add(size, trades.security[sold], trades.quantity[sold])
+        for security in np.flatnonzero(units).tolist():
+            code = trades.securities[security]
+            moved[code] = moved.get(code, 0) + int(units[security])
+        cash += exact_sum(trades.amount[sold]) - exact_sum(trades.amount[bought])
+        charged = trades.amount[np.concatenate((bought, sold))]
+        cash -= exact_sum(fees.levy(terms.schedule, charged))
+        commission += exact_sum(fees.commission(terms.schedule, charged))
     moved[terms.currency] = cash - given(0, commission, terms.shares_ppm)
     return {asset: amount for asset, amount in moved.items() if amount}
+
+
+def among(numbers: npt.NDArray[np.uint32], wanted: Numbers) -> npt.NDArray[np.bool_]:
+    """Which of the numbers are wanted. It is quickest where `wanted` rises."""
+    if not len(wanted):
+        return np.zeros(len(numbers), dtype=bool)
+    rising = np.asarray(wanted, dtype=np.int64)
+    if not bool((rising[1:] >= rising[:-1]).all()):
+        rising = np.sort(rising)
+    place = np.searchsorted(rising, numbers)
+    found: npt.NDArray[np.bool_] = rising[np.minimum(place, len(rising) - 1)] == numbers
+    return found

@@ -12,17 +12,24 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from ledger.errors import InvalidValue
 from ledger.ids import parse_day_number
 from settlement.errors import FileEmpty, FileUnwritable, HeaderWrong, RowRefused, TradingDayUnknown
 from settlement.files import read_regular
-from settlement.intake import canonical, nepse
+from settlement.intake import canonical, fast, nepse
+from settlement.intake.cells import Codes
 from settlement.intake.checks import accept
+from settlement.intake.columns import Columns
 from settlement.intake.format import Format
+from settlement.intake.lines import Lines
 from settlement.intake.rows import shown, split
+from settlement.intake.standing import RECORDED as RECORDED
+from settlement.intake.standing import Recorded, stand
 from settlement.model import Intake, Reject
 from settlement.scenario import Scenario
 
@@ -30,7 +37,12 @@ _FORMATS = {nepse.NAME: nepse.of_exponent, canonical.NAME: canonical.of_exponent
 
 
 def read_trades(
-    path: str | os.PathLike[str], scenario: Scenario, *, date: dt.date | None = None, strict: bool = False
+    path: str | os.PathLike[str],
+    scenario: Scenario,
+    *,
+    date: dt.date | None = None,
+    strict: bool = False,
+    recorded: Recorded | None = None,
 ) -> Intake:
     """Reads the trade file at `path` in the scenario's format.
 
@@ -38,35 +50,41 @@ def read_trades(
     days are refused. Raises FileRefused (missing, empty, a directory, another header, no day
     anywhere) and, where `strict`, RowRefused at the first refused row.
     """
-    return parse_trades(read_regular(path), scenario, source=os.fspath(path), date=date, strict=strict)
+    data, source = read_regular(path), os.fspath(path)
+    return parse_trades(data, scenario, source=source, date=date, strict=strict, recorded=recorded)
 
 
 def parse_trades(
-    data: bytes, scenario: Scenario, *, source: str, date: dt.date | None = None, strict: bool = False
+    data: bytes,
+    scenario: Scenario,
+    *,
+    source: str,
+    date: dt.date | None = None,
+    strict: bool = False,
+    recorded: Recorded | None = None,
 ) -> Intake:
-    """The same for a file's bytes; `source` names them in errors."""
+    """The same for a file's bytes; `source` names them in errors.
+
+    `recorded` gives the numbers of a day's trades that the ledger has: rows with these are refused, too.
+    """
     form = _FORMATS[scenario.format](scenario.exponent)
-    rows = _rows(data, form, source)
-    parsed: list[tuple[str, ...] | None] = [
-        match and match.groups() for match in map(form.form.fast.fullmatch, rows)
-    ]
-    rejects: list[Reject] = []
-    for index, values in enumerate(parsed):
-        if values is None:
-            outcome = form.form.parse(index + 2, rows[index])
-            if isinstance(outcome, Reject):
-                rejects.append(outcome)
-            else:
-                parsed[index] = outcome
-    day = date or _trading_day(form, rows, parsed)
+    lines = _lines(data, form, source)
+    day = date or _trading_day(form, lines)
     if day is None:
-        raise TradingDayUnknown(source, len(rejects))
-    trades, refused = accept(parsed, form, scenario, day)
+        texts = enumerate(lines.texts(np.arange(1, len(lines))), start=1)
+        malformed = sum(isinstance(_parse(form, number, text), Reject) for number, text in texts)
+        raise TradingDayUnknown(source, malformed)
+    securities = fast.security_codes(scenario)
+    plain = fast.vouched(lines, form, scenario, day, securities)
+    other, rejects = _by_itself(lines, plain, form, scenario, day, securities)
+    columns = Columns.joined([plain, other]).in_order() if len(other) else plain
+    known = np.empty(0, dtype=np.uint32) if recorded is None else recorded(day)
+    trades, refused = stand(columns, securities.names, lines, form, scenario.brokers, day, known)
     rejects = sorted(rejects + refused, key=lambda reject: reject.line)
     if strict and rejects:
         first = rejects[0]
         raise RowRefused(source, first.line, first.field, first.value, first.reason)
-    return Intake(trades, tuple(rejects), len(rows), form.name)
+    return Intake(trades, tuple(rejects), len(lines) - 1, form.name)
 
 
 def write_rejects(path: str | os.PathLike[str], rejects: Iterable[Reject]) -> None:
@@ -85,26 +103,48 @@ def rejects_path(path: str | os.PathLike[str]) -> Path:
     return Path(f"{Path(path).stem}.rejects.csv")
 
 
-def _rows(data: bytes, form: Format, source: str) -> list[str]:
-    """The lines after the header, less empty ones at the end; what is not UTF-8 becomes surrogates."""
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
-    lines = text.split("\n")
-    while lines and lines[-1] in ("", "\r"):
-        lines.pop()
-    if not lines:
+def _lines(data: bytes, form: Format, source: str) -> Lines:
+    """The lines of the file, the first being the header."""
+    lines = Lines.of(data)
+    if not len(lines):
         raise FileEmpty(source)
-    expected, found = form.form.header, lines[0].removesuffix("\r")
+    expected, found = form.form.header, lines.text(0).removesuffix("\r")
     if split(found) != tuple(expected.split(",")):
         raise HeaderWrong(source, form.name, expected, shown(found) or "an empty line")
-    return lines[1:]
+    return lines
 
 
-def _trading_day(
-    form: Format, rows: Sequence[str], parsed: Sequence[tuple[str, ...] | None]
-) -> dt.date | None:
+def _by_itself(
+    lines: Lines, plain: Columns, form: Format, scenario: Scenario, day: dt.date, securities: Codes
+) -> tuple[Columns, list[Reject]]:
+    """The rows that are not among `plain`, each read by itself: the right ones, and the refused."""
+    left = np.ones(len(lines), dtype=np.bool_)
+    left[0] = False
+    left[plain.row] = False
+    rejects: list[Reject] = []
+    rows: list[tuple[str, ...]] = []
+    numbers: list[int] = []
+    places = np.flatnonzero(left)
+    for number, text in zip(places.tolist(), lines.texts(places), strict=True):
+        outcome = _parse(form, number, text)
+        if isinstance(outcome, Reject):
+            rejects.append(outcome)
+        else:
+            rows.append(outcome)
+            numbers.append(number)
+    columns, refused = accept(rows, numbers, form, scenario, day, securities)
+    return columns, rejects + refused
+
+
+def _parse(form: Format, number: int, text: str) -> tuple[str, ...] | Reject:
+    match = form.form.fast.fullmatch(text)
+    return match.groups() if match else form.form.parse(number + 1, text)
+
+
+def _trading_day(form: Format, lines: Lines) -> dt.date | None:
     """The day of the first row that has one that can be read, even if another of its fields is wrong."""
-    for text, values in zip(rows, parsed, strict=True):
-        row = values or split(text.removesuffix("\r"))
+    for text in (lines.text(number) for number in range(1, len(lines))):
+        row = split(text.removesuffix("\r"))
         if row is None or len(row) != len(form.form.fields):
             continue
         digits = form.day(row)

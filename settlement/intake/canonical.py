@@ -15,13 +15,19 @@ but holds no line break. Numbers are plain digits: no sign, separator, exponent 
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
-from settlement.intake.format import Format, Meaning, Texts
+import numpy as np
+import numpy.typing as npt
+
+from settlement.intake.cells import Cells, Whole
+from settlement.intake.format import QUANTITY_DIGITS, Format, Meaning, Texts
 from settlement.intake.rows import Field, RowForm, code_field, number_field
 
 NAME = "canonical"
 PRICE_DECIMALS = 6
+NUMBER_DIGITS = 10
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = "(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])?"
@@ -31,13 +37,13 @@ def of_exponent(exponent: int) -> Format:
     """The format, for a currency with so many decimals."""
     form = RowForm(
         (
-            number_field("trade_no", 10),
+            number_field("trade_no", NUMBER_DIGITS),
             Field("trade_date", _DAY.pattern, _DAY.pattern, _explain_day),
             Field("trade_time", _TIME, _TIME, lambda _: "is not a time of day as HH:MM:SS"),
             code_field("buyer"),
             code_field("seller"),
             code_field("security"),
-            number_field("quantity", 20),
+            number_field("quantity", QUANTITY_DIGITS),
             number_field("price", 27, PRICE_DECIMALS),
             number_field("settlement_amount", 27, exponent),
         )
@@ -52,11 +58,16 @@ def of_exponent(exponent: int) -> Format:
         price="price",
         amount="settlement_amount",
     )
-    return Format(NAME, form, names, PRICE_DECIMALS, _texts, _day)
+    return Format(NAME, form, names, PRICE_DECIMALS, _texts, _day, _identify)
 
 
 def _day(row: tuple[str, ...]) -> str | None:
     return row[1].replace("-", "") if _DAY.fullmatch(row[1]) else None
+
+
+def _identify(cells: Cells, day: dt.date) -> tuple[Whole, npt.NDArray[np.uint32]]:
+    cells.is_text(1, day.isoformat())
+    return cells.whole(0, NUMBER_DIGITS), cells.clock(2)
 
 
 def _texts(columns: list[tuple[str, ...]]) -> Texts:

@@ -1,8 +1,8 @@
-"""From well-formed rows to trades: what the fields mean, checked a column at a time.
+"""From well-formed rows to trades: what the fields of those rows mean that are read by themselves.
 
 A row is refused for the first of its faults, in this order: trading day, number, buyer, seller,
-security, quantity, price, amount, amount against quantity times price, number seen before. Only
-refused rows cost a step of Python each; no product can wrap around (see `ledger.units.exact`).
+security, quantity, price, amount, amount against quantity times price. Only refused rows cost a
+step of Python each; no product can wrap around (see `ledger.units.exact`).
 """
 
 from __future__ import annotations
@@ -17,43 +17,45 @@ import numpy.typing as npt
 from ledger.errors import InvalidValue
 from ledger.ids import day_number, parse_day_number
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, MAX_TRADE_NO, TIME_UNKNOWN, Column, exact, format_minor
+from settlement.intake.cells import Codes, Mask
+from settlement.intake.columns import Columns
 from settlement.intake.format import Format
 from settlement.intake.rows import shown
-from settlement.model import Reject, Trades
+from settlement.model import Reject
 from settlement.scenario import Scenario
-from settlement.scenario_checks import MAX_SECURITIES
-
-Mask = npt.NDArray[np.bool_]
 
 
 def accept(
-    parsed: Sequence[tuple[str, ...] | None], form: Format, scenario: Scenario, day: dt.date
-) -> tuple[Trades, list[Reject]]:
-    """The trades among the well-formed rows (None where a row is not), and the refused of them."""
-    rows = [values for values in parsed if values is not None]
-    lines = np.array([index + 2 for index, values in enumerate(parsed) if values is not None], dtype=np.int64)
-    return _Checks(rows, lines, form, scenario, day).run()
+    rows: Sequence[tuple[str, ...]],
+    numbers: Sequence[int],
+    form: Format,
+    scenario: Scenario,
+    day: dt.date,
+    securities: Codes,
+) -> tuple[Columns, list[Reject]]:
+    """The right ones among well-formed rows, `numbers` being their places in the file, and the refused."""
+    return _Checks(rows, np.array(numbers, dtype=np.int64), form, scenario, day).run(securities)
 
 
 class _Checks:
-    """The columns of one file and which of its rows have been refused so far."""
+    """The columns of some rows of a file and which of them have been refused so far."""
 
     def __init__(
         self,
-        rows: list[tuple[str, ...]],
-        lines: npt.NDArray[np.int64],
+        rows: Sequence[tuple[str, ...]],
+        numbers: npt.NDArray[np.int64],
         form: Format,
         scenario: Scenario,
         day: dt.date,
     ) -> None:
-        self.rows, self.lines, self.form, self.scenario, self.day = rows, lines, form, scenario, day
+        self.rows, self.numbers, self.form, self.scenario, self.day = rows, numbers, form, scenario, day
         columns = list(zip(*rows, strict=True)) or [()] * len(form.form.fields)
         self.texts = form.texts(columns)
         self.position = {field.name: index for index, field in enumerate(form.form.fields)}
         self.refused: Mask = np.zeros(len(rows), dtype=np.bool_)
         self.rejects: list[Reject] = []
 
-    def run(self) -> tuple[Trades, list[Reject]]:
+    def run(self, securities: Codes) -> tuple[Columns, list[Reject]]:
         names, texts = self.form.names, self.texts
         number = exact([int(text) for text in texts.number])
         self._days()
@@ -65,23 +67,19 @@ class _Checks:
         seller = self._brokers(names.seller, texts.seller)
         self._securities()
         quantity, amount = self._values()
-        self._duplicates(number)
-        security, securities = self._codes()
         kept = ~self.refused
-        trades = Trades(
-            trading_day=self.day,
-            parties=self.scenario.brokers,
-            securities=securities,
-            number=number[kept].astype(np.uint32),
+        codes = [securities.number(texts.security[row]) for row in np.flatnonzero(kept).tolist()]
+        columns = Columns(
+            row=self.numbers[kept],
+            number=number[kept],
             time=self._times()[kept],
             buyer=buyer[kept],
             seller=seller[kept],
-            security=security[kept],
+            security=np.array(codes, dtype=np.int32),
             quantity=quantity[kept].astype(np.uint64),
-            amount=amount[kept],
-            line=self.lines[kept],
+            amount=exact(amount[kept]),
         )
-        return trades, self.rejects
+        return columns, self.rejects
 
     def _refuse(self, wrong: Any, field: str, reason: str | Callable[[int], str]) -> None:
         """Refuses the rows that the mask `wrong` picks and that have not been refused already."""
@@ -89,7 +87,7 @@ class _Checks:
         for row in np.flatnonzero(mask).tolist():
             value = self.rows[row][self.position[field]]
             why = reason if isinstance(reason, str) else reason(row)
-            self.rejects.append(Reject(int(self.lines[row]), field, shown(value), why))
+            self.rejects.append(Reject(int(self.numbers[row]) + 1, field, shown(value), why))
         self.refused |= mask
 
     def _days(self) -> None:
@@ -148,30 +146,6 @@ class _Checks:
 
         self._refuse(product != _product(amount, exact([10 ** (decimals - exponent)])), names.amount, why)
         return quantity, amount
-
-    def _duplicates(self, number: Column) -> None:
-        standing = np.flatnonzero(~self.refused)
-        _, first = np.unique(number[standing], return_index=True)
-        stands = standing[first]
-        again = np.zeros(len(self.rows), dtype=np.bool_)
-        again[standing] = True
-        again[stands] = False
-        line_of = dict(zip(number[stands].tolist(), self.lines[stands].tolist(), strict=True))
-
-        def why(row: int) -> str:
-            return f"has been seen: trade {number[row]} is on line {line_of[int(number[row])]}"
-
-        self._refuse(again, self.form.names.number, why)
-
-    def _codes(self) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
-        """Each row's security as an index into those of the accepted rows, by first appearance."""
-        codes: dict[str, int] = {}
-        column = np.zeros(len(self.rows), dtype=np.int32)
-        for row in np.flatnonzero(~self.refused).tolist():
-            column[row] = codes.setdefault(self.texts.security[row], len(codes))
-        reason = f"is too many: the register has room for {MAX_SECURITIES:,} securities"
-        self._refuse(column >= MAX_SECURITIES, self.form.names.security, reason)
-        return column, tuple(codes)[:MAX_SECURITIES]
 
     def _times(self) -> npt.NDArray[np.uint32]:
         if self.texts.time is None:

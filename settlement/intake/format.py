@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from settlement.intake.cells import Cells, Whole
 from settlement.intake.rows import RowForm
+
+QUANTITY_DIGITS = 20
+"""Of a quantity in every format, leading zeros included; its bound is below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +57,5 @@ class Format:
     """The columns of well-formed rows, by meaning."""
     day: Callable[[tuple[str, ...]], str | None]
     """The trading day of a row as yyyymmdd, not yet known to be a date; None where it has no such form."""
+    identify: Callable[[Cells, dt.date], tuple[Whole, npt.NDArray[np.uint32]]]
+    """Number and time of the cells; those of another day are not sound."""

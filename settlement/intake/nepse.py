@@ -13,9 +13,16 @@ There is no time of day; the running number gives the order.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
-from settlement.intake.format import Format, Meaning, Texts
+import numpy as np
+import numpy.typing as npt
+
+from ledger.ids import day_number
+from ledger.units import TIME_UNKNOWN
+from settlement.intake.cells import Cells, Whole
+from settlement.intake.format import QUANTITY_DIGITS, Format, Meaning, Texts
 from settlement.intake.rows import Field, RowForm, code_field, free_field, number_field
 
 NAME = "nepse"
@@ -33,7 +40,7 @@ def of_exponent(exponent: int) -> Format:
             code_field("Stock_Symbol"),
             code_field("Buyer_Broker"),
             code_field("Seller_Broker"),
-            number_field("Quantity", 20),
+            number_field("Quantity", QUANTITY_DIGITS),
             number_field("Rate", 27, RATE_DECIMALS),
             number_field("Amount", 27, exponent),
             free_field("Date"),
@@ -49,11 +56,16 @@ def of_exponent(exponent: int) -> Format:
         price="Rate",
         amount="Amount",
     )
-    return Format(NAME, form, names, RATE_DECIMALS, _texts, _day)
+    return Format(NAME, form, names, RATE_DECIMALS, _texts, _day, _identify)
 
 
 def _day(row: tuple[str, ...]) -> str | None:
     return row[1][:8] if _CONTRACT.fullmatch(row[1]) else None
+
+
+def _identify(cells: Cells, day: dt.date) -> tuple[Whole, npt.NDArray[np.uint32]]:
+    number = cells.whole_after(1, f"{day_number(day):08d}", 8)
+    return number, np.full(len(number), TIME_UNKNOWN, dtype=np.uint32)
 
 
 def _texts(columns: list[tuple[str, ...]]) -> Texts:

@@ -88,8 +88,17 @@ def split(text: str) -> tuple[str, ...] | None:
     return None
 
 
+def value_of(text: str, place: int) -> str:
+    """The value of the field at `place` in a line that is well formed."""
+    row = text.removesuffix("\r")
+    values = split(row) if '"' in row else row.split(",")
+    return values[place] if values else ""
+
+
 def shown(value: str) -> str:
     """`value` for a message: bytes that are not UTF-8 and control characters escaped, cut when long."""
+    if len(value) <= SHOWN and value.isprintable():
+        return value
     cut = value if len(value) <= SHOWN else value[:SHOWN] + f"… ({len(value):,} characters)"
     return "".join(character if character.isprintable() else _escaped(character) for character in cut)
 

@@ -9,16 +9,19 @@ which the ledger knows, and no break.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ledger.clients.consortium import TRANSIT
 from ledger.history import NOBODY, Movements, RecordedBatch
-from settlement.books import Book, Terms, movements
+from ledger.ids import parse_day_number
+from ledger.records import Records
+from settlement.books import Book, Numbers, Terms, among, movements
 from settlement.market import Market
 from settlement.model import Trades
 
@@ -45,6 +48,8 @@ class Break:
     reason: str
     subject: str
     fields: Mapping[str, tuple[object, object]]
+    trading_day: date | None = None
+    """Of a trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,100 +87,151 @@ def accounts(market: Market, moves: Movements, balances: Mapping[tuple[int, int]
     return {name: Account(*three) for name, three in sides.items()}
 
 
-def ledger_trades(market: Market, batches: Iterable[RecordedBatch], like: Trades) -> tuple[Trades, set[int]]:
-    """The day's trades as the ledger has them, in the shape of a book's, and the numbers of those settled."""
-    parties = {market.index[name]: i for i, name in enumerate(like.parties)}
-    codes = {index: code for code, index in market.asset.items()}
-    securities = tuple(code for code in market.asset if code != market.scenario.cash.currency)
-    position = {code: i for i, code in enumerate(securities)}
-    found = list(batches)
-    settled = {number for batch in found for number in batch.records.number[batch.settled].tolist()}
-    if not found:
-        return like.take(np.zeros(0, dtype=np.int64)), settled
-
-    def column(name: str) -> npt.NDArray[Any]:
-        return np.concatenate([getattr(batch.records, name) for batch in found])
-
-    recorded = replace(
-        like,
-        securities=securities,
-        number=column("number"),
-        time=column("time"),
-        buyer=np.array([parties[i] for i in column("buyer").tolist()], dtype=np.int32),
-        seller=np.array([parties[i] for i in column("seller").tolist()], dtype=np.int32),
-        security=np.array([position[codes[i]] for i in column("asset").tolist()], dtype=np.int32),
-        quantity=column("quantity"),
-        amount=column("amount"),
-        line=np.zeros(len(column("number")), dtype=np.int64),
-    )
+def ledger_trades(
+    market: Market, batches: Iterable[RecordedBatch]
+) -> tuple[dict[date, Trades], dict[date, npt.NDArray[np.uint32]]]:
+    """The ledger's trades by trading day, in the shape of a book's and in the order of the batches, and the
+    numbers of those settled, rising."""
+    brokers = market.scenario.brokers
+    party = _table({market.index[name]: i for i, name in enumerate(brokers)})
+    codes = tuple(code for code in market.asset if code != market.scenario.cash.currency)
+    security = _table({market.asset[code]: i for i, code in enumerate(codes)})
+    by_day: dict[date, list[RecordedBatch]] = {}
+    for batch in batches:
+        by_day.setdefault(parse_day_number(batch.header.trading_day), []).append(batch)
+    recorded, settled = {}, {}
+    for day, found in by_day.items():
+        columns = {
+            name: np.concatenate([getattr(batch.records, name) for batch in found])
+            for name in Records.__slots__
+        }
+        recorded[day] = Trades(
+            trading_day=day,
+            parties=brokers,
+            securities=codes,
+            number=columns["number"],
+            time=columns["time"],
+            buyer=party[columns["buyer"]],
+            seller=party[columns["seller"]],
+            security=security[columns["asset"]],
+            quantity=columns["quantity"],
+            amount=columns["amount"],
+            line=np.zeros(len(columns["number"]), dtype=np.int64),
+        )
+        settled[day] = np.sort(columns["number"][np.concatenate([batch.settled for batch in found])])
     return recorded, settled
+
+
+def _table(places: Mapping[int, int]) -> npt.NDArray[np.int32]:
+    """Index on the ledger → place; an index that has none gets a place that nothing is at."""
+    table = np.full(1 << 16, len(places), dtype=np.int32)
+    table[list(places)] = list(places.values())
+    return table
 
 
 def reconcile(
     book: Book,
-    recorded: Trades,
-    settled: set[int],
-    excepted: Iterable[int],
+    recorded: Mapping[date, Trades],
+    settled: Mapping[date, Numbers],
+    excepted: Mapping[date, Collection[int]],
     account: Account,
     terms: Terms,
 ) -> tuple[list[Break], Compared]:
-    """Hold one book against the ledger's trades of the day (`recorded`, anybody's) and the owner's
-    account.
+    """Hold one book against the ledger's trades (`recorded`, anybody's) and the owner's account. By trading
+    day, as are the numbers of trades settled and of those that the owner has excepted.
     """
-    owner = recorded.parties.index(book.owner)
-    own = recorded.take((recorded.buyer == owner) | (recorded.seller == owner))
-    breaks = _trade_breaks(book, own, frozenset(excepted))
-    kept = movements(book.owner, book.trades, settled, terms)
+    own = {day: _own(trades, book.owner) for day, trades in recorded.items()}
+    breaks, count = [], 0
+    for day in sorted({*book.days, *own}):
+        either = book.days[day] if day in book.days else own[day]
+        nothing = either.take(np.zeros(0, dtype=np.int64))
+        sides = book.days.get(day, nothing), own.get(day, nothing)
+        found, compared = _trade_breaks(book.owner, *sides, excepted.get(day, ()))
+        breaks += found
+        count += compared
+    kept = movements(book.owner, book.days, settled, terms)
     expected = movements(book.owner, own, settled, terms)
     assets = sorted({*book.opening, *book.closing, *account.opening, *account.closing, *kept, *expected})
     for asset in assets:
-        found = _balance_break(book, account, asset, kept.get(asset, 0), expected.get(asset, 0))
-        if found:
+        off = _balance_break(book, account, asset, kept.get(asset, 0), expected.get(asset, 0))
+        if off:
             level: Level = "cash" if asset == terms.currency else "position"
-            breaks.append(Break(book.owner, level, "DMON" if level == "cash" else "DQUA", asset, found))
+            breaks.append(Break(book.owner, level, "DMON" if level == "cash" else "DQUA", asset, off))
     positions = len([asset for asset in assets if asset != terms.currency])
-    return breaks, Compared(1, len({*book.trades.number.tolist(), *own.number.tolist()}), positions, 1)
+    return breaks, Compared(1, count, positions, 1)
 
 
-def _trade_breaks(book: Book, own: Trades, excepted: frozenset[int]) -> list[Break]:
-    mine, theirs = _rows(book.trades), _rows(own)
-    breaks = []
-    for number in sorted(mine.keys() | theirs.keys()):
-        here, there = mine.get(number), theirs.get(number)
-        if here == there or number in excepted:
-            continue
-        if here is None or there is None:
-            row = here or there or {}
-            fields = {name: (value, None) if here else (None, value) for name, value in row.items()}
-            breaks.append(Break(book.owner, "trade", "CMIS", str(number), fields))
-            continue
-        differing = {name: (here[name], there[name]) for name in here if here[name] != there[name]}
-        breaks.append(Break(book.owner, "trade", _REASONS[next(iter(differing))], str(number), differing))
-    return breaks
+def _own(trades: Trades, owner: str) -> Trades:
+    party = trades.parties.index(owner)
+    return trades.take((trades.buyer == party) | (trades.seller == party))
 
 
-def _rows(trades: Trades) -> dict[int, dict[str, object]]:
-    columns = (
-        trades.number,
-        trades.security,
-        trades.quantity,
-        trades.amount,
-        trades.buyer,
-        trades.seller,
-        trades.time,
-    )
+def _trade_breaks(
+    owner: str, kept: Trades, recorded: Trades, excepted: Collection[int]
+) -> tuple[list[Break], int]:
+    """A day's breaks by rising number, and how many numbers were compared.
+
+    Of rows that a book has under one number the last is held against the ledger, which lacks the others.
+    """
+    mine, theirs = np.argsort(kept.number, kind="stable"), np.argsort(recorded.number)
+    numbers, others = kept.number[mine], recorded.number[theirs]
+    last = np.append(numbers[1:] != numbers[:-1], True)[: len(mine)]
+    held = last & among(numbers, others)
+    here, there = mine[held], theirs[np.searchsorted(others, numbers[held])]
+    differ = np.flatnonzero(_differ(kept, here, recorded, there))
+    rows: list[tuple[int | None, int | None]] = [(i, None) for i in mine[~held].tolist()]
+    rows += [(None, k) for k in theirs[~among(others, numbers)].tolist()]
+    rows += zip(here[differ].tolist(), there[differ].tolist(), strict=True)
+    breaks = [_trade_break(owner, kept, i, recorded, k) for i, k in rows]
+    known = frozenset(excepted)
+    breaks = [each for each in breaks if int(each.subject) not in known]
+    compared = len(theirs) + int((last & ~held).sum())
+    return sorted(breaks, key=lambda each: int(each.subject)), compared
+
+
+def _differ(
+    mine: Trades, here: npt.NDArray[np.int64], theirs: Trades, there: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Whether rows of one side differ from those of the other in any field."""
+    parties, codes = _renamed(mine.parties, theirs.parties), _renamed(mine.securities, theirs.securities)
+    off: npt.NDArray[np.bool_] = codes[mine.security[here]] != theirs.security[there]
+    off |= parties[mine.buyer[here]] != theirs.buyer[there]
+    off |= parties[mine.seller[here]] != theirs.seller[there]
+    off |= mine.quantity[here] != theirs.quantity[there]
+    off |= (mine.amount[here] != theirs.amount[there]).astype(bool)
+    off |= mine.time[here] != theirs.time[there]
+    return off
+
+
+def _renamed(names: Sequence[str], others: Sequence[str]) -> npt.NDArray[np.int64]:
+    """For each name its place among the others, -1 where it has none."""
+    places = {name: i for i, name in enumerate(others)}
+    return np.array([places.get(name, -1) for name in names], dtype=np.int64)
+
+
+def _trade_break(owner: str, mine: Trades, i: int | None, theirs: Trades, k: int | None) -> Break:
+    """How row i of the book and row k of the ledger differ, None where a side has none."""
+    here, there = _row(mine, i), _row(theirs, k)
+    trades, row = (mine, i) if i is not None else (theirs, k)
+    fields = {
+        name: (here.get(name), there.get(name))
+        for name in (here or there)
+        if here.get(name) != there.get(name)
+    }
+    reason = _REASONS[next(iter(fields))] if here and there else "CMIS"
+    return Break(owner, "trade", reason, str(trades.number[row]), fields, trades.trading_day)
+
+
+def _row(trades: Trades, i: int | None) -> dict[str, object]:
+    if i is None:
+        return {}
     return {
-        number: {
-            "security": trades.securities[security],
-            "quantity": quantity,
-            "settlement_amount": amount,
-            "buyer": trades.parties[buyer],
-            "seller": trades.parties[seller],
-            "time": time,
-        }
-        for number, security, quantity, amount, buyer, seller, time in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
+        "security": trades.securities[trades.security[i]],
+        "quantity": int(trades.quantity[i]),
+        "settlement_amount": int(trades.amount[i]),
+        "buyer": trades.parties[trades.buyer[i]],
+        "seller": trades.parties[trades.seller[i]],
+        "time": int(trades.time[i]),
     }
 
 

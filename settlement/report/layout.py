@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import StringIO
 from typing import Literal
 
 from rich.box import Box
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import TextType
+
+from ledger.units import format_minor
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LINES = Box("    \n    \n ── \n    \n    \n ── \n    \n    \n")
@@ -18,6 +22,55 @@ _LINES = Box("    \n    \n ── \n    \n    \n ── \n    \n    \n")
 WIDEST = 10_000
 """More columns than any report needs."""
 Justify = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A currency, which has `exponent` decimals, for people."""
+
+    currency: str
+    exponent: int
+
+    def amount(self, minor: int) -> str:
+        """With the currency: "NPR 4,290.00"."""
+        return format_minor(minor, self.exponent, self.currency)
+
+    def bare(self, minor: int) -> str:
+        """Without it."""
+        return format_minor(minor, self.exponent)
+
+
+class _Page(StringIO):
+    """Text in memory that is going to be written with another file's encoding."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
+def page_like(like: Console) -> Console:
+    """A page in memory with the width, the colours and the characters that `like` has."""
+    return Console(
+        file=_Page(like.encoding),
+        width=like.width,
+        color_system=like.color_system,  # type: ignore[arg-type]
+        force_terminal=like.is_terminal,
+        no_color=like.no_color,
+    )
+
+
+def rendered(content: RenderableType, page: Console) -> str:
+    """What a page from `page_like` shows of the content, as text."""
+    # A terminal too narrow for the figures wraps the lines itself; cutting them would hide digits.
+    free = page.options.update(max_width=WIDEST)
+    page.width = max(page.width, Measurement.get(page, free, content).minimum)
+    page.print(content)
+    text = page.file.getvalue()  # type: ignore[attr-defined]
+    return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
 
 def columns_table(first: str, *columns: tuple[str, Justify], totals: Sequence[TextType] = ()) -> Table:

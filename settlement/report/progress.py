@@ -1,4 +1,4 @@
-"""Progress while a day runs: a line a stage on standard error, and only where that is a terminal."""
+"""Progress while a command runs: a line a stage on standard error, and only where that is a terminal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from types import TracebackType
 from typing import Self
 
 _DOING = {
+    "open": "opening the ledger",
     "intake": "reading the trade file",
     "market": "deploying the contracts and setting up the market",
-    "fund": "issuing the opening balances",
+    "books": "putting each side's trades into its book",
+    "fund": "issuing what pending trades need",
     "record": "recording the trades",
     "affirm": "affirming, each broker from its own book",
     "settle": "choosing what can settle, and settling it",
     "reconcile": "holding each book against the ledger",
     "report": "writing the report",
+    "backup": "copying the ledger",
+    "resync": "giving back to the chain what it has lost",
 }
 
 

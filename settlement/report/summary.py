@@ -1,4 +1,4 @@
-"""The day in figures: what `--json` prints and what the report in words is made of.
+"""A ledger, or one trading day of it, in figures: what `--json` prints and the report in words is made of.
 
 Amounts are minor units of the scenario's currency, in JSON decimal strings; quantities are whole units and
 counts, both JSON integers.
@@ -8,38 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
-from settlement import netting
-from settlement.day import Day
+import numpy as np
+
+from ledger.units import exact_sum
 from settlement.reconciliation import Break
+from settlement.report import sources
+from settlement.report.costs import spent
 from settlement.report.facts import Facts, gather
+from settlement.report.layout import Money
+from settlement.report.waiting import Shortages, Waiting, waiting, waiting_json
 
-COUNTED = ("record", "affirm", "settle")
-"""The stages whose transactions and gas are counted: not deployment, not funding."""
-MONEY_SHORT, SECURITIES_SHORT, NOT_TRIED = "MONY", "LACK", "not tried"
-DISPUTED, UNAFFIRMED = "disputed", "unaffirmed"
-"""Why a trade waits. The first two are ISO 20022 pending reason codes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """`institution` would be `amount` short of `asset` (units, or minor units) if the trade settled too."""
-
-    institution: str
-    asset: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A recorded trade that has not settled, and why: what is `short`, or who disputes it (`by`)."""
-
-    trade: int
-    amount: int
-    reason: str
-    short: tuple[Short, ...] = ()
-    by: tuple[str, ...] = ()
+if TYPE_CHECKING:
+    from settlement.operations import Ledger, Reconciled
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +42,10 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Everything that a report of one day says. Amounts in minor units."""
+    """Everything that a report says. Amounts in minor units."""
 
     scenario: str
-    trading_day: str
+    trading_days: tuple[str, ...]
     chain: str
     currency: str
     exponent: int
@@ -100,6 +83,16 @@ class Summary:
     rejects_file: str | None = None
 
     @property
+    def money(self) -> Money:
+        """The currency, for people."""
+        return Money(self.currency, self.exponent)
+
+    @property
+    def trading_day(self) -> str | None:
+        """The trading day; None where there are several, or none."""
+        return self.trading_days[0] if len(self.trading_days) == 1 else None
+
+    @property
     def pending(self) -> int:
         """Recorded and not settled, disputed ones included."""
         return self.recorded - self.settled
@@ -124,8 +117,9 @@ class Summary:
 
         `positions` leaves zeros out; `cash_minor` has every institution of the scenario and `revenue_minor`
         every party of an agreement and the regulator, with "0" where there is nothing. Gross and net value,
-        and so the efficiency of netting, are of the recorded trades, whether or not they could settle;
-        `settled_value_minor` and `settled_net_value_minor` are the same of those that did.
+        and so the efficiency of netting, are of the recorded trades, whether or not they could settle, each
+        trading day netted by itself; `settled_value_minor` and `settled_net_value_minor` are the same of
+        those that did, each netting set by itself.
         """
         created = dict(self.created)
         return {
@@ -159,42 +153,53 @@ class Summary:
             "breaks": len(self.breaks),
             "breaks_list": [dict(each) for each in self.breaks],
             "conservation": {"cash_minor": str(created.pop(self.currency, 0)), "securities": created},
-            "waiting": [_waiting_json(each, self.currency) for each in self.waiting],
+            "waiting": [waiting_json(each, self.currency) for each in self.waiting],
             "seconds": {stage: round(seconds, 4) for stage, seconds in self.seconds.items()},
         }
 
 
-def summarize(day: Day, *, rejects_file: str | None = None, intake_s: float = 0.0) -> Summary:
-    """The summary of a reconciled day. `intake_s` are the seconds that reading the file took."""
-    facts = gather(day)
-    market, scenario = day.market, day.market.scenario
-    settled = facts.settled_trades
-    sets = facts.history.netting_sets
-    receipts = [receipt for stage in COUNTED for receipt in day.receipts.get(stage, ())]
-    levy = sum(event["levy"] for event in sets)
+def summarize(
+    ledger: Ledger,
+    day: date | None = None,
+    *,
+    reconciled: Reconciled | None = None,
+    shortages: Shortages | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> Summary:
+    """The summary of all trading days of a ledger, or of `day`.
+
+    `reconciled` and `shortages` are what was found just now, where it was; `seconds` what the steps took.
+    """
+    found = reconciled or ledger.reconcile(day)
+    facts = gather(ledger, day, found.accounts)
+    market, scenario = ledger.market, ledger.market.scenario
+    days = facts.days or ((day,) if day else ())
+    intake = sources.intake_of(ledger, day)
+    cost = spent(ledger, facts)
+    settled = facts.records.take(facts.settled)
     paid = _paid(facts)
     revenue = dict(paid)
-    revenue[facts.levy_beneficiary] = revenue.get(facts.levy_beneficiary, 0) + levy
-    compared = day.compared
+    revenue[facts.levy_beneficiary] = revenue.get(facts.levy_beneficiary, 0) + facts.levy_charged
+    compared = found.compared
     return Summary(
         scenario=scenario.name,
-        trading_day=str(day.intake.trades.trading_day),
+        trading_days=tuple(str(day) for day in days or intake.days),
         chain=market.chain.url,
         currency=scenario.cash.currency,
         exponent=scenario.exponent,
-        brokers=len({*facts.trades.buyer.tolist(), *facts.trades.seller.tolist()}),
-        securities=len(set(facts.trades.security.tolist())),
-        trades=day.intake.rows,
-        rejected=len(day.intake.rejects),
-        recorded=len(facts.trades),
+        brokers=len(np.unique(np.concatenate([facts.records.buyer, facts.records.seller]))),
+        securities=len(np.unique(facts.records.asset)),
+        trades=intake.rows,
+        rejected=intake.rejected,
+        recorded=len(facts.records),
         settled=len(settled),
         disputed=int(facts.disputed.sum()),
-        gross_value=facts.trades.gross_value_minor,
-        net_value=netting.owed(netting.net_cash(facts.trades)),
-        settled_value=settled.gross_value_minor,
-        settled_net_value=netting.owed(netting.net_cash(settled)),
-        commission=sum(event["commission"] for event in sets),
-        levy=levy,
+        gross_value=facts.gross_value,
+        net_value=facts.net_value,
+        settled_value=exact_sum(settled.amount),
+        settled_net_value=facts.settled_net_value,
+        commission=facts.commission_charged,
+        levy=facts.levy_charged,
         levy_beneficiary=facts.levy_beneficiary,
         revenue=revenue,
         shares_ppm=_common_shares(facts),
@@ -202,15 +207,24 @@ def summarize(day: Day, *, rejects_file: str | None = None, intake_s: float = 0.
         positions=_positions(facts, scenario.cash.currency),
         cash={name: facts.accounts[name].closing.get(scenario.cash.currency, 0) for name in market.index},
         flows=_flows(facts, scenario.cash.currency),
-        transactions=len(receipts),
-        gas_used=sum(receipt.gas_used for receipt in receipts),
+        transactions=cost.transactions,
+        gas_used=cost.gas,
         compared=(compared.books, compared.trades, compared.positions, compared.cash),
-        breaks=tuple(_break_json(each, scenario.cash.currency) for each in day.breaks),
-        created=_created(facts, day),
-        waiting=_waiting(facts, day),
-        seconds={"intake": intake_s, **day.seconds},
-        rejects_file=rejects_file,
+        breaks=tuple(break_json(each, scenario.cash.currency, facts.several) for each in found.breaks),
+        created=_created(facts),
+        waiting=waiting(
+            facts.batches, facts.names, _shortages(ledger, facts, shortages), scenario.cash.currency
+        ),
+        seconds=dict(seconds or {}),
+        rejects_file=intake.rejects_file,
     )
+
+
+def _shortages(ledger: Ledger, facts: Facts, known: Shortages | None) -> Shortages:
+    """What waiting trades are short of, asked for only where any trade waits."""
+    if known is not None or facts.settled.all():
+        return known or {}
+    return ledger.waiting()
 
 
 def _paid(facts: Facts) -> dict[str, int]:
@@ -237,11 +251,9 @@ def _positions(facts: Facts, currency: str) -> dict[str, dict[str, int]]:
 
 def _flows(facts: Facts, currency: str) -> tuple[Flow, ...]:
     """Every institution's flow, those with the largest value first."""
-    trades = facts.settled_trades
-    commission = netting.both_sides(trades, facts.commission[facts.settled]).tolist()
-    value = netting.both_sides(trades, trades.amount).tolist()
-    earned = dict(zip(trades.parties, commission, strict=True))
-    traded = dict(zip(trades.parties, value, strict=True))
+    settled = facts.settled
+    earned = facts.both_sides(facts.commission[settled])
+    traded = facts.both_sides(facts.records.amount[settled])
     given: dict[str, int] = {}
     for each in facts.shared:
         given[each.payer] = given.get(each.payer, 0) + each.amount
@@ -262,83 +274,24 @@ def _flows(facts: Facts, currency: str) -> tuple[Flow, ...]:
     return tuple(sorted(flows, key=lambda flow: -flow.value))
 
 
-def _created(facts: Facts, day: Day) -> dict[str, int]:
-    issued, held = facts.issued(day.market), facts.held()
+def _created(facts: Facts) -> dict[str, int]:
+    issued, held = facts.issued(), facts.held()
     differences = {asset: held.get(asset, 0) - issued.get(asset, 0) for asset in sorted(issued | held)}
     return {asset: amount for asset, amount in differences.items() if amount}
-
-
-def _waiting(facts: Facts, day: Day) -> tuple[Waiting, ...]:
-    """Every recorded trade that has not settled, by rising number."""
-    names = {index: name for name, index in day.market.index.items()}
-    disputed = {number: who for batch in facts.batches for number, who in batch.disputed.items()}
-    silent = _unaffirmed(facts)
-    rows = facts.trades.take(~facts.settled)
-    found = []
-    for number, amount in sorted(zip(rows.number.tolist(), rows.amount.tolist(), strict=True)):
-        who, reason = (disputed[number], DISPUTED) if number in disputed else (silent.get(number), UNAFFIRMED)
-        if who:
-            found.append(Waiting(number, amount, reason, by=tuple(names[each] for each in who)))
-            continue
-        short = tuple(Short(*each) for each in day.waiting.get(number, ()))
-        found.append(Waiting(number, amount, _reason(short, day.market.scenario.cash.currency), short))
-    return tuple(found)
-
-
-def _unaffirmed(facts: Facts) -> dict[int, list[int]]:
-    """Trade number → indexes of its parties that have not affirmed it, where there are any."""
-    found: dict[int, list[int]] = {}
-    for batch in facts.batches:
-        records = batch.records
-        for number, *parties in zip(
-            records.number.tolist(), records.buyer.tolist(), records.seller.tolist(), strict=True
-        ):
-            missing = [party for party in dict.fromkeys(parties) if party not in batch.affirmed_in]
-            if missing:
-                found[number] = missing
-    return found
-
-
-def _reason(short: tuple[Short, ...], currency: str) -> str:
-    """The one code that says most: securities that lack, before money that does."""
-    if not short:
-        return NOT_TRIED
-    return MONEY_SHORT if all(each.asset == currency for each in short) else SECURITIES_SHORT
 
 
 def _strings(amounts: Mapping[str, int]) -> dict[str, str]:
     return {name: str(amount) for name, amount in amounts.items()}
 
 
-def _waiting_json(waiting: Waiting, currency: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "trade": waiting.trade,
-        "settlement_amount_minor": str(waiting.amount),
-        "reason": waiting.reason,
-        "short": [_short_json(each, currency) for each in waiting.short],
-    }
-    return shown | ({"by": list(waiting.by)} if waiting.by else {})
-
-
-def _short_json(short: Short, currency: str) -> dict[str, Any]:
-    if short.asset == currency:
-        amount: dict[str, Any] = {"short_minor": str(short.amount)}
-    else:
-        amount = {"short_quantity": short.amount}
-    return {"institution": short.institution, "asset": short.asset} | amount
-
-
-def _break_json(each: Break, currency: str) -> dict[str, Any]:
+def break_json(each: Break, currency: str, several: bool) -> dict[str, Any]:
     """A break; `fields` has the book's value and the ledger's, None where one of them has nothing."""
     fields: dict[str, Any] = {}
     for name, values in each.fields.items():
         money = name == "settlement_amount" or each.subject == currency
         book, ledger = (str(v) if money and v is not None else v for v in values)
         fields[f"{name}_minor" if money else name] = {"book": book, "ledger": ledger}
-    return {
-        "institution": each.institution,
-        "level": each.level,
-        "reason": each.reason,
-        "subject": each.subject,
-        "fields": fields,
-    }
+    shown: dict[str, Any] = {"institution": each.institution, "level": each.level, "reason": each.reason}
+    if several:
+        shown["trading_day"] = None if each.trading_day is None else str(each.trading_day)
+    return shown | {"subject": each.subject, "fields": fields}

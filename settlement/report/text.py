@@ -1,5 +1,5 @@
-"""The report that a person reads: what was recorded, settled and netted, who delivered what, how commission
-was split, what reconciled, and what waits.
+"""The report that a person reads, of a ledger or of one trading day: what was recorded, settled and netted,
+who delivered what, how commission was split, what reconciled, and what waits.
 
 It fits the width of the terminal; no figure is ever cut. Long lists show their largest rows and what the rest
 comes to; `everything` shows all of them.
@@ -8,68 +8,26 @@ comes to; `everything` shows all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
 
 from rich.console import Console, Group, RenderableType
-from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ledger.units import PPM, format_minor, format_quantity
+from ledger.units import PPM, format_quantity
 from settlement.model import Reject
 from settlement.report.institutions import institutions_table
-from settlement.report.layout import WIDEST, bar, columns_table, percent, plural, whole
-from settlement.report.summary import (
-    DISPUTED,
-    MONEY_SHORT,
-    NOT_TRIED,
-    SECURITIES_SHORT,
-    UNAFFIRMED,
-    Summary,
-    Waiting,
-)
+from settlement.report.layout import bar, columns_table, page_like, percent, plural, rendered, whole
+from settlement.report.lists import breaks_table, compared_line, rejects_table, waiting_rows
+from settlement.report.summary import Summary
 
-TOP = 10
-"""Rows of a list that may be long."""
 INDENT = 2
-_WAITS = {
-    MONEY_SHORT: "for money (MONY)",
-    SECURITIES_SHORT: "for securities (LACK)",
-    UNAFFIRMED: "for a side's affirmation",
-    DISPUTED: "because a side does not agree",
-    NOT_TRIED: "for a settlement cycle",
-}
 
 
 def report(summary: Summary, rejects: Sequence[Reject], like: Console, *, everything: bool = False) -> str:
     """The whole report as text, with the width, the colours and the characters that `like` has."""
-    page = Console(
-        file=_Page(like.encoding),
-        width=like.width,
-        color_system=like.color_system,  # type: ignore[arg-type]
-        force_terminal=like.is_terminal,
-        no_color=like.no_color,
-    )
-    content = _assemble(summary, rejects, page, everything)
-    # A terminal too narrow for the figures wraps the lines itself; cutting them would hide digits.
-    free = page.options.update(max_width=WIDEST)
-    page.width = max(page.width, Measurement.get(page, free, content).minimum)
-    page.print(content)
-    text = page.file.getvalue()  # type: ignore[attr-defined]
-    return "".join(line.rstrip() + "\n" for line in text.splitlines())
-
-
-class _Page(StringIO):
-    """Text in memory that is going to be written with another file's encoding."""
-
-    def __init__(self, encoding: str) -> None:
-        super().__init__()
-        self._encoding = encoding
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._encoding
+    page = page_like(like)
+    return rendered(_assemble(summary, rejects, page, everything), page)
 
 
 def _assemble(
@@ -84,8 +42,10 @@ def _assemble(
         parts += _section("How the commission was split", _commission(summary, console))
     parts += _section("What reconciled", _reconciled(summary, everything))
     if summary.waiting:
-        parts += _section("What waits, and why", _waiting(summary, everything))
-    if rejects:
+        parts += _section(
+            "What waits, and why", waiting_rows(summary.waiting, summary.money, everything=everything)
+        )
+    if summary.rejected:
         parts += _section("What was refused", _refused(summary, rejects, everything))
     parts.append(_footer(summary))
     return Group(*parts)
@@ -97,7 +57,7 @@ def _section(title: str, body: Iterable[RenderableType]) -> list[RenderableType]
 
 def _headline(summary: Summary) -> RenderableType:
     line = Text.assemble(
-        (summary.trading_day, "bold cyan"),
+        (_days(summary), "bold cyan"),
         f", scenario {summary.scenario}: {plural(summary.brokers, 'broker')},"
         f" {plural(summary.securities, 'security', 'securities')}, T+0 on {summary.chain}\n",
     )
@@ -111,15 +71,22 @@ def _headline(summary: Summary) -> RenderableType:
         (summary.pending, Text("waiting", waits), summary.gross_value - summary.settled_value),
     ]
     for number, word, value in rows:
-        figures.add_row(f"{number:,}", word, _money(summary, value), percent(value, summary.gross_value))
+        figures.add_row(f"{number:,}", word, summary.money.amount(value), percent(value, summary.gross_value))
     if summary.rejected:
         figures.add_row(f"{summary.rejected:,}", Text("refused", "red"))
     return Group(line, Padding(figures, (0, 0, 1, INDENT)))
 
 
+def _days(summary: Summary) -> str:
+    days = summary.trading_days
+    if len(days) > 1:
+        return f"{len(days)} trading days, {days[0]} to {days[-1]}"
+    return days[0] if days else "No trading day yet"
+
+
 def _netting(summary: Summary, console: Console) -> Iterator[RenderableType]:
     gross, net = summary.gross_value, summary.net_value
-    amounts = [_money(summary, gross), _money(summary, net)]
+    amounts = [summary.money.amount(gross), summary.money.amount(net)]
     room = max(10, min(console.width, 110) - 2 - 7 - 2 - max(map(len, amounts)))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
@@ -136,7 +103,9 @@ def _netting(summary: Summary, console: Console) -> Iterator[RenderableType]:
     )
     if summary.pending:
         moved, settled = summary.settled_net_value, summary.settled_value
-        yield Text(f"Of what settled: {_money(summary, moved)} for {_money(summary, settled)} of trades.")
+        yield Text(
+            f"Of what settled: {summary.money.amount(moved)} for {summary.money.amount(settled)} of trades."
+        )
 
 
 def _commission(summary: Summary, console: Console) -> Iterator[RenderableType]:
@@ -149,114 +118,44 @@ def _commission(summary: Summary, console: Console) -> Iterator[RenderableType]:
         ("share, ppm", "right"),
         (summary.currency, "right"),
         ("", "left"),
-        totals=("earned, both sides", f"{PPM:,}", _bare(summary, summary.commission)),
+        totals=("earned, both sides", f"{PPM:,}", summary.money.bare(summary.commission)),
     )
     for name, ppm, amount in rows:
         drawn = Text(bar(20, amount, summary.commission, console), "green")
-        table.add_row(name, "" if ppm is None else f"{ppm:,}", _bare(summary, amount), drawn)
+        table.add_row(name, "" if ppm is None else f"{ppm:,}", summary.money.bare(amount), drawn)
     yield whole(table)
-    yield Text(f"The levy, {_money(summary, summary.levy)}, went whole to {summary.levy_beneficiary}.")
+    yield Text(f"The levy, {summary.money.amount(summary.levy)}, went whole to {summary.levy_beneficiary}.")
 
 
 def _reconciled(summary: Summary, everything: bool) -> Iterator[RenderableType]:
-    books, trades, positions, cash = summary.compared
-    yield Text(
-        f"{plural(books, 'book')} held against the ledger: {plural(trades, 'entry', 'entries')} of trades,"
-        f" {plural(positions, 'position')}, {plural(cash, 'cash account')}."
-    )
+    yield Text(compared_line(summary.compared))
     if not summary.breaks:
         yield Text.assemble("Breaks: ", ("none", "green"), ".")
     else:
         yield Text.assemble("Breaks: ", (f"{len(summary.breaks):,}", "red"))
-        yield _breaks(summary, everything)
+        yield breaks_table(summary.breaks, summary.money, everything=everything)
     if not summary.created:
         assets = f"{summary.currency} and each security"
         yield Text(f"Conservation: what was issued of {assets} is held, to the unit.")
     for asset, amount in summary.created.items():
-        shown = _money(summary, abs(amount)) if asset == summary.currency else f"{abs(amount):,} {asset}"
+        shown = summary.money.amount(abs(amount)) if asset == summary.currency else f"{abs(amount):,} {asset}"
         yield Text(f"Conservation: {shown} {'created' if amount > 0 else 'lost'}.", "bold red")
 
 
-def _breaks(summary: Summary, everything: bool) -> RenderableType:
-    table = columns_table("institution", ("of", "left"), ("reason", "left"), ("book / ledger", "left"))
-    shown = summary.breaks if everything else summary.breaks[:TOP]
-    for each in shown:
-        differing = ", ".join(
-            f"{name.removesuffix('_minor')}"
-            f" {_value(summary, name, two['book'])} / {_value(summary, name, two['ledger'])}"
-            for name, two in each["fields"].items()
-        )
-        table.add_row(each["institution"], f"{each['level']} {each['subject']}", each["reason"], differing)
-    return _with_rest(whole(table), len(summary.breaks) - len(shown))
-
-
-def _value(summary: Summary, name: str, value: object) -> str:
-    """One side of a difference; money, whose field says `_minor`, in currency units."""
-    if value is None:
-        return "nothing"
-    return _bare(summary, int(str(value))) if name.endswith("_minor") else str(value)
-
-
-def _waiting(summary: Summary, everything: bool) -> Iterator[RenderableType]:
-    kinds: dict[str, list[Waiting]] = {}
-    for each in summary.waiting:
-        kinds.setdefault(each.reason, []).append(each)
-    for reason, found in kinds.items():
-        value = _money(summary, sum(each.amount for each in found))
-        waits = "waits" if len(found) == 1 else "wait"
-        yield Text(f"{plural(len(found), 'trade')} {waits} {_WAITS[reason]}: {value}")
-    largest = sorted(summary.waiting, key=lambda each: (-each.amount, each.trade))
-    shown = largest if everything else largest[:TOP]
-    table = columns_table("trade", (summary.currency, "right"), ("because", "left"))
-    for each in shown:
-        table.add_row(str(each.trade), _bare(summary, each.amount), _why(summary, each))
-    yield _with_rest(whole(table), len(largest) - len(shown))
-
-
-def _why(summary: Summary, waiting: Waiting) -> str:
-    if waiting.by:
-        return f"{waiting.reason} by {' and '.join(waiting.by)}"
-    short = [
-        f"{each.institution} is short of {_money(summary, each.amount)}"
-        if each.asset == summary.currency
-        else f"{each.institution} is short of {format_quantity(each.amount)} {each.asset}"
-        for each in waiting.short
-    ]
-    return ", ".join(short) or waiting.reason
-
-
 def _refused(summary: Summary, rejects: Sequence[Reject], everything: bool) -> Iterator[RenderableType]:
-    rows = plural(len(rejects), "row")
-    yield Text(f"{rows} of {summary.trades:,}" + _written(summary.rejects_file))
-    table = columns_table("line", ("field", "left"), ("value", "left"), ("reason", "left"))
-    table.columns[0].justify = "right"
-    shown = rejects if everything else rejects[:TOP]
-    for each in shown:
-        table.add_row(str(each.line), each.field, Text(each.value), Text(each.reason))
-    yield _with_rest(whole(table), len(rejects) - len(shown))
-
-
-def _written(path: str | None) -> str:
-    return f", listed in {path}" if path else ""
-
-
-def _with_rest(table: Table, more: int) -> RenderableType:
-    if not more:
-        return table
-    return Group(table, Text(f"and {more:,} more; --all shows them", "dim"))
+    rows = plural(summary.rejected, "row")
+    listed = f", listed in {summary.rejects_file}" if summary.rejects_file else ""
+    yield Text(f"{rows} of {summary.trades:,}{listed}")
+    if rejects:
+        yield rejects_table(rejects, everything=everything)
 
 
 def _footer(summary: Summary) -> RenderableType:
     said = f"{plural(summary.transactions, 'transaction')}, {format_quantity(summary.gas_used)} gas"
     if summary.gas_per_trade is not None:
         said += f", {summary.gas_per_trade:,.0f} a trade"
-    stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in summary.seconds.items())
-    return Text(f"{said} (recording, affirming, settling)\nseconds: {stages}", "dim")
-
-
-def _money(summary: Summary, amount: int) -> str:
-    return format_minor(amount, summary.exponent, summary.currency)
-
-
-def _bare(summary: Summary, amount: int) -> str:
-    return format_minor(amount, summary.exponent)
+    said += " (recording, affirming, settling)"
+    if summary.seconds:
+        stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in summary.seconds.items())
+        said += f"\nseconds: {stages}"
+    return Text(said, "dim")

@@ -59,6 +59,9 @@ class SetClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.seconds, UTC)
 
+    def wait_until(self, moment: datetime) -> None:
+        self.seconds = max(self.seconds, int(moment.timestamp()))
+
 
 @dataclass(slots=True)
 class Ledger:

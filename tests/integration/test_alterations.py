@@ -9,25 +9,28 @@ in a book's charges           ─ commission, levy, revenue share
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ledger.chain import default_engine
 from ledger.clients.clearing_house import Status
 from ledger.records import Records
+from settlement import sample
 from settlement.books import Book
-from settlement.day import Day, open_day
+from settlement.books.shelf import Shelf
 from settlement.fees import Schedule, Slab
 from settlement.intake import parse_trades
 from settlement.model import Trades
+from settlement.operations import Ledger
 from settlement.reconciliation import Break
-from settlement.sample import generate
 from settlement.scenario import load
+from tests.independent import SAMPLE, Place, opening, read_canonical
+from tests.ledgers import Day, credit, in_memory
 
+DAY = sample.TRADING_DAY
 COUNT = 120
 CASH = "EUR"
 FIELDS = ("security", "quantity", "settlement_amount", "buyer", "seller", "time", "number")
@@ -42,36 +45,49 @@ REASONS = {
 Entry = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Funded:
+    """The market after its brokers were given what they hold, and the chain of then."""
+
+    ledger: Ledger
+    snapshot: object
+    held: Mapping[Place, int]
+
+
 @pytest.fixture(scope="module")
-def funded() -> Iterator[tuple[Day, object]]:
-    """A small day whose brokers hold more than the day takes, so that a dispute leaves nobody short."""
-    data = generate(11, trades=COUNT)
+def data() -> bytes:
+    return sample.generate(11, trades=COUNT)
+
+
+@pytest.fixture(scope="module")
+def funded(data: bytes) -> Iterator[Funded]:
+    """Brokers hold more than the day takes, so that a dispute leaves nobody short.
+
+    They are given it before anything is recorded: what `fund` would issue depends on what is recorded, and a
+    record that is wrong on purpose is to be all that is odd.
+    """
     scenario = load("sample")
-    intake = parse_trades(data, scenario, source="sample")
-    with open_day(scenario, intake, data, chain=default_engine()) as day:
-        day.fund()
-        more = {
-            (broker, code): 10_000_000
-            for broker in scenario.brokers
-            for code in [*intake.trades.securities, CASH]
-        }
-        day.market.issue(more, "more")
-        for broker, book in day.books.items():
-            opening = {
-                code: book.opening.get(code, 0) + more[broker, code]
-                for code in day.market.asset
-                if (broker, code) in more
-            }
-            day.books[broker] = replace(book, opening=opening)
-        yield day, day.market.chain.snapshot()
+    with in_memory(scenario, DAY) as ledger:
+        codes = [*scenario.securities.codes, CASH]
+        held = {(broker, code): 10_000_000 for broker in scenario.brokers for code in codes}
+        for place, amount in opening(SAMPLE, read_canonical(data)).items():
+            held[place] += amount
+        credit(ledger, held, "plenty")
+        yield Funded(ledger, ledger.market.chain.snapshot(), held)
 
 
 @pytest.fixture
-def day(funded: tuple[Day, object]) -> Day:
-    """The day after its funding, this test's own."""
-    first, snapshot = funded
-    first.market.chain.restore(snapshot)
-    return Day(first.market, first.intake, dict(first.books))
+def day(funded: Funded, data: bytes) -> Day:
+    """The market after its funding, this test's own, and the books with nothing but that."""
+    market = funded.ledger.market
+    market.chain.restore(funded.snapshot)
+    shelf = Shelf()
+    for reference, amounts in funded.ledger.shelf.deposits().items():
+        shelf.deposit(reference, amounts)
+    day = Day(Ledger(market, shelf), parse_trades(data, market.scenario, source="sample"), data)
+    given = {(name, code): n for name, book in day.books.items() for code, n in book.opening.items()}
+    assert given == funded.held
+    return day
 
 
 @pytest.fixture
@@ -110,43 +126,41 @@ def wrong(day: Day, entry: Entry, field: str) -> Entry:
 
 def rewritten(book: Book, number: int, entries: list[Entry]) -> Book:
     """The book with these entries in place of the one numbered so."""
-    trades = book.trades
+    trades = book.days[DAY]
     kept = [values(trades, row) for row in range(len(trades)) if int(trades.number[row]) != number]
     rows = [*kept, *entries]
     codes = list(dict.fromkeys([*trades.securities, *(row["security"] for row in rows)]))
-    return replace(
-        book,
-        trades=Trades(
-            trading_day=trades.trading_day,
-            parties=trades.parties,
-            securities=tuple(codes),
-            number=np.array([row["number"] for row in rows], dtype=np.uint32),
-            time=np.array([row["time"] for row in rows], dtype=np.uint32),
-            buyer=np.array([trades.parties.index(row["buyer"]) for row in rows], dtype=np.int32),
-            seller=np.array([trades.parties.index(row["seller"]) for row in rows], dtype=np.int32),
-            security=np.array([codes.index(row["security"]) for row in rows], dtype=np.int32),
-            quantity=np.array([row["quantity"] for row in rows], dtype=np.uint64),
-            amount=np.array([row["settlement_amount"] for row in rows], dtype=np.int64),
-            line=np.zeros(len(rows), dtype=np.int64),
-        ),
+    changed = Trades(
+        trading_day=trades.trading_day,
+        parties=trades.parties,
+        securities=tuple(codes),
+        number=np.array([row["number"] for row in rows], dtype=np.uint32),
+        time=np.array([row["time"] for row in rows], dtype=np.uint32),
+        buyer=np.array([trades.parties.index(row["buyer"]) for row in rows], dtype=np.int32),
+        seller=np.array([trades.parties.index(row["seller"]) for row in rows], dtype=np.int32),
+        security=np.array([codes.index(row["security"]) for row in rows], dtype=np.int32),
+        quantity=np.array([row["quantity"] for row in rows], dtype=np.uint64),
+        amount=np.array([row["settlement_amount"] for row in rows], dtype=np.int64),
+        line=np.zeros(len(rows), dtype=np.int64),
     )
+    return replace(book, days={DAY: changed})
 
 
 def disputes(day: Day) -> dict[int, set[str]]:
     """Trade number → who disputes it, as the chain has it."""
-    names = {index: name for name, index in day.market.index.items()}
+    names = {index: name for name, index in day.ledger.market.index.items()}
     return {
         number: {names[i] for i in who}
-        for batch in day.read().batches.values()
+        for batch in day.ledger.read().batches.values()
         for number, who in batch.disputed.items()
     }
 
 
 def check_rest_settled(day: Day, *disputed: int) -> None:
     """All that is recorded has settled but the disputed, of which the chain says that."""
-    assert not day.waiting
-    house = day.market.clients.clearing_house
-    for batch_hash, batch in day.read().batches.items():
+    assert day.waiting == {}
+    house = day.ledger.market.clients.clearing_house
+    for batch_hash, batch in day.ledger.read().batches.items():
         for position, number in enumerate(batch.records.number.tolist()):
             assert bool(batch.settled[position]) is (number not in disputed)
             if number in disputed:
@@ -179,8 +193,8 @@ def test_book_altered_before_affirming_disputes_that_trade_only(
     day: Day, entry: Entry, side: str, field: str
 ) -> None:
     broker, given = entry[side], wrong(day, entry, field)
-    day.books[broker] = rewritten(day.books[broker], entry["number"], [given])
     day.record()
+    day.books[broker] = rewritten(day.books[broker], entry["number"], [given])
     breaks = to_the_end(day)
     assert disputes(day) == {entry["number"]: {broker}}
     check_rest_settled(day, entry["number"])
@@ -190,14 +204,14 @@ def test_book_altered_before_affirming_disputes_that_trade_only(
     # The number that only the book has is a trade that the ledger does not know.
     (found,) = breaks
     fields = {name: (value, None) for name, value in given.items() if name != "number"}
-    assert found == Break(broker, "trade", "CMIS", str(given["number"]), fields)
+    assert found == Break(broker, "trade", "CMIS", str(given["number"]), fields, DAY)
 
 
 @pytest.mark.parametrize("side", ["buyer", "seller"])
 def test_book_that_lacks_a_trade_before_affirming_disputes_it(day: Day, entry: Entry, side: str) -> None:
     broker = entry[side]
-    day.books[broker] = rewritten(day.books[broker], entry["number"], [])
     day.record()
+    day.books[broker] = rewritten(day.books[broker], entry["number"], [])
     assert to_the_end(day) == []
     assert disputes(day) == {entry["number"]: {broker}}
     check_rest_settled(day, entry["number"])
@@ -206,11 +220,11 @@ def test_book_that_lacks_a_trade_before_affirming_disputes_it(day: Day, entry: E
 def test_book_that_has_a_trade_more_breaks_and_holds_up_nothing(day: Day, entry: Entry) -> None:
     broker = entry["buyer"]
     more = wrong(day, entry, "number")
-    day.books[broker] = rewritten(day.books[broker], 0, [more])
     day.record()
+    day.books[broker] = rewritten(day.books[broker], 0, [more])
     (found,) = to_the_end(day)
     fields = {name: (value, None) for name, value in more.items() if name != "number"}
-    assert found == Break(broker, "trade", "CMIS", str(more["number"]), fields)
+    assert found == Break(broker, "trade", "CMIS", str(more["number"]), fields, DAY)
     assert not disputes(day)
     check_rest_settled(day)
 
@@ -221,8 +235,8 @@ def test_self_trade_altered_in_the_book_is_disputed_once(day: Day) -> None:
     entry = values(trades, row)
     broker = entry["buyer"]
     altered = wrong(day, entry, "quantity")
-    day.books[broker] = rewritten(day.books[broker], entry["number"], [altered])
     day.record()
+    day.books[broker] = rewritten(day.books[broker], entry["number"], [altered])
     assert to_the_end(day) == []
     assert disputes(day) == {entry["number"]: {broker}}
     check_rest_settled(day, entry["number"])
@@ -267,11 +281,11 @@ def test_record_altered_by_the_venue_is_disputed_by_all_it_names(day: Day, entry
     if field == "number":
         missing = {name: (value, None) for name, value in entry.items() if name != "number"}
         who = [name for name in day.intake.trades.parties if name in (entry["buyer"], entry["seller"])]
-        assert breaks == [Break(name, "trade", "CMIS", str(entry["number"]), missing) for name in who]
+        assert breaks == [Break(name, "trade", "CMIS", str(entry["number"]), missing, DAY) for name in who]
     elif field in ("buyer", "seller"):
         # The broker that the record left out has a trade that the ledger does not know as its own.
         missing = {name: (value, None) for name, value in entry.items() if name != "number"}
-        assert breaks == [Break(entry[field], "trade", "CMIS", str(entry["number"]), missing)]
+        assert breaks == [Break(entry[field], "trade", "CMIS", str(entry["number"]), missing, DAY)]
     else:
         assert breaks == []
 
@@ -280,7 +294,7 @@ def altered(day: Day, records: Records, number: int, given: Entry) -> Records:
     """The records with one replaced, in a batch's order."""
     columns = {name: getattr(records, name).copy() for name in Records.__slots__}
     row = int(np.flatnonzero(records.number == number)[0])
-    market = day.market
+    market = day.ledger.market
     columns["number"][row] = given["number"]
     columns["time"][row] = given["time"]
     columns["buyer"][row] = market.index[given["buyer"]]
@@ -318,11 +332,12 @@ def test_opening_altered_before_the_book_closes_is_one_break_with_both_balances(
 ) -> None:
     broker = entry["seller"]
     code = CASH if level == "cash" else entry["security"]
+    day.record()
     book = day.books[broker]
     day.books[broker] = replace(book, opening={**book.opening, code: book.opening[code] + 1})
-    day.record()
     (found,) = to_the_end(day)
-    account = day.accounts[broker]
+    assert day.found is not None
+    account = day.found.accounts[broker]
     assert (found.institution, found.level, found.subject) == (broker, level, code)
     assert dict(found.fields) == {
         "opening": (account.opening[code] + 1, account.opening[code]),
@@ -339,14 +354,14 @@ def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
     day.affirm()
     before = day.books[broker]
     day.settle()
-    terms = day.terms
+    terms = day.ledger.terms
     slabs = tuple(Slab(slab.up_to_minor, slab.rate_ppm + 100) for slab in terms.schedule.slabs)
     terms = {
         "commission": replace(terms, schedule=Schedule(slabs, terms.schedule.levy_ppm)),
         "levy": replace(terms, schedule=Schedule(terms.schedule.slabs, terms.schedule.levy_ppm + 1)),
         "share": replace(terms, shares_ppm=(terms.shares_ppm[0] + 10_000, *terms.shares_ppm[1:])),
     }[charge]
-    settled = day.intake.trades.number.tolist()
+    settled = {DAY: day.intake.trades.number.tolist()}
     wrongly = before.close(settled, terms)
     right = day.books[broker].closing[CASH]
     assert wrongly.closing[CASH] < right

@@ -9,14 +9,19 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+from eth_utils import keccak
 
-from ledger.chain import available, connect
-from ledger.chain.anvil import AnvilChain
+from ledger.accounts import Signer
+from ledger.chain import CHAIN_ID, available, connect
+from ledger.chain.anvil import AnvilEngine
 from ledger.clock import SteppedClock
+from ledger.compile import Artifact
 from ledger.errors import ChainUnavailable
 
+SENDER = Signer.from_seed("anvil", "sender")
 START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
 needs_anvil = pytest.mark.skipif(
     "anvil" not in available(), reason="anvil is not installed; run `make setup`"
@@ -31,6 +36,22 @@ def children(pid: int) -> list[int]:
     parents = [tuple(map(int, line.split())) for line in found.splitlines()]
     direct = [child for child, parent in parents if parent == pid]
     return direct + [further for child in direct for further in children(child)]
+
+
+def kill_anvil() -> None:
+    """Kill every anvil under this process and see it gone."""
+    for pid in children(os.getpid()):
+        shown = subprocess.run(
+            ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
+        if shown.stdout.split(" ")[0].endswith("anvil"):
+            os.kill(pid, signal.SIGKILL)
+            assert_gone([pid])
+
+
+def store(value: int) -> bytes:
+    """Calldata of Probe.store(0, value)."""
+    return bytes(keccak(text="store(uint256,uint256)"))[:4] + bytes(32) + value.to_bytes(32, "big")
 
 
 def is_running(pid: int) -> bool:
@@ -58,19 +79,70 @@ def test_close_ends_the_child():
 
 
 @needs_anvil
-def test_a_chain_whose_child_has_died_says_so():
-    before = set(children(os.getpid()))
-    chain = connect("anvil", clock=SteppedClock(START, timedelta(seconds=7)))
-    for pid in set(children(os.getpid())) - before:
-        command = subprocess.run(
-            ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
-        if command.stdout.split(" ")[0].endswith("anvil"):
-            os.kill(pid, signal.SIGKILL)
-            assert_gone([pid])
-    with pytest.raises(ChainUnavailable, match="anvil"):
-        chain.block()
-    chain.close()
+def test_a_chain_whose_child_was_killed_goes_on_with_another(probe: Artifact) -> None:
+    """The same transactions at the same times, one child for all or one killed after each: the same chain."""
+    ends = []
+    for kill in (False, True):
+        with connect("anvil", clock=SteppedClock(START, timedelta(seconds=7))) as chain:
+            address = None
+            for value in range(6):
+                data = probe.bytecode if address is None else store(value)
+                raw = SENDER.sign_transaction(CHAIN_ID, chain.nonce(SENDER.address), address, data, 10**7)
+                if kill:
+                    kill_anvil()
+                receipt = chain.send(raw)
+                address = address or receipt.contract_address
+            if kill:
+                kill_anvil()
+            height = chain.block().number
+            ends.append(
+                (
+                    [chain.block(number) for number in range(height + 1)],
+                    chain.logs(0, height),
+                    chain.nonce(SENDER.address),
+                    chain.code(str(address)),
+                )
+            )
+    assert ends[0] == ends[1]
+    assert len(ends[0][0]) == 7
+
+
+@needs_anvil
+def test_a_chain_whose_child_was_killed_between_block_and_answer_executes_once() -> None:
+    """The engine has mined the transaction when it dies: the next one executes it, and it is there once."""
+    with connect("anvil", clock=SteppedClock(START, timedelta(seconds=7))) as chain:
+        engine = cast(AnvilEngine, chain.engine)
+        asked = engine._ask
+
+        def dies_after_mining(method: str, *parameters: object) -> object:
+            answer = asked(method, *parameters)
+            if method == "evm_mine":
+                kill_anvil()
+            return answer
+
+        engine._ask = dies_after_mining  # type: ignore[method-assign]
+        receipt = chain.send(SENDER.sign_transaction(CHAIN_ID, 0, SENDER.address, b"", 10**7))
+        assert chain.engine is not engine
+        assert (receipt.block_number, chain.block().number, chain.nonce(SENDER.address)) == (1, 1, 1)
+
+
+@needs_anvil
+def test_a_chain_whose_every_child_dies_says_so_and_keeps_what_was_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A machine on which no engine lives: told as an error; on a good one it goes on with what was sent."""
+    clock = SteppedClock(START, timedelta(seconds=7))
+    raw = SENDER.sign_transaction(CHAIN_ID, 0, SENDER.address, b"", 10**7)
+    with connect("anvil", clock=clock, folder=tmp_path) as chain:
+        kill_anvil()
+        monkeypatch.setenv("CLEARING_ANVIL", "/bin/false")
+        with pytest.raises(ChainUnavailable, match="anvil"):
+            chain.send(raw)
+        assert chain.block().number == 0
+        monkeypatch.delenv("CLEARING_ANVIL")
+    with connect("anvil", clock=clock, folder=tmp_path) as chain:
+        assert chain.block().number == 1
+        assert chain.transaction_input(keccak(raw)) == b""
 
 
 @needs_anvil
@@ -103,12 +175,10 @@ def test_the_child_is_gone_when_the_parent_is(ending: signal.Signals | None):
 
 
 @needs_anvil
-def test_anvil_given_a_program_that_does_not_start_says_why(
-    clock: SteppedClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_anvil_given_a_program_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     broken = tmp_path / "anvil"
     broken.write_text("#!/bin/sh\necho 'bad things' >&2\nexit 7\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CLEARING_ANVIL", str(broken))
     with pytest.raises(ChainUnavailable, match="bad things"):
-        AnvilChain(clock)
+        AnvilEngine(0)

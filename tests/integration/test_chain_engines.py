@@ -18,7 +18,18 @@ from eth_abi import decode, encode
 from eth_utils import function_signature_to_4byte_selector
 
 from ledger.accounts import Signer
-from ledger.chain import CHAIN_ID, ENGINES, GAS_LIMIT, NOBODY, Chain, Receipt, available, connect
+from ledger.chain import (
+    CHAIN_ID,
+    ENGINES,
+    GAS_LIMIT,
+    NOBODY,
+    LocalChain,
+    Logs,
+    Mined,
+    Receipt,
+    available,
+    connect,
+)
 from ledger.clock import SteppedClock
 from ledger.compile import Artifact
 from ledger.errors import (
@@ -44,16 +55,16 @@ def calldata(signature: str, *operands: object) -> bytes:
     )
 
 
-def transact(chain: Chain, to: str | None, data: bytes, gas: int = 10_000_000) -> Receipt:
+def transact(chain: LocalChain, to: str | None, data: bytes, gas: int = 10_000_000) -> Receipt:
     return chain.send(SENDER.sign_transaction(CHAIN_ID, chain.nonce(SENDER.address), to, data, gas))
 
 
-def new_chain(engine: str, step: int = 7) -> Chain:
+def new_chain(engine: str, step: int = 7) -> LocalChain:
     return connect(engine, clock=SteppedClock(START, timedelta(seconds=step)))
 
 
 @pytest.fixture
-def deployed(chain: Chain, probe: Artifact) -> str:
+def deployed(chain: LocalChain, probe: Artifact) -> str:
     address = transact(chain, None, probe.bytecode).contract_address
     assert address is not None
     return address
@@ -64,13 +75,13 @@ def test_connect_given_unknown_url_raises(clock: SteppedClock):
         connect("ganache", clock=clock)
 
 
-def test_genesis_is_at_the_clocks_time(chain: Chain):
+def test_genesis_is_at_the_clocks_time(chain: LocalChain):
     assert chain.block().number == 0
     assert chain.block().timestamp == int(START.timestamp())
     assert (chain.chain_id, chain.gas_limit) == (CHAIN_ID, GAS_LIMIT)
 
 
-def test_send_creates_a_contract(chain: Chain, probe: Artifact):
+def test_send_creates_a_contract(chain: LocalChain, probe: Artifact):
     receipt = transact(chain, None, probe.bytecode)
     assert receipt.status == 1
     assert receipt.contract_address is not None
@@ -78,23 +89,23 @@ def test_send_creates_a_contract(chain: Chain, probe: Artifact):
     assert chain.nonce(SENDER.address) == 1
 
 
-def test_send_given_creation_that_reverts_names_no_contract(chain: Chain):
+def test_send_given_creation_that_reverts_names_no_contract(chain: LocalChain):
     receipt = transact(chain, None, bytes.fromhex("600160005260206000fd"))  # reverts with a word that is 1
     assert (receipt.status, receipt.contract_address) == (0, None)
     assert receipt.revert_data == (1).to_bytes(32, "big")
 
 
-def test_send_gives_logs(chain: Chain, deployed: str):
+def test_send_gives_logs(chain: LocalChain, deployed: str):
     receipt = transact(chain, deployed, calldata("store(uint256,uint256)", 3, 4))
     [log] = receipt.logs
     assert log.address == deployed
     assert log.topics[1] == (3).to_bytes(32, "big")
     assert decode(["uint256", "address"], log.data) == (4, SENDER.address.lower())
-    assert chain.logs(0, 99) == [(receipt.block_number, receipt.transaction_hash, log)]
+    assert chain.logs(0, 99) == [Mined(receipt.block_number, receipt.transaction_hash, Logs.of([log]))]
     assert chain.logs(receipt.block_number + 1, 99) == []
 
 
-def test_send_makes_one_block_a_transaction_at_strictly_increasing_times(chain: Chain, deployed: str):
+def test_send_makes_one_block_a_transaction_at_strictly_increasing_times(chain: LocalChain, deployed: str):
     receipts = [transact(chain, deployed, calldata("store(uint256,uint256)", 1, n)) for n in range(4)]
     assert [receipt.block_number for receipt in receipts] == [2, 3, 4, 5]
     assert [chain.block(n).timestamp - int(START.timestamp()) for n in range(6)] == [0, 7, 14, 21, 28, 35]
@@ -130,12 +141,12 @@ def test_send_given_a_clock_that_stands_still_makes_each_block_a_second_later(en
     ids=["error", "long error", "no data", "panic", "invalid opcode", "out of gas"],
 )
 def test_send_given_a_call_that_fails_has_status_0_and_the_exact_revert_data(
-    chain: Chain, deployed: str, data: bytes, revert_data: bytes | None
+    chain: LocalChain, deployed: str, data: bytes, revert_data: bytes | None
 ):
     receipt = transact(chain, deployed, data, gas=200_000)
     if revert_data is None:
         revert_data = function_signature_to_4byte_selector("Probe_Refused(uint256,bytes)") + data[4:]
-    assert (receipt.status, receipt.logs, receipt.revert_data) == (0, (), revert_data)
+    assert (receipt.status, list(receipt.logs), receipt.revert_data) == (0, [], revert_data)
     assert receipt.block_number == 2
     assert chain.call(deployed, calldata("number()")) == bytes(32)
     if "spin" not in repr(data) and data != calldata("spin()"):
@@ -144,14 +155,14 @@ def test_send_given_a_call_that_fails_has_status_0_and_the_exact_revert_data(
         assert caught.value.revert_data == revert_data
 
 
-def test_send_given_a_megabyte_of_calldata_takes_it(chain: Chain, deployed: str):
+def test_send_given_a_megabyte_of_calldata_takes_it(chain: LocalChain, deployed: str):
     data = calldata("swallow(bytes)", bytes(range(1, 251)) * 4_000)
     receipt = transact(chain, deployed, data, gas=100_000_000)
     assert receipt.status == 1
     assert chain.transaction_input(receipt.transaction_hash) == data
 
 
-def test_send_after_a_block_of_all_the_gas_there_is_still_costs_nothing(chain: Chain, deployed: str):
+def test_send_after_a_block_of_all_the_gas_there_is_still_costs_nothing(chain: LocalChain, deployed: str):
     receipt = transact(chain, deployed, calldata("invalid()"), gas=GAS_LIMIT)
     assert receipt.gas_used == GAS_LIMIT
     for _ in range(2):
@@ -163,6 +174,9 @@ def test_send_after_a_block_of_all_the_gas_there_is_still_costs_nothing(chain: C
     [
         b"",
         b"\x02nonsense",
+        b"\x00",
+        b"\x04\xc0",
+        b"\x7f" * 40,
         b"\xc0",
         SENDER.sign_transaction(CHAIN_ID + 1, 1, NOBODY, b"", 100_000),
         SENDER.sign_transaction(CHAIN_ID, 0, NOBODY, b"", 100_000),
@@ -174,6 +188,9 @@ def test_send_after_a_block_of_all_the_gas_there_is_still_costs_nothing(chain: C
     ids=[
         "empty",
         "nonsense",
+        "a type that is none",
+        "a type of later",
+        "a type of never",
         "no fields",
         "another chain",
         "nonce used",
@@ -184,7 +201,7 @@ def test_send_after_a_block_of_all_the_gas_there_is_still_costs_nothing(chain: C
     ],
 )
 def test_send_given_what_is_no_valid_transaction_is_refused_and_changes_nothing(
-    chain: Chain, deployed: str, raw: bytes
+    chain: LocalChain, deployed: str, raw: bytes
 ):
     before = chain.block()
     with pytest.raises(TransactionRefused):
@@ -194,7 +211,7 @@ def test_send_given_what_is_no_valid_transaction_is_refused_and_changes_nothing(
     assert transact(chain, deployed, calldata("store(uint256,uint256)", 1, 1)).status == 1
 
 
-def test_call_sees_the_block_it_is_made_on(chain: Chain, deployed: str):
+def test_call_sees_the_block_it_is_made_on(chain: LocalChain, deployed: str):
     for value in (5, 6):
         transact(chain, deployed, calldata("store(uint256,uint256)", 0, value))
     slot = calldata("slots(uint256)", 0)
@@ -210,30 +227,30 @@ def test_call_sees_the_block_it_is_made_on(chain: Chain, deployed: str):
         assert (chain_id, base_fee, gas_limit) == (CHAIN_ID, 0, GAS_LIMIT)
 
 
-def test_call_given_no_sender_is_made_by_nobody(chain: Chain, deployed: str):
+def test_call_given_no_sender_is_made_by_nobody(chain: LocalChain, deployed: str):
     answer = chain.call(deployed, calldata("surroundings()"))
     assert answer[:32] == bytes(32)
 
 
-def test_call_given_address_without_code_returns_nothing(chain: Chain):
+def test_call_given_address_without_code_returns_nothing(chain: LocalChain):
     assert chain.call(NOBODY, b"1234") == b""
     assert chain.code(SENDER.address) == b""
 
 
 @pytest.mark.parametrize("number", [-1, 1, 10**6])
-def test_block_given_a_number_that_is_not_there_raises(chain: Chain, number: int):
+def test_block_given_a_number_that_is_not_there_raises(chain: LocalChain, number: int):
     with pytest.raises(NoSuchBlock):
         chain.block(number)
     with pytest.raises(NoSuchBlock):
         chain.call(NOBODY, b"", block=number)
 
 
-def test_transaction_input_given_unknown_hash_raises(chain: Chain):
+def test_transaction_input_given_unknown_hash_raises(chain: LocalChain):
     with pytest.raises(NoSuchTransaction):
         chain.transaction_input(bytes(32))
 
 
-def test_restore_goes_back_as_often_as_wanted(chain: Chain, deployed: str):
+def test_restore_goes_back_as_often_as_wanted(chain: LocalChain, deployed: str):
     snapshot, block = chain.snapshot(), chain.block()
     for value in range(1, 5):
         receipt = transact(chain, deployed, calldata("store(uint256,uint256)", 0, value))
@@ -261,7 +278,7 @@ def test_restore_given_the_same_transaction_again_makes_the_same_block(engine: s
         assert transact(chain, NOBODY, b"2").block_number == 3
 
 
-def test_restore_given_nested_snapshots(chain: Chain, deployed: str):
+def test_restore_given_nested_snapshots(chain: LocalChain, deployed: str):
     store: Callable[[int], Receipt] = lambda value: transact(  # noqa: E731
         chain, deployed, calldata("store(uint256,uint256)", 0, value)
     )
@@ -278,7 +295,7 @@ def test_restore_given_nested_snapshots(chain: Chain, deployed: str):
     assert chain.call(deployed, calldata("slots(uint256)", 0)) == bytes(32)
 
 
-def test_restore_given_snapshot_of_another_chain_raises(chain: Chain, engine: str):
+def test_restore_given_snapshot_of_another_chain_raises(chain: LocalChain, engine: str):
     with new_chain(engine) as other:
         chain.snapshot()
         foreign = other.snapshot()
@@ -294,7 +311,7 @@ def test_close_twice_does_nothing(engine: str):
     chain.close()
 
 
-def play(chain: Chain, probe: Artifact, seed: int) -> list[Receipt]:
+def play(chain: LocalChain, probe: Artifact, seed: int) -> list[Receipt]:
     """Sixty transactions on three slots and a counter, reverts and failures among them."""
     chance = random.Random(seed)
     address = transact(chain, None, probe.bytecode).contract_address

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,8 +27,11 @@ from ledger.chain import ENGINES, Chain, Log, Receipt, available, connect
 from ledger.clients.clearing_house import Slice, Status
 from ledger.compile import artifacts
 from ledger.errors import Reverted
-from settlement.day import open_day, run
+from settlement import market
+from settlement.books.shelf import Shelf
+from settlement.day import run
 from settlement.intake import parse_trades
+from settlement.operations import Ledger as MarketLedger
 from settlement.sample import generate
 from settlement.scenario import load
 from tests.contracts.clearing import Batch, Floor, Trade, slice_of
@@ -48,9 +51,12 @@ class Recorder:
     kept: list[tuple[bytes, Receipt]] = field(default_factory=list)
 
     def send(self, raw: bytes) -> Receipt:
-        receipt = self.chain.send(raw)
-        self.kept.append((self.chain.transaction_input(receipt.transaction_hash), receipt))
-        return receipt
+        return self.send_all([raw])[0]
+
+    def send_all(self, raws: Sequence[bytes]) -> list[Receipt]:
+        receipts = self.chain.send_all(raws)
+        self.kept += [(self.chain.transaction_input(each.transaction_hash), each) for each in receipts]
+        return receipts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.chain, name)
@@ -269,23 +275,24 @@ def test_a_whole_day_does_the_same_on_both_engines() -> None:
     scenario = load("sample").with_cover("0.7")
     intake = parse_trades(data, scenario, source="sample")
     with ExitStack() as stack:
-        sides, days = [], []
+        sides, ledgers, days = [], [], []
         for engine in ENGINES:
             side = Recorder(stack.enter_context(connect(engine, clock=SetClock())))
-            day = stack.enter_context(open_day(scenario, intake, data, chain=side))  # type: ignore[arg-type]
-            run(day)
+            ledger = MarketLedger(market.establish(side, scenario), Shelf())  # type: ignore[arg-type]
+            days.append(run(ledger, intake, data, source="sample"))
             sides.append(side)
-            days.append(day)
+            ledgers.append(ledger)
         compare(sides)
         first, second = days
         assert len(sides[0].kept) >= 25
-        assert first.waiting == second.waiting
-        assert first.waiting
-        assert first.balances() == second.balances()
-        assert first.accounts == second.accounts
-        assert first.breaks == second.breaks == []
-        assert first.compared == second.compared
-        for ours, theirs in zip(first.read().batches.values(), second.read().batches.values(), strict=True):
-            assert (ours.batch_hash, ours.words) == (theirs.batch_hash, theirs.words)
-            assert ours.settled_in.tolist() == theirs.settled_in.tolist()
-        assert first.read().netting_sets == second.read().netting_sets
+        assert first.settled.waiting == second.settled.waiting
+        assert first.settled.waiting
+        assert first.settled.netting_sets == second.settled.netting_sets == 1
+        assert ledgers[0].balances() == ledgers[1].balances()
+        assert first.reconciled == second.reconciled
+        assert not first.reconciled.breaks
+        ours, theirs = (ledger.read() for ledger in ledgers)
+        for mine, other in zip(ours.batches.values(), theirs.batches.values(), strict=True):
+            assert (mine.batch_hash, mine.words) == (other.batch_hash, other.words)
+            assert mine.settled_in.tolist() == other.settled_in.tolist()
+        assert ours.netting_sets == theirs.netting_sets

@@ -7,22 +7,27 @@ one JSON      ─ the command line's object, the same figures again
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from ledger.chain import available, default_engine
+from ledger.chain import available
 from ledger.clients.clearing_house import Status
 from settlement import netting
-from settlement.day import Day, open_day, run
+from settlement.day import Ran, run
 from settlement.intake import parse_trades
+from settlement.model import Intake
+from settlement.operations import Ledger
 from settlement.scenario import load
 from tests import independent
 from tests.independent import BROKERS, NEPSE_2019, Place, Trade
+from tests.ledgers import in_memory, on_ledger, reasons_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
 DAYS = ("2019-10-10", "2019-10-15", "2019-11-17", "2019-11-21")
@@ -32,48 +37,54 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@dataclass(frozen=True)
+class Done:
+    """A day after all its steps."""
+
+    ledger: Ledger
+    intake: Intake
+    ran: Ran
+
+    @property
+    def day(self) -> dt.date:
+        return self.intake.trades.trading_day
+
+
 @contextmanager
-def finished(day: str, cover: str = "1.0", chain: str | None = None) -> Iterator[Day]:
-    """The day after all its steps."""
+def finished(day: str, cover: str = "1.0", engine: str | None = None) -> Iterator[Done]:
     data = (FOLDER / f"{day}.csv").read_bytes()
     scenario = load("nepse-2019").with_cover(cover)
     intake = parse_trades(data, scenario, source=day)
-    with open_day(scenario, intake, data, chain=chain or default_engine()) as opened:
-        run(opened)
-        yield opened
+    assert str(intake.trades.trading_day) == day
+    with in_memory(scenario, intake.trades.trading_day, engine=engine) as ledger:
+        yield Done(ledger, intake, run(ledger, intake, data, source=day))
 
 
-def on_ledger(day: Day) -> dict[Place, int]:
-    """Every balance by names; the transit account's would be there as that of "transit"."""
-    names = {0: "transit"} | {index: name for name, index in day.market.index.items()}
-    codes = {index: code for code, index in day.market.asset.items()}
-    return {(names[holder], codes[asset]): amount for (holder, asset), amount in day.balances().items()}
-
-
-def check_settled_in_full(day: Day, trades: list[Trade]) -> independent.Outcome:
+def check_settled_in_full(done: Done, trades: list[Trade]) -> independent.Outcome:
     """Everything that the finished day says, against what the raw file comes to."""
+    ledger = done.ledger
     wanted = independent.settle(NEPSE_2019, trades)
     held = independent.opening(NEPSE_2019, trades)
-    history = day.read()
+    history = ledger.read()
     recorded = [n for batch in history.batches.values() for n in batch.records.number.tolist()]
     assert sorted(recorded) == sorted(trade.number for trade in trades)
     assert all(batch.settled.all() and not batch.disputed for batch in history.batches.values())
     for batch_hash, batch in history.batches.items():
         for position in {0, len(batch.records) // 2, len(batch.records) - 1}:
-            assert day.market.clients.clearing_house.status_of(batch_hash, position) is Status.SETTLED
-    assert not day.waiting
-    assert not day.breaks
-    assert day.intake.rows == len(trades)
-    assert not day.intake.rejects
-    check_totals(day, wanted)
-    assert on_ledger(day) == independent.closing(held, wanted.moved)
-    check_conservation(day, held)
-    check_books(day, trades, held)
+            assert ledger.market.clients.clearing_house.status_of(batch_hash, position) is Status.SETTLED
+    assert not done.ran.settled.waiting
+    assert not done.ran.reconciled.breaks
+    assert done.intake.rows == len(trades)
+    assert not done.intake.rejects
+    check_totals(done, wanted)
+    assert on_ledger(ledger) == independent.closing(held, wanted.moved)
+    check_conservation(ledger, held)
+    check_books(done, trades, held)
     return wanted
 
 
-def check_totals(day: Day, wanted: independent.Outcome) -> None:
-    history, market = day.read(), day.market
+def check_totals(done: Done, wanted: independent.Outcome) -> None:
+    history, market = done.ledger.read(), done.ledger.market
     names = {index: name for name, index in market.index.items()}
     (totals,) = history.netting_sets
     assert totals["grossAmount"] == wanted.gross
@@ -82,41 +93,48 @@ def check_totals(day: Day, wanted: independent.Outcome) -> None:
     assert totals["levy"] == sum(wanted.levy.values())
     commission = Counter({names[a.payer]: a.after - a.before for a in history.accruals})
     assert commission == wanted.commission
-    cash = netting.net_cash(day.intake.trades).tolist()
-    assert +Counter(dict(zip(day.intake.trades.parties, cash, strict=True))) == +wanted.traded
-    assert -Counter(dict(zip(day.intake.trades.parties, cash, strict=True))) == -wanted.traded
+    assert done.ran.settled.netting_sets == 1
+    for trades in (done.intake.trades, done.ledger.trades_by_day()[done.day]):
+        net = dict(zip(trades.parties, netting.net_cash(trades).tolist(), strict=True))
+        assert +Counter(net) == +wanted.traded
+        assert -Counter(net) == -wanted.traded
+    held = on_ledger(done.ledger)
     for name, received in wanted.revenue.items():
-        assert on_ledger(day)[name, NEPSE_2019.cash] == received
+        assert held[name, NEPSE_2019.cash] == received
     for name, earned in wanted.commission.items():
         assert market.clients.revenue.agreement(market.index[name], market.cash_asset).total == earned
 
 
-def check_conservation(day: Day, held: Mapping[Place, int]) -> None:
+def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:
     issued: Counter[str] = Counter()
     for (_, asset), amount in held.items():
         issued[asset] += amount
     there: Counter[str] = Counter()
-    for (name, asset), amount in on_ledger(day).items():
+    for (name, asset), amount in on_ledger(ledger).items():
         assert name != "transit"
         there[asset] += amount
     assert there == issued
-    register = day.market.clients.register
+    register = ledger.market.clients.register
     supplies = {asset.code: asset.supply for asset in register.assets() if asset.supply}
     assert supplies == issued
 
 
-def check_books(day: Day, trades: list[Trade], held: Mapping[Place, int]) -> None:
+def check_books(done: Done, trades: list[Trade], held: Mapping[Place, int]) -> None:
     """Each broker's book has its own side, opens and closes as worked out, and all of it was compared."""
     after = independent.closing(held, independent.settle(NEPSE_2019, trades).moved)
     for broker in BROKERS:
-        book = day.books[broker]
+        book = done.ledger.books[broker]
         own = {trade.number for trade in trades if broker in (trade.buyer, trade.seller)}
-        assert set(book.trades.number.tolist()) == own
+        numbers = [number for each in book.days.values() for number in each.number.tolist()]
+        assert len(numbers) == len(own)
+        assert set(numbers) == own
         assert book.opening == {asset: n for (name, asset), n in held.items() if name == broker and n}
-        closing = {asset: n for asset, n in book.closing.items() if n}
+        closed = book.close({done.day: [trade.number for trade in trades]}, done.ledger.terms)
+        closing = {asset: n for asset, n in closed.closing.items() if n}
         assert closing == {asset: n for (name, asset), n in after.items() if name == broker}
     sides = sum(len({trade.buyer, trade.seller}) for trade in trades)
-    assert (day.compared.books, day.compared.trades) == (len(BROKERS), sides)
+    compared = done.ran.reconciled.compared
+    assert (compared.books, compared.trades) == (len(BROKERS), sides)
 
 
 @pytest.mark.parametrize("day", DAYS)
@@ -130,7 +148,7 @@ def test_day_given_full_cover_settles_everything_as_worked_out_independently(day
 @pytest.mark.skipif(available() == ["pyevm"], reason="pyevm is the default engine here: tested above")
 def test_smallest_day_on_pyevm_settles_everything_as_worked_out_independently() -> None:
     trades = independent.read_nepse(FOLDER / f"{DAYS[0]}.csv")
-    with finished(DAYS[0], chain="pyevm") as done:
+    with finished(DAYS[0], engine="pyevm") as done:
         check_settled_in_full(done, trades)
 
 
@@ -144,19 +162,21 @@ def test_day_given_part_of_the_cover_leaves_waiting_what_the_plain_rule_says(day
     assert not independent.short_of(NEPSE_2019, held, settled)
     check_none_fits(trades, reasons, held, settled)
     with finished(day, cover) as done:
-        assert set(done.waiting) == set(reasons)
-        for number, shortages in done.waiting.items():
-            assert {(name, asset): short for name, asset, short in shortages} == reasons[number]
+        assert reasons_of(done.ran.settled.waiting, done.day) == reasons
         on_chain = {
             number
-            for batch in done.read().batches.values()
+            for batch in done.ledger.read().batches.values()
             for number in batch.records.number[batch.settled].tolist()
         }
         assert on_chain == {trade.number for trade in settled}
-        assert not done.breaks
-        moved = independent.settle(NEPSE_2019, settled).moved
-        assert on_ledger(done) == independent.closing(held, moved)
-        check_conservation(done, held)
+        assert not done.ran.reconciled.breaks
+        outcome = independent.settle(NEPSE_2019, settled)
+        after = independent.closing(held, outcome.moved)
+        assert on_ledger(done.ledger) == after
+        check_conservation(done.ledger, held)
+        rest = [trade for trade in trades if trade.number in reasons]
+        now = independent.plain_rule(NEPSE_2019, after, rest, outcome.commission)
+        assert reasons_of(done.ledger.waiting(), done.day) == now
 
 
 def check_none_fits(

@@ -37,6 +37,7 @@ from tests.invariant.stage import (
     sums,
     supplies,
 )
+from tests.ledgers import instructions
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300")) // 3
 AT_ONCE = 15
@@ -121,7 +122,8 @@ class Run:
 def one_day(stage: Stage, case: Case) -> None:
     market = stage.enter(case)
     run = Run(stage, case, market, random.Random(case.seed), plenty(case))
-    market.issue(run.held, "opening")
+    for each in instructions(market.scenario, run.held, "opening"):
+        market.issue(*each)
     record(run)
     draw_exceptions(run)
     batch, broker = affirm_but_one(run)

@@ -5,19 +5,20 @@ A failure says its seed; `case(seed)` in cases.py makes that day again.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+from fractions import Fraction
 
 import pytest
 
 from ledger import reverts
 from ledger.clients.clearing_house import Slice, Status
-from settlement.books import Book
-from settlement.books.own_file import read_books
-from settlement.day import Day, opening
+from settlement.books.shelf import Shelf
 from settlement.intake import parse_trades
+from settlement.operations import Ledger
 from tests import independent
-from tests.independent import Trade
-from tests.invariant.cases import Case, case
+from tests.independent import PPM, Place, Trade
+from tests.invariant.cases import DAY, Case, case
 from tests.invariant.stage import (
     DAY_NUMBER,
     Recorded,
@@ -26,13 +27,14 @@ from tests.invariant.stage import (
     full_state,
     light_state,
     pack,
-    scenario_of,
     sums,
     supplies,
 )
+from tests.ledgers import credit, on_ledger, reasons_of
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300"))
 AT_ONCE = 25
+TRADING_DAY = dt.date.fromisoformat(DAY)
 
 
 @pytest.mark.parametrize("first", range(0, DAYS, AT_ONCE))
@@ -46,68 +48,88 @@ def test_random_days_keep_every_invariant(stage: Stage, first: int) -> None:
 
 
 def one_day(stage: Stage, case: Case) -> None:
-    day = opened(stage, case)
-    day.record()
-    batches = recorded(day, case)
-    check_numbers_are_used_once(day, case, batches)
-    day.affirm()
+    ledger = recorded_day(stage, case)
+    batches = recorded(ledger, case)
+    check_numbers_are_used_once(ledger, case, batches)
+    assert ledger.affirm() == []
+    check_funding(ledger, case)
+    ledger = opened_again(ledger)
+    credit(ledger, case.held, "opening")
+    assert balances(ledger.market) == case.held
     reasons = independent.plain_rule(case.rules, case.held, case.trades)
     if reasons:
-        check_all_at_once_changes_nothing(stage, day, case, batches)
-    day.settle()
-    check_settlement(day, case, batches, reasons)
-    check_nothing_settles_twice(stage, day, case, batches, reasons)
-    day.reconcile()
-    assert not day.breaks
+        check_all_at_once_changes_nothing(stage, ledger, case, batches)
+    assert reasons_of(ledger.waiting(), TRADING_DAY) == reasons
+    said = reasons_of(ledger.settle().waiting, TRADING_DAY)
+    assert said == reasons
+    check_settlement(ledger, case, batches, reasons)
+    check_nothing_settles_twice(stage, ledger, case, batches, reasons)
+    assert not ledger.reconcile().breaks
+    if reasons:
+        check_what_waited_settles_when_funded(ledger, case, reasons)
 
 
-def opened(stage: Stage, case: Case) -> Day:
-    """The case's market, funded as the case says, with each broker's book."""
+def recorded_day(stage: Stage, case: Case) -> Ledger:
+    """The case's market with its trades recorded, and its books; nobody holds anything yet."""
     market = stage.enter(case)
-    data, scenario = case.csv(), scenario_of(case)
-    intake = parse_trades(data, scenario, source=f"seed {case.seed}")
+    data = case.csv()
+    intake = parse_trades(data, market.scenario, source=f"seed {case.seed}")
     assert not intake.rejects
     assert len(intake.trades) == len(case.trades)
-    books = read_books(data, scenario, intake.trades.trading_day, ())
-    plain = independent.opening(case.rules, case.trades, case.cover)
-    assert _some(opening(intake, scenario)) == _some(plain)
-    held = case.held
-    market.issue(held, "opening")
-    assert balances(market) == held
-    for broker, book in books.items():
-        own = {asset: amount for (name, asset), amount in held.items() if name == broker}
-        books[broker] = Book(broker, book.trades, own)
-    return Day(market, intake, books)
+    ledger = Ledger(market, Shelf())
+    ledger.record(intake, data, source=f"seed {case.seed}", affirm=False)
+    assert not balances(market)
+    return ledger
 
 
-def _some(held: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+def opened_again(ledger: Ledger) -> Ledger:
+    """Another of the same market and shelf, which has read nothing yet."""
+    return Ledger(ledger.market, ledger.shelf)
+
+
+def check_funding(ledger: Ledger, case: Case) -> None:
+    """What is issued is what the day takes from each broker, less what it holds; then it is taken back."""
+    chain = ledger.market.chain
+    plain, full = (_some(independent.opening(case.rules, case.trades, c)) for c in (case.cover, Fraction(1)))
+    empty = chain.snapshot()
+    assert ledger.fund() == plain
+    assert on_ledger(ledger) == plain
+    assert ledger.fund() == {}
+    rest = {place: amount - plain.get(place, 0) for place, amount in full.items()}
+    assert ledger.fund(PPM) == _some(rest)
+    assert ledger.fund(PPM) == {}
+    assert on_ledger(ledger) == full
+    chain.restore(empty)
+
+
+def _some(held: dict[Place, int]) -> dict[Place, int]:
     return {place: amount for place, amount in held.items() if amount}
 
 
-def recorded(day: Day, case: Case) -> list[Recorded]:
+def recorded(ledger: Ledger, case: Case) -> list[Recorded]:
     """The day's batches as the chain has them; their records are the case's trades, byte for byte."""
     by_number = {trade.number: trade for trade in case.trades}
     found = []
-    for batch in day.read().batches.values():
+    for batch in ledger.read().batches.values():
         trades = tuple(by_number.pop(number) for number in batch.records.number.tolist())
-        assert pack(day.market, trades) == (trades, batch.words)
+        assert pack(ledger.market, trades) == (trades, batch.words)
         found.append(Recorded(batch.header, trades, batch.words, batch.batch_hash))
     assert not by_number
     return found
 
 
-def state(day: Day, case: Case, batches: list[Recorded]) -> object:
+def state(ledger: Ledger, case: Case, batches: list[Recorded]) -> object:
     """What a refused call leaves as it was; all of it, which takes long, on every tenth day."""
     if case.seed % 10:
-        return light_state(day.market, [batch.hash for batch in batches])
+        return light_state(ledger.market, [batch.hash for batch in batches])
     parts = [(b.hash, len(b.trades), [t.number for t in b.trades]) for b in batches]
-    return full_state(day.market, parts)
+    return full_state(ledger.market, parts)
 
 
-def check_numbers_are_used_once(day: Day, case: Case, batches: list[Recorded]) -> None:
+def check_numbers_are_used_once(ledger: Ledger, case: Case, batches: list[Recorded]) -> None:
     """Recording a batch again, whole or in part, is refused with its lowest number, and changes nothing."""
-    house, market = day.market.clients.clearing_house, day.market
-    before = state(day, case, batches)
+    house, market = ledger.market.clients.clearing_house, ledger.market
+    before = state(ledger, case, batches)
     for batch in batches:
         for trades in (batch.trades, batch.trades[-1:]):
             lowest = min(trade.number for trade in trades)
@@ -118,16 +140,18 @@ def check_numbers_are_used_once(day: Day, case: Case, batches: list[Recorded]) -
                 "tradingDay": DAY_NUMBER,
                 "tradeNo": lowest,
             }
-    assert state(day, case, batches) == before
+    assert state(ledger, case, batches) == before
 
 
-def check_all_at_once_changes_nothing(stage: Stage, day: Day, case: Case, batches: list[Recorded]) -> None:
+def check_all_at_once_changes_nothing(
+    stage: Stage, ledger: Ledger, case: Case, batches: list[Recorded]
+) -> None:
     """Where not everything is covered, settling everything is refused for one of those who are short."""
-    market, house = day.market, day.market.clients.clearing_house
+    market, house = ledger.market, ledger.market.clients.clearing_house
     short = independent.short_of(case.rules, case.held, case.trades)
     snapshot = market.chain.snapshot()
     stage.open_cycle(market)
-    before = state(day, case, batches)
+    before = state(ledger, case, batches)
     with pytest.raises(reverts.AssetRegister_BalanceOutOfRange) as refused:
         house.settle(market.venue, [batch.slice(t.number for t in batch.trades) for batch in batches])
     names = {index: name for name, index in market.index.items()}
@@ -135,22 +159,18 @@ def check_all_at_once_changes_nothing(stage: Stage, day: Day, case: Case, batche
     place = names[refused.value.institution], codes[refused.value.asset]
     assert refused.value.balance == case.held.get(place, 0)
     assert short[place] == -(refused.value.balance + refused.value.delta)
-    assert state(day, case, batches) == before
+    assert state(ledger, case, batches) == before
     market.chain.restore(snapshot)
 
 
 def check_settlement(
-    day: Day, case: Case, batches: list[Recorded], reasons: dict[int, dict[tuple[str, str], int]]
+    ledger: Ledger, case: Case, batches: list[Recorded], reasons: dict[int, dict[Place, int]]
 ) -> None:
     """What settled is what the plain rule leaves, and balances are what settling exactly that comes to."""
-    market = day.market
-    assert {
-        number: {(name, asset): short for name, asset, short in shortages}
-        for number, shortages in day.waiting.items()
-    } == reasons
+    market = ledger.market
     settled: list[Trade] = []
     for batch in batches:
-        said = day.read().batches[batch.hash].settled.tolist()
+        said = ledger.read().batches[batch.hash].settled.tolist()
         settled += [trade for trade, is_settled in zip(batch.trades, said, strict=True) if is_settled]
         for position in range(0, len(batch.trades), max(1, len(batch.trades) // 5)):
             status = market.clients.clearing_house.status_of(batch.hash, position)
@@ -174,7 +194,7 @@ def check_settlement(
         )
         levy = sum(outcome.levy.values()) if party == case.rules.levy_to else 0
         assert after.get((party, case.rules.cash), 0) == floors + levy
-    events = day.read().netting_sets
+    events = ledger.read().netting_sets
     assert len(events) == bool(settled)
     for event in events:
         assert (event["grossAmount"], event["netAmount"]) == (outcome.gross, outcome.net)
@@ -184,16 +204,16 @@ def check_settlement(
 
 def check_nothing_settles_twice(
     stage: Stage,
-    day: Day,
+    ledger: Ledger,
     case: Case,
     batches: list[Recorded],
-    reasons: dict[int, dict[tuple[str, str], int]],
+    reasons: dict[int, dict[Place, int]],
 ) -> None:
     """A settled trade is refused with its number, alone or beside one that waits, and nothing changes."""
-    market, house = day.market, day.market.clients.clearing_house
+    market, house = ledger.market, ledger.market.clients.clearing_house
     snapshot = market.chain.snapshot()
     stage.open_cycle(market)
-    before = state(day, case, batches)
+    before = state(ledger, case, batches)
     for batch in batches:
         done = [trade for trade in batch.trades if trade.number not in reasons]
         if not done:
@@ -204,5 +224,31 @@ def check_nothing_settles_twice(
                 house.settle(market.venue, [part])
             number = chosen[0].number
             assert refused.value.operands == {"tradeNo": number, "status": Status.SETTLED}
-    assert state(day, case, batches) == before
+    assert state(ledger, case, batches) == before
     market.chain.restore(snapshot)
+
+
+def check_what_waited_settles_when_funded(
+    ledger: Ledger, case: Case, reasons: dict[int, dict[Place, int]]
+) -> None:
+    """What is issued for those that wait is what they take, less what is held, whatever was earned before.
+
+    Then all has settled, and it comes to what settling all at once would have come to.
+    """
+    rules, done = case.rules, [trade for trade in case.trades if trade.number not in reasons]
+    rest = [trade for trade in case.trades if trade.number in reasons]
+    first = independent.settle(rules, done)
+    held = independent.closing(case.held, first.moved)
+    now = independent.plain_rule(rules, held, rest, first.commission)
+    assert reasons_of(ledger.waiting(), TRADING_DAY) == now
+    taken = independent.opening(rules, rest, Fraction(1), first.commission)
+    wanted = _some({place: max(0, amount - held.get(place, 0)) for place, amount in taken.items()})
+    assert ledger.fund(PPM) == wanted
+    assert ledger.settle().waiting == {}
+    assert all(batch.settled.all() for batch in ledger.read().batches.values())
+    issued = {place: case.held.get(place, 0) + wanted.get(place, 0) for place in {*case.held, *wanted}}
+    outcome = independent.settle(rules, case.trades)
+    assert balances(ledger.market) == independent.closing(issued, outcome.moved)
+    assert sums(issued) == supplies(ledger.market)
+    assert not ledger.reconcile().breaks
+    assert (ledger.fund(PPM), ledger.settle().receipts) == ({}, [])

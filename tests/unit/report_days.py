@@ -1,35 +1,20 @@
-"""Days of the made-up market that the tests of reports look at, and its rules for tests/independent.py."""
+"""Days of the made-up market that the tests of reports look at."""
 
 from __future__ import annotations
 
-import csv
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
-from ledger.chain import default_engine
 from ledger.records import Records
 from settlement import sample
-from settlement.day import Day, open_day
 from settlement.intake import parse_trades
 from settlement.model import Intake
+from settlement.operations import Ledger
 from settlement.report.summary import Summary, summarize
 from settlement.scenario import load
-from tests.independent import Rules, Trade, whole
+from tests.ledgers import in_memory
 
-SAMPLE = Rules(
-    slabs=((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500)),
-    levy_ppm=50,
-    levy_to="Market Authority",
-    shares=(
-        ("Meridian Exchange", 150_000),
-        ("Lantern Platform", 80_000),
-        ("Compass Data", 30_000),
-        ("Mutual Reserve", 50_000),
-    ),
-    cash="EUR",
-)
-"""What settlement/scenarios/sample.yaml charges, written down again."""
 MEMBERS = (
     *("Meridian Exchange", "Harbour Depository", "Tidewater Bank", "Market Authority", "Plumbline Audit"),
     *("Lantern Platform", "Compass Data", "Mutual Reserve"),
@@ -47,19 +32,23 @@ class Done:
     summary: Summary
 
 
-def read_canonical(data: bytes) -> list[Trade]:
-    """The trades of a canonical file, by the standard library."""
-    return [
-        Trade(
-            number=int(row["trade_no"]),
-            buyer=row["buyer"],
-            seller=row["seller"],
-            security=row["security"],
-            quantity=int(row["quantity"]),
-            amount=whole(Fraction(row["settlement_amount"]) * 100),
-        )
-        for row in csv.DictReader(data.decode().splitlines())
-    ]
+NEXT_DAY = sample.TRADING_DAY + dt.timedelta(days=1)
+
+
+def sample_file(day: dt.date, *, trades: int, seed: int) -> bytes:
+    """A generated day, at another date than the generator's."""
+    data = sample.generate(seed, trades=trades)
+    return data.replace(str(sample.TRADING_DAY).encode(), str(day).encode())
+
+
+def record(ledger: Ledger, data: bytes, day: dt.date) -> Intake:
+    """Record and affirm a trade file of the made-up market."""
+    source = f"{day}.csv"
+    intake = parse_trades(
+        data, ledger.market.scenario, source=source, date=day, recorded=ledger.recorded_numbers
+    )
+    ledger.record(intake, data, source=source)
+    return intake
 
 
 def run_sample(
@@ -69,21 +58,25 @@ def run_sample(
     cover: str = "1.0",
     rows: bytes = b"",
     alter: Callable[[Records], Records] | None = None,
-    then: Callable[[Day], object] = lambda _: None,
+    then: Callable[[Ledger], object] = lambda _: None,
 ) -> Done:
     """A day of the scenario `sample` with some more `rows`.
 
-    `alter` changes what the venue records; `then` looks at the day, or meddles with its books, before they
+    `alter` changes what the venue records; `then` looks at the ledger, or meddles with its books, before they
     are reconciled.
     """
     scenario = load("sample").with_cover(cover)
     data = sample.generate(seed, trades=trades, scenario=scenario) + rows
     intake = parse_trades(data, scenario, source="sample.csv", date=sample.TRADING_DAY)
-    with open_day(scenario, intake, data, chain=default_engine()) as day:
-        day.fund()
-        day.record(alter=alter)
-        day.affirm()
-        day.settle()
-        then(day)
-        day.reconcile()
-        return Done(data, intake, summarize(day, intake_s=0.25, rejects_file="x" if intake.rejects else None))
+    with in_memory(scenario, sample.TRADING_DAY) as ledger:
+        rejects_file = "x" if intake.rejects else None
+        ledger.record(intake, data, source="sample.csv", rejects_file=rejects_file, alter=alter)
+        ledger.fund()
+        waiting = ledger.settle().waiting
+        then(ledger)
+        reconciled = ledger.reconcile(sample.TRADING_DAY)
+        seconds = {"intake": 0.25, "market": 0.5} | ledger.seconds
+        summary = summarize(
+            ledger, sample.TRADING_DAY, reconciled=reconciled, shortages=waiting, seconds=seconds
+        )
+        return Done(data, intake, summary)

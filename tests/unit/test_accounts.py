@@ -76,11 +76,11 @@ def test_sign_digest_given_other_than_32_bytes_raises(digest: bytes):
 
 
 def test_signing_is_fast_enough_for_a_day():
-    started = time.perf_counter()
+    started = time.process_time()
     for nonce in range(500):
         SIGNER.sign_transaction(31337, nonce, TARGET, bytes(100), 10**6)
     # 6,000 a second were measured; the bound only catches the pure Python path, at 190 a second.
-    assert 500 / (time.perf_counter() - started) > 1000
+    assert 500 / (time.process_time() - started) > 500
 
 
 def test_repr_shows_the_address_and_not_the_key():

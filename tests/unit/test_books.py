@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from datetime import date
 
+import numpy as np
 import pytest
 
-from settlement.books import Book, Terms, movements
+from settlement.books import Book, Terms, among, movements
 from settlement.books.own_file import read_books
 from settlement.fees import Schedule, Slab
 from settlement.intake import parse_trades
@@ -31,7 +32,7 @@ def test_books_have_what_intake_accepts_each_its_own_side() -> None:
     assert list(books) == list(scenario.brokers)
     for i, broker in enumerate(scenario.brokers):
         own = trades.take((trades.buyer == i) | (trades.seller == i))
-        book = books[broker].trades
+        book = books[broker].days[DAY]
         for name in ("number", "time", "buyer", "seller", "quantity", "amount", "line"):
             assert getattr(book, name).tolist() == getattr(own, name).tolist(), name
         codes = [book.securities[k] for k in book.security]
@@ -52,10 +53,10 @@ def test_refused_rows_are_in_nobodys_book_and_crlf_reads_the_same() -> None:
         rejects = {reject.line for reject in parse_trades(data, scenario, source="x").rejects}
         assert rejects == {3, 4}
         books = read_books(data, scenario, NEPSE_DAY, rejects)
-        assert books["25"].trades.number.tolist() == [1_000_001]
-        assert books["42"].trades.number.tolist() == [1_000_001, 1_000_003]
-        assert books["42"].trades.amount.tolist() == [429_000, 1]
-        assert sum(len(book.trades) for book in books.values()) == 3
+        assert books["25"].days[NEPSE_DAY].number.tolist() == [1_000_001]
+        assert books["42"].days[NEPSE_DAY].number.tolist() == [1_000_001, 1_000_003]
+        assert books["42"].days[NEPSE_DAY].amount.tolist() == [429_000, 1]
+        assert sum(len(trades) for book in books.values() for trades in book.days.values()) == 3
 
 
 def test_movements_are_worked_out_by_hand() -> None:
@@ -69,14 +70,15 @@ def test_movements_are_worked_out_by_hand() -> None:
     numbers = [1_000_001, 1_000_002, 1_000_003]
     # Commission 30,000 + 12,000 (of 2,000,004) + 2 * 4,200 paisa, a quarter of it given away in two shares;
     # levy 750 + 300 + 2 * 105.
-    found = movements("25", book.trades, numbers, TERMS)
+    found = movements("25", book.days, {NEPSE_DAY: numbers}, TERMS)
     assert found == {
         "AAA": 6,
         "NPR": -5_000_000 + 2_000_004 - 750 - 300 - 210 - (50_400 // 5 + 50_400 // 20),
     }
-    assert movements("25", book.trades, numbers[1:2], TERMS)["AAA"] == -4
-    assert movements("25", book.trades, [], TERMS) == {}
-    assert movements("42", book.trades, [7], TERMS) == {}
+    assert movements("25", book.days, {NEPSE_DAY: numbers[1:2]}, TERMS)["AAA"] == -4
+    assert movements("25", book.days, {NEPSE_DAY: []}, TERMS) == {}
+    assert movements("25", book.days, {DAY: numbers}, TERMS) == {}
+    assert movements("42", book.days, {NEPSE_DAY: [7]}, TERMS) == {}
 
 
 @pytest.mark.parametrize("block", range(4))
@@ -90,9 +92,31 @@ def test_books_close_where_the_independent_computation_does(block: int) -> None:
         moved = independent.settle(day.rules, settled).moved
         for broker, book in read_books(day.csv(), scenario, NEPSE_DAY, ()).items():
             opening = {asset: n for (name, asset), n in day.held.items() if name == broker}
-            closed = Book(broker, book.trades, opening).close((t.number for t in settled), terms)
+            numbers = [trade.number for trade in settled]
+            closed = Book(broker, book.days, opening).close({NEPSE_DAY: numbers}, terms)
             expected = independent.closing(
                 {(broker, asset): n for asset, n in opening.items()},
                 {place: n for place, n in moved.items() if place[0] == broker},
             )
             assert {(broker, a): n for a, n in closed.closing.items() if n} == expected, f"seed {seed}"
+
+
+def test_revenue_shares_are_of_the_commission_of_all_days_together() -> None:
+    """Each day a commission of 15 paisa: a fifth of 30 is given away, not twice a fifth of 15, and so on."""
+    rows = [HEADER, "1,2019112101000001,AAA,25,42,1,25.00,25.00,x"]
+    trades = read_books("\n".join(rows).encode(), load("nepse-2019"), NEPSE_DAY, ())["25"].days[NEPSE_DAY]
+    days = {NEPSE_DAY: trades, date(2019, 11, 24): trades}
+    both = {day: [1_000_001] for day in days}
+    # Levy nothing; of 15 and of 30 paisa a fifth and a twentieth.
+    assert movements("25", days, {NEPSE_DAY: [1_000_001]}, TERMS) == {"AAA": 1, "NPR": -2_500 - 3 - 0}
+    assert movements("25", days, both, TERMS) == {"AAA": 2, "NPR": -5_000 - 6 - 1}
+    closed = Book("25", days, {"NPR": 10_000}).close(both, TERMS)
+    assert closed.closing == {"AAA": 2, "NPR": 4_993}
+
+
+def test_among_given_numbers_in_any_order_finds_each() -> None:
+    numbers = np.array([5, 1, 2**32 - 1, 7, 1], dtype=np.uint32)
+    assert among(numbers, [2**32 - 1, 1, 6]).tolist() == [False, True, True, False, True]
+    assert among(numbers, np.array([1, 5, 7], dtype=np.uint32)).tolist() == [True, True, False, True, True]
+    assert among(numbers, []).tolist() == [False] * 5
+    assert among(numbers[:0], [1]).tolist() == []

@@ -84,14 +84,31 @@ def test_version_given_nothing_else_loads_nothing_heavy(clearing: Any) -> None:
 
 
 def test_help_given_any_command_says_its_options(clearing: Any) -> None:
-    assert {"demo", "day"} <= set(clearing("--help").out.split())
-    for command, options in {
-        "demo": "--seed --trades --chain --json --all --save",
-        "day": "--scenario --chain --cover --date --strict --rejects --export --json --all",
-    }.items():
+    commands = {
+        "demo": "--seed --trades --chain --ledger --all --save",
+        "day": "--scenario --chain --ledger --cover --date --strict --rejects --export --all",
+        "init": "--scenario --chain --join --finality --passphrase-file",
+        "record": "--date --strict --rejects --no-affirm --all --passphrase-file",
+        "trade": "--buyer --seller --security --quantity --amount --passphrase-file",
+        "affirm": "--as --book --passphrase-file",
+        "fund": "--cover --passphrase-file",
+        "settle": "--all --passphrase-file",
+        "reconcile": "--date --all",
+        "status": "",
+        "report": "--date --export --all",
+        "doctor": "",
+        "backup": "",
+        "resync": "--new-genesis",
+        "node": "--port",
+    }
+    listed = clearing("--help").out
+    assert [command for command in commands if f"\n  {command} " not in listed] == []
+    for command, options in commands.items():
         left = clearing(command, "--help")
         assert left.code == 0
-        assert [option for option in options.split() if option not in left.out] == []
+        shown = " ".join(left.out.split())
+        wanted = ["--format", "--json", *options.split()]
+        assert [option for option in wanted if option not in shown] == [], command
 
 
 def test_demo_given_nothing_ends_with_the_report(clearing: Any) -> None:
@@ -228,7 +245,7 @@ def test_chain_given_none_asked_for_is_pyevm_where_anvil_is_not_installed(
 def test_day_given_a_ledger_that_disagrees_ends_with_3(
     clearing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def disagree(day: object) -> None:
+    def disagree(*_: object, **__: object) -> None:
         raise LedgerDisagrees("settlement 0x12, grossAmount", 1, 2)
 
     monkeypatch.setattr(settlement.day, "run", disagree)
@@ -238,7 +255,7 @@ def test_day_given_a_ledger_that_disagrees_ends_with_3(
 
 
 def test_day_given_an_interrupt_ends_with_130(clearing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(day: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(settlement.day, "run", interrupt)
@@ -306,14 +323,21 @@ def test_output_given_an_encoding_without_the_characters_is_not_a_failure() -> N
 
 def test_progress_given_a_terminal_is_on_standard_error_only() -> None:
     ours, theirs = pty.openpty()
-    run = started("day", "day.csv", "--scenario", "sample", "--json", stdout=subprocess.PIPE, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
-        while part := os.read(ours, 65_536):
-            shown += part
-    os.close(ours)
-    assert json.loads(run.stdout)["settled"] == 60
+    with subprocess.Popen(
+        [*COMMAND, "day", "day.csv", "--scenario", "sample", "--json"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        # Read while it runs: a terminal that nobody reads from stops who writes to it.
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(ours, 65_536):
+                shown += part
+        os.close(ours)
+        assert process.stdout is not None
+        assert json.loads(process.stdout.read())["settled"] == 60
     for doing in (
         b"reading the trade file",
         b"recording the trades",

@@ -1,195 +1,270 @@
-"""The cycle's steps by themselves: batches, affirmations from books, what is chosen, what is settled.
+"""The cycle's steps by themselves: batches, what is chosen, what is settled. Affirming has a file of its own.
 
-batches        ─ one page of numbers each, at most BATCH_RECORDS, ordered by asset and number
-affirmation    ─ signed over the book's own records; exceptions where the book differs or is empty
-choice         ─ neither settled nor disputed again; reasons by name
-limits         ─ days that are more than one netting set or one call can take
+batches        ─ one page of numbers each, so many records at most, ordered by asset and number
+choice         ─ neither settled nor disputed again; reasons by name and day
+settlement     ─ one cycle, as many netting sets as the chain's limits ask for, until nothing more settles
+interruptions  ─ a cycle that is open is used and closed; a pause is waited for; holdings that move count
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from ledger import history
+from ledger.chain import Limits
+from ledger.clients.consortium import TRANSIT
+from ledger.errors import Reverted
 from ledger.units import MAX_AMOUNT
-from settlement import cycle
-from settlement.books import Book
-from settlement.books.own_file import read_books
-from settlement.day import Day
-from settlement.intake import parse_trades
-from settlement.market import Market
+from settlement import cycle, limits
 from tests.independent import Rules, Trade
-from tests.invariant.cases import PAGE, Case
-from tests.invariant.stage import Stage, build, scenario_of
-
-RULES = Rules(((1_000, 500_000), (None, 100_000)), 1_000, "R", (("P1", 200_000), ("P2", 1)))
-BROKERS = ("B1", "B2", "B3")
+from tests.invariant.cases import PAGE, SECURITIES
+from tests.invariant.stage import Stage, build
+from tests.unit.desk import BROKERS, DAY, FREE, NEXT_DAY, desk_of, limited, plenty
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    built = build()
-    yield built
-    built.chain.close()
+def built() -> Iterator[Stage]:
+    found = build()
+    yield found
+    found.chain.close()
 
 
-def day_of(stage: Stage, trades: Sequence[Trade], rules: Rules = RULES) -> Day:
-    """A day with these trades, everything covered, nothing recorded."""
-    case = Case(0, BROKERS, rules, tuple(trades), 10**6, ())
-    market, data = stage.enter(case), case.csv()
-    intake = parse_trades(data, scenario_of(case), source="made up")
-    assert not intake.rejects
-    books = read_books(data, market.scenario, intake.trades.trading_day, ())
-    day = Day(market, intake, books)
-    day.fund()
-    return day
+@pytest.fixture
+def stage(built: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return limited(built, monkeypatch)
 
 
-def test_batches_are_one_page_each_and_ordered(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cycle, "BATCH_RECORDS", 4)
+def test_batches_are_one_page_each_and_ordered(stage: Stage) -> None:
     numbers = [7, 3, PAGE - 1, PAGE, PAGE + 9, 5, 1, 2 * PAGE, 6, 2]
     trades = [Trade(n, "B1", "B2", f"S{n % 9 + 1}", 1, 500) for n in numbers]
-    day = day_of(stage, trades)
-    batches = [records for _, records in cycle.batches_of(day.market, day.intake.trades)]
-    found = [records.number.tolist() for records in batches]
+    desk = desk_of(stage, trades)
+    batches = cycle.batches_of(desk.market, desk.days[DAY], largest=4)
+    found = [records.number.tolist() for _, records in batches]
     assert sorted(n for part in found for n in part) == sorted(numbers)
     assert [{n // PAGE for n in part} for part in found] == [{0}, {0}, {1}, {2}]
-    for records in batches:
+    for _, records in batches:
         keys = list(zip(records.asset.tolist(), records.number.tolist(), strict=True))
         assert keys == sorted(keys)
         assert len(keys) <= 4
-    day.record()
-    day.affirm()
-    day.settle()
-    day.reconcile()
-    assert not day.waiting
-    assert not day.breaks
-    assert len(day.read().netting_sets) == 1
+    cycle.record(desk.market, batches)
+    desk.affirm()
+    settled = desk.settle()
+    assert settled.waiting == {}
+    assert settled.netting_sets == 1
+    assert desk.settled() == sorted(numbers)
 
 
-def test_a_broker_whose_book_is_empty_excepts_what_names_it(stage: Stage) -> None:
-    """The venue's record names B3, which did not trade: B3 does not agree, and nothing else is held up."""
-    day = day_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500), Trade(2, "B1", "B2", "S2", 5, 500)])
-
-    def alter(records: cycle.Records) -> cycle.Records:
-        records.seller[np.flatnonzero(records.number == 1)] = day.market.index["B3"]
-        return records
-
-    assert len(day.books["B3"].trades) == 0
-    day.record(alter=alter)
-    day.affirm()
-    (batch,) = day.read().batches.values()
-    index = day.market.index
-    assert {n: set(who) for n, who in batch.disputed.items()} == {1: {index["B1"], index["B3"]}}
+def test_batches_given_limits_have_no_more_records_than_fit_a_transaction(stage: Stage) -> None:
+    desk = desk_of(stage, [Trade(n, "B1", "B2", "S1", 1, 500) for n in range(1, 301)])
+    stage.chain.limits = Limits(30_000_000, 14_000)
+    batches = cycle.batches_of(desk.market, desk.days[DAY])
+    largest = limits.records_limit(stage.chain.limits, len(desk.market.index))
+    sizes = [len(records) for _, records in batches]
+    assert 1 < largest < 300
+    assert sum(sizes) == 300
+    assert max(sizes) == largest
 
 
-def test_all_of_a_brokers_records_may_be_exceptions(stage: Stage) -> None:
-    day = day_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500), Trade(2, "B3", "B2", "S2", 5, 500)])
-    other = day.books["B1"]
-    day.books["B1"] = Book("B1", day.books["B3"].trades, other.opening)
-    day.record()
-    day.affirm()
-    (batch,) = day.read().batches.values()
-    assert {n: set(who) for n, who in batch.disputed.items()} == {1: {day.market.index["B1"]}}
-    day.settle()
-    assert batch_of(day.market).settled.tolist() == [False, True]
+def test_batches_of_no_trades_are_none(stage: Stage) -> None:
+    desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 1, 500)])
+    assert cycle.batches_of(desk.market, desk.days[DAY].take(np.zeros(0, dtype=np.int64))) == []
 
 
-def batch_of(market: Market) -> history.RecordedBatch:
-    (batch,) = history.read(market.clients).batches.values()
-    return batch
+def test_affirm_given_small_limits_splits_and_settles_all_the_same(stage: Stage) -> None:
+    """The chain refuses whatever needs more gas than the limit; every step keeps within."""
+    names = [(a, b) for a in BROKERS for b in BROKERS if a != b]
+    trades = [
+        Trade(n, *names[n % len(names)], SECURITIES[n % 7], 1 + n % 5, 1_000 + n) for n in range(1, 401)
+    ]
+    desk = desk_of(stage, trades, held=plenty())
+    stage.chain.limits = Limits(3_500_000, 14_000)
+    desk.record()
+    desk.affirm()
+    assert len(desk.batches) > 1
+    done = desk.settle()
+    assert done.netting_sets > 1
+    assert done.waiting == {}
+    assert desk.settled() == list(range(1, 401))
+    assert len(desk.read().netting_sets) == done.netting_sets == len(done.receipts) - 2
+    assert desk.market.clients.clearing_house.call("cycleOf", desk.market.index["V"])[0] == 1
 
 
-def test_nothing_to_settle_is_no_cycle(stage: Stage) -> None:
-    day = day_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500)])
-    day.record()
-    day.affirm()
-    day.settle()
-    day.settle()
-    assert day.receipts["settle"] == []
-    assert day.market.clients.clearing_house.call("cycleOf", 1)[0] == 1
+def test_settle_given_nothing_is_no_cycle(stage: Stage) -> None:
+    desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500)])
+    assert desk.settle() == cycle.Settled([], {}, 0)
+    desk.record()
+    assert desk.settle() == cycle.Settled([], {}, 0)
+    desk.affirm()
+    assert len(desk.settle().receipts) == 3
+    assert desk.settle() == cycle.Settled([], {}, 0)
+    assert desk.market.clients.clearing_house.call("cycleOf", 1)[0] == 1
 
 
-def test_a_day_without_trades_goes_to_its_end(stage: Stage) -> None:
-    trades = [Trade(1, "B1", "B2", "S1", 5, 500)]
-    case = Case(0, BROKERS, RULES, tuple(trades), 10**6, ())
-    market, data = stage.enter(case), case.csv().splitlines()[0] + b"\n"
-    whole = parse_trades(case.csv(), market.scenario, source="one")
-    intake = replace(whole, trades=whole.trades.take(np.zeros(0, dtype=np.int64)), rows=0)
-    books = read_books(data, market.scenario, intake.trades.trading_day, ())
-    day = Day(market, intake, books)
-    for step in (day.fund, day.record, day.affirm, day.settle, day.reconcile):
-        step()
-    assert day.breaks == []
-    assert day.read().batches == {}
+def test_settle_given_a_trade_as_large_as_a_record_holds_goes_on(stage: Stage) -> None:
+    """A record takes amounts up to 2^88 - 1. B1 has the money, or a unit less."""
+    trades = [Trade(1, "B1", "B2", "S1", 1, MAX_AMOUNT), Trade(2, "B1", "B3", "S2", 1, 500)]
+    for less in (0, 1):
+        held = {("B1", "NPR"): MAX_AMOUNT + 500 - less, ("B2", "S1"): 1, ("B3", "S2"): 1}
+        desk = desk_of(stage, trades, FREE, held=held)
+        desk.record()
+        desk.affirm()
+        done = desk.settle()
+        assert desk.settled() == ([1] if less else [1, 2])
+        assert done.waiting == ({(DAY, 2): (("B1", "NPR", 1),)} if less else {})
 
 
-def test_a_trade_as_large_as_a_record_holds_settles_or_waits_without_stopping_the_day(stage: Stage) -> None:
-    """A record takes amounts up to 2^88 - 1."""
-    free = Rules(((None, 0),), 0, "R", ())
-    day = day_of(stage, [Trade(1, "B1", "B2", "S1", 1, MAX_AMOUNT), Trade(2, "B1", "B3", "S2", 1, 500)], free)
-    day.record()
-    day.affirm()
-    day.settle()
-    assert (
-        2 in day.read().batches[next(iter(day.read().batches))].records.number[batch_of(day.market).settled]
-    )
+def test_settle_given_amounts_whose_sum_exceeds_64_bits_settles(stage: Stage) -> None:
+    desk = desk_of(stage, [Trade(n, "B1", "B2", "S1", 1, 2**86) for n in range(1, 4)], FREE)
+    desk.record()
+    desk.affirm()
+    desk.settle()
+    assert desk.settled() == [1, 2, 3]
 
 
-def test_a_day_of_the_largest_amounts_settles(stage: Stage) -> None:
-    free = Rules(((None, 0),), 0, "R", ())
-    trades = [Trade(n, "B1", "B2", "S1", 1, 2**86) for n in range(1, 4)]
-    day = day_of(stage, trades, free)
-    day.record()
-    day.affirm()
-    day.settle()
-    assert batch_of(day.market).settled.all()
-    day.reconcile()
-    assert not day.breaks
-
-
-def test_numbers_on_more_pages_than_a_settlement_has_slices_settle(
+def test_settle_given_more_batches_than_slices_takes_several_netting_sets(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page of trade numbers is a batch of its own; a settlement takes so many slices and no more."""
-    monkeypatch.setattr(cycle, "SLICES", 2)
-    trades = [Trade(1 + n * PAGE, "B1", "B2", "S1", 1, 500) for n in range(5)]
-    day = day_of(stage, trades)
-    day.record()
-    day.affirm()
-    day.settle()
-    assert all(batch.settled.all() for batch in day.read().batches.values())
-    assert len(day.read().netting_sets) == 3
+    monkeypatch.setattr(limits, "SLICES", 2)
+    desk = desk_of(stage, [Trade(1 + n * PAGE, "B1", "B2", "S1", 1, 500) for n in range(5)])
+    desk.record()
+    desk.affirm()
+    assert desk.settle().netting_sets == 3
+    assert all(batch.settled.all() for batch in desk.batches)
+    assert len(desk.read().netting_sets) == 3
+    assert desk.market.clients.clearing_house.call("cycleOf", 1)[0] == 1
 
 
-def test_what_a_later_netting_set_makes_possible_settles(
+def test_settle_given_what_a_later_netting_set_brings_goes_round_again(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No trade is left out that would fit: B1 can pay for the first trade with what the second brings."""
-    monkeypatch.setattr(cycle, "SLICES", 1)
-    free = Rules(((None, 0),), 0, "R", ())
-    day = day_of(stage, [Trade(1, "B1", "B2", "S1", 1, 500), Trade(1 + PAGE, "B3", "B1", "S2", 1, 500)], free)
-    day.record()
-    day.affirm()
-    day.settle()
-    assert all(batch.settled.all() for batch in day.read().batches.values())
-    assert not day.waiting
+    monkeypatch.setattr(limits, "SLICES", 1)
+    trades = [Trade(1, "B1", "B2", "S1", 1, 500), Trade(1 + PAGE, "B3", "B1", "S2", 1, 500)]
+    desk = desk_of(stage, trades, FREE)
+    desk.record()
+    desk.affirm()
+    done = desk.settle()
+    assert done.waiting == {}
+    assert done.netting_sets == 2
+    assert desk.settled() == [1, 1 + PAGE]
 
 
-def test_a_broker_that_did_not_affirm_holds_up_only_its_own_trades(stage: Stage) -> None:
+def test_settle_given_a_broker_that_did_not_affirm_holds_up_only_its_own_trades(stage: Stage) -> None:
     """Nobody can stop the market: what one broker withholds its word on waits, and all else settles."""
     trades = [
         Trade(1, "B1", "B2", "S1", 5, 500),
         Trade(2, "B2", "B3", "S2", 5, 500),
         Trade(3, "B1", "B2", "S3", 5, 500),
+        Trade(4, "B3", "B1", "S4", 5, 500),
     ]
-    day = day_of(stage, trades)
-    day.record()
-    (batch,) = day.read().batches.values()
-    cycle.affirm(day.market, batch, {name: day.books[name] for name in ("B1", "B2")})
-    day.settle()
-    assert batch_of(day.market).settled.tolist() == [True, False, True]
+    desk = desk_of(stage, trades, held=plenty())
+    desk.record()
+    desk.affirm("B1", "B2")
+    assert desk.settle().waiting == {}
+    assert desk.settled() == [1, 3]
+
+
+def test_settle_given_two_days_lets_the_later_wait_and_says_of_which_day_it_is(stage: Stage) -> None:
+    """Of three trades for 500 B1 can pay two: those of the first day, though their numbers are higher."""
+    first = [Trade(n, "B1", "B2", "S1", 1, 500) for n in (8, 9)]
+    later = [Trade(1, "B1", "B2", "S1", 1, 500)]
+    desk = desk_of(stage, first, FREE, later=later, held={("B1", "NPR"): 1_100, ("B2", "S1"): 3})
+    desk.record()
+    desk.affirm()
+    assert desk.settle().waiting == {(NEXT_DAY, 1): (("B1", "NPR", 400),)}
+    assert desk.settled() == [8, 9]
+
+
+def test_settle_given_a_cycle_left_open_uses_and_closes_it(stage: Stage) -> None:
+    desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500)])
+    desk.record()
+    desk.affirm()
+    house, venue = desk.market.clients.clearing_house, desk.market.index["V"]
+    house.open_cycle(desk.market.venue, stage.chain.block().timestamp + 60)
+    done = desk.settle()
+    assert (len(done.receipts), done.netting_sets) == (2, 1)
+    assert desk.settled() == [1]
+    number, _, is_open = house.call("cycleOf", venue)
+    assert (number, is_open) == (1, False)
+
+
+def test_settle_given_nothing_and_a_cycle_left_open_closes_it(stage: Stage) -> None:
+    desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500)])
+    house = desk.market.clients.clearing_house
+    house.open_cycle(desk.market.venue, stage.chain.block().timestamp + 60)
+    done = desk.settle()
+    assert (len(done.receipts), done.netting_sets) == (1, 0)
+    assert house.call("cycleOf", desk.market.index["V"])[2] is False
+
+
+def test_settle_given_a_holding_moved_before_the_cycle_opens_chooses_anew(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B1 pays for both trades when the venue looks; before the cycle opens it gives part away. The first is
+    all it can pay then, and the settlement is not refused."""
+    trades = [Trade(1, "B1", "B2", "S1", 1, 500), Trade(2, "B1", "B2", "S1", 1, 500)]
+    desk = desk_of(stage, trades, FREE)
+    desk.record()
+    desk.affirm()
+    market = desk.market
+    house, open_cycle = market.clients.clearing_house, market.clients.clearing_house.open_cycle
+
+    def slowly(venue: object, deadline: int) -> object:
+        register, index = market.clients.register, market.index
+        register.transfer(market.signers["B1"], index["B1"], index["B3"], market.cash_asset, 1)
+        return open_cycle(market.venue, deadline)
+
+    monkeypatch.setattr(house, "open_cycle", slowly, raising=False)
+    done = desk.settle()
+    assert done.waiting == {(DAY, 2): (("B1", "NPR", 1),)}
+    assert desk.settled() == [1]
+    assert desk.balances().get((TRANSIT, market.cash_asset)) is None
+
+
+def test_reopens_at_given_a_cycle_closed_says_when_the_next_may_open(stage: Stage) -> None:
+    """After an hour's cycle the pause is an eighth of it; a second after a short one is no time to wait."""
+    desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500)])
+    market, house = desk.market, desk.market.clients.clearing_house
+    assert cycle.reopens_at(market) == 0
+    house.open_cycle(market.venue, stage.chain.block().timestamp + 7_200)
+    assert cycle.reopens_at(market) == 0
+    opened = stage.chain.block().timestamp
+    stage.clock.seconds = opened + 3_600
+    house.close_cycle(market.venue, market.index["V"])
+    assert cycle.reopens_at(market) == opened + 3_600 + 450
+    with pytest.raises(Reverted):
+        house.open_cycle(market.venue, opened + 7_200)
+    stage.clock.seconds = cycle.reopens_at(market)
+    house.open_cycle(market.venue, opened + 7_200)
+    house.close_cycle(market.venue, market.index["V"])
+    assert cycle.reopens_at(market) == 0
+
+
+def test_holdings_given_an_earlier_cycle_have_its_commission(stage: Stage) -> None:
+    """Shares of the whole: 3 a day, a fifth of it given away, comes to 0 and then to 1."""
+    rules = Rules(((None, 3_000),), 0, "R", (("P1", 200_000),))
+    first, later = [Trade(1, "B1", "B2", "S1", 1, 1_000)], [Trade(1, "B1", "B2", "S1", 1, 1_000)]
+    held = {("B1", "NPR"): 2_000, ("B2", "S1"): 2}
+    desk = desk_of(stage, first, rules, later=later, held=held)
+    days = desk.days
+    for day in days:
+        desk.days = {day: days[day]}
+        desk.record()
+        desk.affirm()
+        done = desk.settle()
+        assert done.waiting == ({} if day == DAY else {(NEXT_DAY, 1): (("B1", "NPR", 1),)})
+    found = cycle.holdings_of(desk.market, desk.balances(), desk.read())
+    assert found.earned == {desk.market.index["B1"]: 3, desk.market.index["B2"]: 3}
+    assert found.held[desk.market.index["B1"], cycle.CASH] == 1_000
+
+
+def test_settlement_date_is_the_scenarios_lag_after_the_trading_day(stage: Stage) -> None:
+    desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500)])
+    desk.market.scenario = desk.market.scenario.model_copy(update={"settlement_lag_days": 11})
+    ((header, _),) = cycle.batches_of(desk.market, desk.days[DAY])
+    assert header.trading_day == 20191121
+    assert header.intended_settlement_date == int((DAY + timedelta(days=11)).strftime("%Y%m%d"))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from eth_utils import keccak
 
 from ledger.accounts import Signer
-from ledger.chain import Chain
+from ledger.chain import Chain, LocalChain, connect
 from ledger.clients import attach
+from ledger.clock import SteppedClock
 from ledger.compile import artifacts
 from ledger.contract import send
 from ledger.deploy import CONTRACTS, Deployment, deploy
+from ledger.errors import EngineFailed
 
 OPERATOR = Signer.from_seed("deploy", "operator")
+START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
 
 
 def test_deployed_contracts_name_each_other_and_the_operator(chain: Chain) -> None:
@@ -64,10 +68,42 @@ def test_deployment_survives_json(chain: Chain) -> None:
     assert (made.chain_id, made.block) == (31337, chain.block().number)
 
 
-def test_deploying_twice_gives_two_consortia(chain: Chain) -> None:
-    first, second = deploy(chain, OPERATOR), deploy(chain, OPERATOR)
+def test_deploying_again_finds_what_is_there(chain: Chain) -> None:
+    first, height = deploy(chain, OPERATOR), chain.block().number
+    assert deploy(chain, OPERATOR) == first
+    assert chain.block().number == height
+
+
+def test_deploying_with_another_key_gives_another_consortium(chain: Chain) -> None:
+    first, second = deploy(chain, OPERATOR), deploy(chain, Signer.from_seed("deploy", "another"))
     assert not set(first.addresses.values()) & set(second.addresses.values())
     assert attach(chain, second).register.call("CONSORTIUM").lower() == second.addresses["Consortium"].lower()
+
+
+@pytest.mark.parametrize("there", range(4))
+def test_deploying_given_one_that_was_interrupted_completes_it(
+    engine: str, clock: SteppedClock, there: int
+) -> None:
+    with connect(engine, clock=clock) as whole, connect(engine, clock=clock) as cut:
+        made = deploy(whole, OPERATOR)
+        for number in range(1, there + 1):
+            cut.send(whole.journal.entry(number).raw)
+        assert deploy(cut, OPERATOR) == made
+        assert cut.block().number == len(CONTRACTS)
+        assert [cut.code(a) for a in made.addresses.values()] == [
+            whole.code(a) for a in made.addresses.values()
+        ]
+
+
+def test_deploying_given_anything_else_sent_with_the_key_meanwhile_raises(chain: LocalChain) -> None:
+    """The contracts that there are name an address that this key can no longer give to the next."""
+    with connect("pyevm", clock=SteppedClock(START)) as other:
+        deploy(other, OPERATOR)
+        for number in (1, 2):
+            chain.send(other.journal.entry(number).raw)
+    send(chain, OPERATOR, OPERATOR.address, b"")
+    with pytest.raises(EngineFailed, match="RevenueSharing"):
+        deploy(chain, OPERATOR)
 
 
 def test_deploying_after_other_transactions_finds_its_addresses(chain: Chain) -> None:

@@ -11,11 +11,12 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from settlement.day import Day
 from settlement.errors import FileUnwritable
 from settlement.export import COMMISSIONS, POSITIONS, SHARES, TRADES, export, prepare
+from settlement.operations import Ledger
 from tests import independent
-from tests.unit.report_days import SAMPLE, Done, read_canonical, run_sample
+from tests.independent import SAMPLE, read_canonical
+from tests.unit.report_days import Done, run_sample
 
 FILES = {"trades": TRADES, "positions": POSITIONS, "commissions": COMMISSIONS, "shares": SHARES}
 HASH = re.compile(r"0x[0-9a-f]{64}")
@@ -34,12 +35,11 @@ def sent() -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def done(folder: Path, sent: dict[str, set[str]]) -> Done:
-    """A day on which some trades wait, exported before and after reconciliation is the same."""
+    """A day on which some trades wait."""
 
-    def keep(day: Day) -> None:
-        day.reconcile()
-        export(day, folder / "made" / "for it")
-        for stage, receipts in day.receipts.items():
+    def keep(ledger: Ledger) -> None:
+        export(ledger, folder / "made" / "for it")
+        for stage, receipts in ledger.receipts.items():
             sent[stage] = {f"0x{receipt.transaction_hash.hex()}" for receipt in receipts}
 
     return run_sample(cover="0.8", then=keep)
@@ -97,7 +97,7 @@ def test_trades_given_an_affirmation_that_disputes_are_disputed(tmp_path: Path) 
         records.quantity[0] += 1
         return records
 
-    run_sample(trades=50, alter=alter, then=lambda day: (day.reconcile(), export(day, tmp_path)))
+    run_sample(trades=50, alter=alter, then=lambda ledger: export(ledger, tmp_path))
     rows = pq.read_table(tmp_path / "trades.parquet").to_pylist()
     assert [row["status"] for row in rows].count("disputed") == 1
 
@@ -176,7 +176,7 @@ def test_sums_given_duckdb_stay_exact(done: Done, folder: Path) -> None:
 
 
 def test_export_given_no_trades_writes_empty_tables(tmp_path: Path) -> None:
-    run_sample(trades=0, then=lambda day: (day.reconcile(), export(day, tmp_path)))
+    run_sample(trades=0, then=lambda ledger: export(ledger, tmp_path))
     for name, schema in FILES.items():
         table = pq.read_table(tmp_path / f"{name}.parquet")
         assert (table.num_rows, table.schema.equals(schema)) == (0, True)
@@ -185,7 +185,7 @@ def test_export_given_no_trades_writes_empty_tables(tmp_path: Path) -> None:
 def test_export_given_files_of_an_earlier_day_replaces_them(tmp_path: Path) -> None:
     (tmp_path / "trades.parquet").write_text("old")
     (tmp_path / "other.txt").write_text("kept")
-    run_sample(trades=5, then=lambda day: (day.reconcile(), export(day, tmp_path)))
+    run_sample(trades=5, then=lambda ledger: export(ledger, tmp_path))
     assert pq.read_table(tmp_path / "trades.parquet").num_rows == 5
     assert (tmp_path / "other.txt").read_text() == "kept"
     assert len(list(tmp_path.iterdir())) == 5
@@ -195,10 +195,9 @@ def test_export_given_a_file_that_cannot_be_replaced_leaves_nothing_behind(tmp_p
     (tmp_path / "trades.parquet").mkdir()
     (tmp_path / "trades.parquet" / "in the way").touch()
 
-    def refused(day: Day) -> None:
-        day.reconcile()
+    def refused(ledger: Ledger) -> None:
         with pytest.raises(FileUnwritable):
-            export(day, tmp_path)
+            export(ledger, tmp_path)
 
     run_sample(trades=5, then=refused)
     assert [path.name for path in tmp_path.iterdir()] == ["trades.parquet"]

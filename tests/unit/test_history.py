@@ -18,7 +18,7 @@ from web3.datastructures import AttributeDict
 from web3.logs import DISCARD
 
 from ledger import history
-from ledger.chain import connect, default_engine
+from ledger.chain import Chain, Log, connect, default_engine
 from ledger.clients.consortium import account_of
 from ledger.contract import Contract
 from ledger.errors import EngineFailed
@@ -74,10 +74,16 @@ def decoded(floor: Floor, contract: Contract, event: str) -> list[Any]:
             "transactionIndex": 0, "transactionHash": transaction,
             "blockHash": bytes(32), "blockNumber": block,
         }
-        for i, (block, transaction, log) in enumerate(chain.logs(0, chain.block().number))
+        for i, (block, transaction, log) in enumerate(events_of(chain))
         if log.address.lower() == contract.address.lower()
     ]  # fmt: skip
     return list(web3.events[event]().process_receipt(AttributeDict({"logs": rows}), errors=DISCARD))
+
+
+def events_of(chain: Chain) -> list[tuple[int, bytes, Log]]:
+    """(block, transaction, event) of every event there is."""
+    mined = chain.logs(0, chain.block().number)
+    return [(each.block_number, each.transaction_hash, log) for each in mined for log in each.logs]
 
 
 def a_day(floor: Floor) -> None:
@@ -198,7 +204,7 @@ def test_events_of_each_contract_decode_as_web3_decodes_them(floor: Floor) -> No
     a_day(floor)
     ledger = floor.ledger
     chain = ledger.chain
-    logs = [log for _, _, log in chain.logs(0, chain.block().number)]
+    logs = [log for _, _, log in events_of(chain)]
     for contract in (ledger.consortium, ledger.register, ledger.revenue, ledger.clearing_house):
         for name in {event.name for event in contract.events(logs)}:
             ours = [named(event.arguments) for event in contract.events(logs, name)]
@@ -223,11 +229,11 @@ def test_reading_an_empty_ledger_finds_nothing(empty: tuple[Ledger, object]) -> 
     ledger, snapshot = empty
     ledger.chain.restore(snapshot)
     found = history.read(ledger.clients)
-    assert (found.batches, found.accruals, found.netting_sets) == ({}, (), ())
+    assert (found.batches, found.accruals, found.netting_sets) == ({}, [], [])
     assert found.head == ledger.chain.block().number
     assert found.movements.places() == []
     assert found.movements.net([1, 2], other=[0, NOBODY]) == {}
-    assert history.nothing().movements.places() == []
+    assert history.History().movements.places() == []
 
 
 def test_calldata_that_is_not_what_was_recorded_raises(floor: Floor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from eth_utils import keccak
 
 from ledger import reverts
 from ledger.chain import connect, default_engine
@@ -79,13 +80,19 @@ def test_issue_credits_each_once_a_reference(market: Market) -> None:
     market.list_securities(["NEW1"])
     first, second = market.scenario.brokers[:2]
     cash = market.scenario.cash.currency
-    held = {(first, "NEW1"): 2**63, (second, cash): 2**90, (first, cash): 0, (second, "NEW1"): 1}
-    assert len(market.issue(held, "reference")) == 2
-    places = {(market.index[name], market.asset[code]): n for (name, code), n in held.items() if n}
+    held = {(first, "NEW1"): 2**63, (second, cash): 2**90, (second, "NEW1"): 1}
+    reference = keccak(text="reference")
+    for issuer in (market.scenario.securities.issuer, market.scenario.cash.issuer):
+        rows = {
+            (name, code): amount
+            for (name, code), amount in held.items()
+            if (code == cash) == (issuer == market.scenario.cash.issuer)
+        }
+        assert market.issue(issuer, reference, rows).status == 1
+    places = {(market.index[name], market.asset[code]): n for (name, code), n in held.items()}
     assert market.clients.register.balances(list(places)) == places
     with pytest.raises(reverts.AssetRegister_ReferenceUsed):
-        market.issue(held, "reference")
-    assert market.issue({}, "nothing") == []
+        market.issue(issuer, reference, rows)
     market.chain.restore(snapshot)
     market.asset.clear()
     market.asset |= known

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
+from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact, exact_add
 from settlement import netting
 from settlement.model import Trades
 
@@ -77,4 +77,4 @@ def test_net_of_nothing_is_nothing() -> None:
 
 def test_add_up_where_int64_would_wrap_around_is_exact() -> None:
     values = np.full(5, 2**62, dtype=np.int64)
-    assert netting.add_up(2, np.array([0, 0, 0, 0, 1]), values).tolist() == [2**64, 2**62]
+    assert exact_add(2, np.array([0, 0, 0, 0, 1]), values).tolist() == [2**64, 2**62]

@@ -140,6 +140,23 @@ def test_pack_movements_orders_by_slot_and_keeps_deltas(rows: list[tuple[int, in
     assert movements(*rows) == expected
 
 
+@pytest.mark.parametrize("delta", [2**127, -(2**127) - 1, 2**128, 2**200])
+def test_pack_movements_given_delta_that_does_not_fit_raises(delta: int) -> None:
+    with pytest.raises(InvalidValue):
+        movements((1, 1, 5), (2, 1, delta))
+
+
+@pytest.mark.parametrize(("asset", "institution"), [(2**16, 1), (1, 2**16), (1, -1)])
+def test_pack_movements_given_index_that_does_not_fit_raises(asset: int, institution: int) -> None:
+    with pytest.raises(InvalidValue):
+        movements((asset, institution, 5))
+
+
+@pytest.mark.parametrize("delta", [0, 1, -1, 2**62, 2**63 - 1, -(2**63), 2**63, 2**64, -(2**64) - 1])
+def test_pack_movements_given_deltas_around_64_bits_keeps_each(delta: int) -> None:
+    assert movements((1, 1, delta)) == [f"{1:04x}{1:04x}{0:024x}{delta % 2**128:032x}"]
+
+
 @given(st.lists(st.booleans(), max_size=600))
 def test_mask_has_bit_i_for_record_i_and_unpacks_to_the_same(chosen: list[bool]) -> None:
     words = pack_mask(np.array(chosen, dtype=bool))

@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 
 from ledger.records import Records
-from settlement.day import STAGES, Day
+from settlement import sample
+from settlement.operations import STAGES, Ledger
 from settlement.report.summary import Summary
 from tests import independent
-from tests.unit.report_days import MEMBERS, SAMPLE, Done, read_canonical, run_sample
+from tests.independent import SAMPLE, read_canonical
+from tests.unit.report_days import MEMBERS, Done, run_sample
 
 
 def figures(summary: Summary) -> dict[str, Any]:
@@ -89,15 +91,15 @@ def test_summary_given_full_cover_is_as_worked_out_from_the_file(full: Done) -> 
         "waiting": [],
     }
     assert chain in ("anvil", "pyevm")
-    assert list(seconds) == ["intake", *STAGES]
+    assert list(seconds) == ["intake", "market", *(stage for stage in STAGES if stage != "market")]
     assert not full.summary.needs_attention
 
 
 def test_gas_given_a_day_is_of_recording_affirming_and_settling_only() -> None:
     spent: list[int] = []
 
-    def note(day: Day) -> None:
-        spent.extend(r.gas_used for stage in ("record", "affirm", "settle") for r in day.receipts[stage])
+    def note(ledger: Ledger) -> None:
+        spent.extend(r.gas_used for stage in ("record", "affirm", "settle") for r in ledger.receipts[stage])
 
     summary = run_sample(trades=50, then=note).summary
     assert (summary.transactions, summary.gas_used) == (len(spent), sum(spent))
@@ -175,9 +177,10 @@ def test_summary_given_an_altered_record_has_the_dispute_and_no_break() -> None:
 
 
 def test_summary_given_a_cent_more_in_a_book_lists_that_break() -> None:
-    def meddle(day: Day) -> None:
-        book = day.books["Dunmore"]
-        day.books["Dunmore"] = replace(book, closing={**book.closing, "EUR": book.closing["EUR"] + 1})
+    def meddle(ledger: Ledger) -> None:
+        everything = ledger.recorded_numbers(sample.TRADING_DAY)
+        book = ledger.books["Dunmore"].close({sample.TRADING_DAY: everything}, ledger.terms)
+        ledger.books["Dunmore"] = replace(book, closing={**book.closing, "EUR": book.closing["EUR"] + 1})
 
     done = run_sample(trades=100, then=meddle)
     (found,) = done.summary.as_json()["breaks_list"]

@@ -12,8 +12,10 @@ from rich.console import Console
 from ledger.units import format_minor
 from settlement.model import Reject
 from settlement.report.institutions import BROKERS
-from settlement.report.summary import Flow, Short, Waiting
-from settlement.report.text import TOP, report
+from settlement.report.lists import TOP
+from settlement.report.summary import Flow
+from settlement.report.text import report
+from settlement.report.waiting import Short, Waiting
 from tests.unit.report_days import Done, run_sample
 
 

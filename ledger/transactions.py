@@ -1,0 +1,79 @@
+"""Signed transactions, taken apart: whose they are, where they go, what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import rlp
+from coincurve import PublicKey
+from eth_utils import keccak, to_checksum_address
+
+from ledger.errors import TransactionRefused
+
+_FIELDS = {1: 8, 2: 9}
+"""By transaction type (EIP-2930, EIP-1559): how many fields stand before the signature."""
+_LEGACY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A signed transaction. `to` is None where it creates a contract; `data` is its calldata."""
+
+    hash: bytes
+    sender: str
+    nonce: int
+    to: str | None
+    data: bytes
+
+
+def decode(raw: bytes) -> Decoded:
+    """Take a signed transaction apart. Raises TransactionRefused where it is none of the known types."""
+    kind, fields = _split(raw)
+    legacy = kind == 0
+    nonce, to, data = (fields[i] for i in ((0, 3, 5) if legacy else (1, kind + 3, kind + 5)))
+    return Decoded(
+        hash=keccak(raw),
+        sender=_sender(kind, fields),
+        nonce=int.from_bytes(nonce, "big"),
+        to=to_checksum_address(to) if to else None,
+        data=data,
+    )
+
+
+def calldata(raw: bytes) -> bytes:
+    """The calldata alone. Raises TransactionRefused."""
+    kind, fields = _split(raw)
+    data: bytes = fields[5 if kind == 0 else kind + 5]
+    return data
+
+
+def _split(raw: bytes) -> tuple[int, list[Any]]:
+    """The type, 0 for a legacy transaction, and its fields."""
+    kind = raw[0] if raw and raw[0] < 0x80 else 0
+    try:
+        fields = rlp.decode(raw if kind == 0 else raw[1:])
+    except (rlp.DecodingError, IndexError) as error:
+        raise TransactionRefused(f"it cannot be decoded: {error}") from None
+    wanted = _LEGACY if kind == 0 else _FIELDS.get(kind)
+    if wanted is None or not isinstance(fields, list) or len(fields) != wanted + 3:
+        raise TransactionRefused("it cannot be decoded: it is of no known type")
+    return kind, fields
+
+
+def _sender(kind: int, fields: list[Any]) -> str:
+    *unsigned, last, r, s = fields
+    v = int.from_bytes(last, "big")
+    if kind:
+        payload, parity = bytes([kind]) + rlp.encode(unsigned), v
+    elif v >= 35:  # EIP-155: the chain id is part of what is signed
+        chain_id, parity = divmod(v - 35, 2)
+        payload = rlp.encode([*unsigned, chain_id, b"", b""])
+    else:
+        payload, parity = rlp.encode(unsigned), v - 27
+    signature = r.rjust(32, b"\0") + s.rjust(32, b"\0") + bytes([parity & 0xFF])
+    try:
+        key = PublicKey.from_signature_and_message(signature, keccak(payload), hasher=None)
+    except ValueError as error:
+        raise TransactionRefused(f"its signature is none: {error}") from None
+    return str(to_checksum_address(keccak(key.format(compressed=False)[1:])[12:]))

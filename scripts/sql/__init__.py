@@ -1,0 +1,1 @@
+"""A day of trades settled by databases, for comparison: see scripts/bench_sql.py."""

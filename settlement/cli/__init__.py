@@ -1,0 +1,56 @@
+"""`clearing`, the command.
+
+Exit codes: 0 done; 1 done, and something needs attention (rows refused, trades waiting or disputed,
+breaks, a check that failed); 2 bad input or usage; 3 the environment lacks something; 130 interrupted.
+Standard output carries the report or the one JSON object and nothing else; what went wrong is said on
+standard error.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from settlement.cli import days, entering, looking, settling
+from settlement.cli.output import write_out
+
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        write_out(f"clearing {version('clearing')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _clearing(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """A T+0 clearing ledger for a consortium of institutions: a directory, on a local chain or a network."""
+
+
+for command in (
+    *(days.demo, days.day),
+    *(entering.init, entering.record, entering.trade, entering.affirm),
+    *(settling.fund, settling.settle, settling.reconcile),
+    *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    app()

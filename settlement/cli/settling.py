@@ -1,0 +1,152 @@
+"""The steps that move securities and cash, and the one that checks them: fund, settle, reconcile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from settlement.cli.output import (
+    AllOption,
+    CoverOption,
+    DateOption,
+    DirectoryArgument,
+    FormatOption,
+    JsonOption,
+    PassphraseOption,
+    cover_ppm,
+    day_of,
+    leave,
+    money_of,
+    opened,
+    wants_json,
+    where,
+    write_json,
+    write_text,
+)
+
+
+def fund(
+    path: DirectoryArgument,
+    cover: CoverOption = None,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue the securities and the cash that pending trades need beyond what is held."""
+    json_wanted = wants_json(form, as_json)
+    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        issued = ledger.fund(cover_ppm(cover))
+        currency = ledger.market.scenario.cash.currency
+        cash = {name: amount for (name, asset), amount in issued.items() if asset == currency}
+        units: dict[str, int] = {}
+        for (_, asset), amount in sorted(issued.items(), key=lambda each: each[0][1]):
+            if asset != currency:
+                units[asset] = units.get(asset, 0) + amount
+        shown = where(path, ledger) | {
+            "cash_minor": str(sum(cash.values())),
+            "securities": units,
+            "institutions": len({name for name, _ in issued}),
+        }
+        money = money_of(ledger)
+    if json_wanted:
+        write_json(shown)
+        return
+    from settlement.report.layout import plural
+
+    said = "Nothing to issue: what pending trades need is held."
+    if issued:
+        said = (
+            f"Issued {money.amount(sum(cash.values()))} to {plural(len(cash), 'institution')}, and"
+            f" {plural(sum(units.values()), 'unit')} of {plural(len(units), 'security', 'securities')}."
+        )
+    write_text(said, then=[f"clearing settle {path}"])
+
+
+def settle(
+    path: DirectoryArgument,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+    everything: AllOption = False,
+) -> None:
+    """Settle what can settle now, and say what waits and why."""
+    json_wanted = wants_json(form, as_json)
+    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.report.standing import Mark, spent
+        from settlement.report.waiting import waiting, waiting_json
+
+        before = Mark.of(ledger.read())
+        settled = ledger.settle()
+        history = ledger.read()
+        done = Mark.of(history).since(before)
+        events = history.netting_sets[before.netting_sets :]
+        names = {index: name for name, index in ledger.market.index.items()}
+        money = money_of(ledger)
+        waits = waiting(history.batches.values(), names, settled.waiting, money.currency)
+        shown = where(path, ledger) | {
+            "netting_sets": done.netting_sets,
+            "settled": done.settled,
+            "settled_value_minor": str(sum(event["grossAmount"] for event in events)),
+            "settled_net_value_minor": str(sum(event["netAmount"] for event in events)),
+            "pending": len(waits),
+            "waiting": [waiting_json(each, money.currency) for each in waits],
+        }
+        shown |= spent(ledger, "settle")
+    if json_wanted:
+        write_json(shown)
+    else:
+        from settlement.report.layout import plural
+        from settlement.report.lists import waiting_rows
+
+        parts: list[Any] = ["Nothing settled." if waits else "Nothing to settle."]
+        if done.settled:
+            gross, net = (int(shown[name]) for name in ("settled_value_minor", "settled_net_value_minor"))
+            sets = plural(done.netting_sets, "netting set")
+            parts = [
+                f"{plural(done.settled, 'trade')} settled in {sets}: {money.amount(gross)}.",
+                f"{money.amount(net)} of it moved, net.",
+            ]
+        if waits:
+            parts += waiting_rows(waits, money, everything=everything)
+        steps = ["reconcile", "report"] if not waits else ["status", "fund", "settle"]
+        write_text(*parts, then=[f"clearing {step} {path}" for step in steps])
+    leave(bool(waits))
+
+
+def reconcile(
+    path: DirectoryArgument,
+    date: DateOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+    everything: AllOption = False,
+) -> None:
+    """Hold every broker's book against the ledger: trade by trade, each position, the cash."""
+    json_wanted = wants_json(form, as_json)
+    with opened(path, write=False) as ledger:
+        from settlement.report.sources import known_day
+        from settlement.report.summary import break_json
+
+        found = ledger.reconcile(known_day(ledger, day_of(date)))
+        several = len({batch.header.trading_day for batch in ledger.read().batches.values()}) > 1
+        money = money_of(ledger)
+        compared = found.compared
+        shown = where(path, ledger) | {
+            "books_compared": compared.books,
+            "compared": {
+                "trades": compared.trades,
+                "positions": compared.positions,
+                "cash": compared.cash,
+            },
+            "breaks": len(found.breaks),
+            "breaks_list": [break_json(each, money.currency, several) for each in found.breaks],
+        }
+    if json_wanted:
+        write_json(shown)
+    else:
+        from settlement.report.lists import breaks_table, compared_line
+
+        numbers = compared.books, compared.trades, compared.positions, compared.cash
+        parts: list[Any] = [compared_line(numbers), f"Breaks: {len(found.breaks) or 'none'}."]
+        if found.breaks:
+            parts.append(breaks_table(shown["breaks_list"], money, everything=everything))
+        write_text(*parts)
+    leave(bool(found.breaks))

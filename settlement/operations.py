@@ -1,0 +1,347 @@
+"""What is done on a ledger: record, affirm, fund, settle, reconcile.
+
+Each step reads what the chain has and does what is missing, so that it can be repeated after whatever
+interrupted it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from eth_utils import keccak
+
+from ledger.chain import Receipt
+from ledger.clock import Clock, SystemClock
+from ledger.errors import InvalidValue
+from ledger.history import History, RecordedBatch, read
+from ledger.ids import day_number, parse_day_number, parse_local_code
+from ledger.records import Records
+from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
+from settlement import cycle, fees
+from settlement.books import Book, Terms
+from settlement.books.shelf import Shelf
+from settlement.errors import NameUnknown
+from settlement.funding import need
+from settlement.limits import issued_at_once
+from settlement.market import Market
+from settlement.model import Intake, Trades
+from settlement.reconciliation import Account, Break, Compared, accounts, ledger_trades, reconcile
+from settlement.verification import verify
+
+Progress = Callable[[str], None]
+STAGES = ("market", "books", "record", "affirm", "fund", "settle", "reconcile")
+"""Of a day, in their order; intake comes before."""
+
+
+def quiet(_: str) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excepted:
+    """A recorded trade that an institution's book does not have, or has otherwise."""
+
+    institution: str
+    trading_day: date
+    trade: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What came of holding every book against the ledger."""
+
+    breaks: list[Break]
+    compared: Compared
+    accounts: dict[str, Account]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """A ledger that is open: its market, what its chain says, the institutions' books.
+
+    `receipts` and `seconds` are of this process, by stage.
+    """
+
+    market: Market
+    shelf: Shelf
+    path: Path | None = None
+    progress: Progress = quiet
+    clock: Clock = field(default_factory=SystemClock)
+    """Says which day today is."""
+    receipts: dict[str, list[Receipt]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _history: History = field(default_factory=History)
+    _verified: int = 0
+    _books: dict[str, Book] | None = None
+
+    def __post_init__(self) -> None:
+        self.read()
+
+    def read(self) -> History:
+        """What the chain says happened so far."""
+        if self.market.chain.block().number != self._history.head:
+            read(self.market.clients, self._history)
+            self.market.know(self._history)
+        return self._history
+
+    @property
+    def terms(self) -> Terms:
+        """What brokers know of charges."""
+        scenario = self.market.scenario
+        shares = tuple(share.share_ppm for share in scenario.agreements.shares)
+        return Terms(scenario.cash.currency, fees.Schedule.of(scenario), shares)
+
+    @property
+    def books(self) -> dict[str, Book]:
+        """Every broker's book, from its own records; kept until a step changes them."""
+        if self._books is None:
+            opened = self._deposits()
+            scenario = self.market.scenario
+            self._books = {
+                name: Book(name, self.shelf.days(name, scenario), opened.get(name, {}))
+                for name in scenario.brokers
+            }
+        return self._books
+
+    def recorded_numbers(self, day: date) -> npt.NDArray[np.uint32]:
+        """The trade numbers of a trading day that the ledger has."""
+        number = day_number(day)
+        there = [b.records.number for b in self.read().batches.values() if b.header.trading_day == number]
+        return np.concatenate([np.zeros(0, dtype=np.uint32), *there])
+
+    def record(
+        self,
+        intake: Intake,
+        data: bytes,
+        *,
+        source: str,
+        rejects_file: str | None = None,
+        affirm: bool = True,
+        alter: Callable[[Records], Records] | None = None,
+    ) -> None:
+        """The venue records a file's trades; its bytes `data` are what the institutions' books are made of.
+
+        `alter` changes a batch first, as a venue in error would.
+        """
+        with self._stage("books"):
+            self.shelf.add(data, intake, self.market.scenario, source=source, rejects_file=rejects_file)
+            self._books = None
+        self._record(intake.trades, alter)
+        if affirm:
+            self.affirm()
+
+    def trade(self, buyer: str, seller: str, security: str, quantity: int, amount_minor: int) -> int:
+        """Record one trade by hand: of today, under the next number that is free, as a batch of its own.
+
+        It goes into both parties' books. Returns its number. Raises NameUnknown and InvalidValue.
+        """
+        scenario = self.market.scenario
+        for name in (buyer, seller):
+            if name not in scenario.brokers:
+                raise NameUnknown("broker", name, scenario.brokers)
+        if scenario.securities.listing == "listed" and security not in scenario.securities.codes:
+            raise NameUnknown("security", security, scenario.securities.codes)
+        if not 0 < quantity <= MAX_QUANTITY:
+            raise InvalidValue("quantity", quantity, f"whole units from 1 to {MAX_QUANTITY:,} are wanted")
+        if not 0 < amount_minor <= MAX_AMOUNT:
+            raise InvalidValue("settlement amount", amount_minor, "more than nothing is wanted")
+        now = self.clock.now()
+        today = now.date()
+        number = 1 + int(max(self.recorded_numbers(today), default=0))
+        seconds = now.hour * 3600 + now.minute * 60 + now.second
+        parties = scenario.brokers
+        trades = Trades(
+            trading_day=today,
+            parties=parties,
+            securities=(parse_local_code(security),),
+            number=np.array([number], dtype=np.uint32),
+            time=np.array([seconds], dtype=np.uint32),
+            buyer=np.array([parties.index(buyer)], dtype=np.int32),
+            seller=np.array([parties.index(seller)], dtype=np.int32),
+            security=np.zeros(1, dtype=np.int32),
+            quantity=np.array([quantity], dtype=np.uint64),
+            amount=exact([amount_minor]),
+            line=np.ones(1, dtype=np.int64),
+        )
+        self.shelf.enter(trades, source="by hand")
+        self._books = None
+        self._record(trades)
+        return number
+
+    def affirm(
+        self, institution: str | None = None, book: Mapping[date, Trades] | None = None
+    ) -> list[Excepted]:
+        """Affirm what was recorded and is not affirmed yet: every broker from its own book, or one
+        `institution`, from `book` where it is given. Returns what they except.
+        """
+        with self._stage("books"):
+            kept = self.books
+        with self._stage("affirm"):
+            if institution is not None and institution not in self.market.scenario.brokers:
+                raise NameUnknown("broker", institution, self.market.scenario.brokers)
+            if institution is None:
+                books = {name: each for name, each in kept.items() if name in self.market.signers}
+                sender = self.market.venue
+            else:
+                books = {institution: Book(institution, book) if book else kept[institution]}
+                sender = self.market.signers[institution]
+            before = {key: {n: list(who) for n, who in b.disputed.items()} for key, b in self._batches()}
+            unaffirmed = [batch for _, batch in self._batches()]
+            done = cycle.affirm(self.market, unaffirmed, books, sender)
+            self.receipts.setdefault("affirm", []).extend(done)
+        return self._newly_disputed(before)
+
+    def fund(self, cover_ppm: int | None = None) -> dict[tuple[str, str], int]:
+        """Issue what the pending trades need beyond what is held; of cash the scenario's cover, or another.
+
+        Returns (institution, asset) → units or minor units issued.
+        """
+        with self._stage("fund"):
+            part = self.market.scenario.cover_ppm if cover_ppm is None else cover_ppm
+            lacking = need(self.market, self.read(), self.balances(), part)
+            done = self.receipts.setdefault("fund", [])
+            most = issued_at_once(self.market.chain.limits)
+            cash = self.market.scenario.cash
+            for issuer in (self.market.scenario.securities.issuer, cash.issuer):
+                rows = [
+                    (place, amount)
+                    for place, amount in lacking.items()
+                    if (place[1] == cash.currency) == (issuer == cash.issuer)
+                ]
+                for start in range(0, len(rows), most):
+                    done.append(self._issue(issuer, dict(rows[start : start + most])))
+            self._books = None
+        return lacking
+
+    def settle(self) -> cycle.Settled:
+        """Settle what can, in one cycle, and check every figure of it against the recorded trades.
+
+        Raises LedgerDisagrees.
+        """
+        with self._stage("settle"):
+            self.market.chain.wait_until(cycle.reopens_at(self.market))
+            settled = cycle.settle(self.market, self.read, self.balances)
+            self.receipts.setdefault("settle", []).extend(settled.receipts)
+            history = self.read()
+            verify(self.market, history, since=self._verified)
+            self._verified = len(history.netting_sets)
+            if self._books is not None:
+                _, numbers = ledger_trades(self.market, history.batches.values())
+                self._books = {name: book.close(numbers, self.terms) for name, book in self._books.items()}
+        return settled
+
+    def waiting(self) -> Mapping[tuple[date, int], tuple[tuple[str, str, int], ...]]:
+        """What each affirmed trade that cannot settle now waits for: (trading day, number) → (institution,
+        asset, how much it is short), one or more.
+        """
+        held = cycle.holdings_of(self.market, self.balances(), self.read())
+        parts = cycle.open_parts(self.read().batches.values())
+        return cycle.choose_slices(self.market, parts, held).waiting
+
+    def reconcile(self, day: date | None = None) -> Reconciled:
+        """Hold every broker's book against the ledger: trades of one trading `day` or of all, positions and
+        cash as they stand.
+        """
+        with self._stage("reconcile"):
+            history = self.read()
+            sides = accounts(self.market, history.movements, self.balances())
+            recorded, settled = ledger_trades(self.market, history.batches.values())
+            breaks: list[Break] = []
+            totals = [0, 0, 0, 0]
+            for name, book in self.books.items():
+                index = self.market.index[name]
+                excepted: dict[date, set[int]] = {}
+                for _, batch in self._batches():
+                    there = excepted.setdefault(parse_day_number(batch.header.trading_day), set())
+                    there.update(number for number, who in batch.disputed.items() if index in who)
+                closed = book if book.closing else book.close(settled, self.terms)
+                found, compared = reconcile(closed, recorded, settled, excepted, sides[name], self.terms)
+                breaks += [each for each in found if day in (None, each.trading_day) or each.level != "trade"]
+                counts = (compared.books, compared.trades, compared.positions, compared.cash)
+                totals = [a + b for a, b in zip(totals, counts, strict=True)]
+        return Reconciled(breaks, Compared(*totals), sides)
+
+    def trades_by_day(self) -> dict[date, Trades]:
+        """The trades as the ledger has them, by trading day."""
+        return ledger_trades(self.market, self.read().batches.values())[0]
+
+    def balances(self) -> dict[tuple[int, int], int]:
+        """What the register says each institution holds now, (institution, asset) → amount, zeros left
+        out.
+        """
+        return self.market.clients.register.balances(self.read().movements.places())
+
+    def _record(self, trades: Trades, alter: Callable[[Records], Records] | None = None) -> None:
+        with self._stage("market"):
+            self.market.list_securities(_by_holders(trades))
+        with self._stage("record"):
+            batches = cycle.batches_of(self.market, trades)
+            if alter is not None:
+                batches = [(header, alter(records)) for header, records in batches]
+            self.receipts.setdefault("record", []).extend(cycle.record(self.market, batches))
+
+    def _batches(self) -> list[tuple[bytes, RecordedBatch]]:
+        return list(self.read().batches.items())
+
+    def _newly_disputed(self, before: Mapping[bytes, Mapping[int, list[int]]]) -> list[Excepted]:
+        names = {index: name for name, index in self.market.index.items()}
+        return [
+            Excepted(names[who], parse_day_number(batch.header.trading_day), number)
+            for key, batch in self._batches()
+            for number, everyone in batch.disputed.items()
+            for who in everyone
+            if who not in before.get(key, {}).get(number, ())
+        ]
+
+    def _issue(self, issuer: str, amounts: Mapping[tuple[str, str], int]) -> Receipt:
+        """Issue under a reference that follows from how often the issuer has sent: the same when repeated.
+
+        The institutions' books know of it first; what was never issued, `_deposits` leaves out.
+        """
+        nonce = self.market.chain.nonce(self.market.signers[issuer].address)
+        reference = keccak(text=f"fund/{issuer}/{nonce}")
+        self.shelf.deposit(reference, amounts)
+        return self.market.issue(issuer, reference, amounts)
+
+    def _deposits(self) -> dict[str, dict[str, int]]:
+        """Institution → asset → what it was told that it was credited, by instructions that were executed."""
+        executed = {reference for _, reference in self.read().issues}
+        found: dict[str, dict[str, int]] = {}
+        for reference, amounts in self.shelf.deposits().items():
+            if reference in executed:
+                for (name, asset), amount in amounts.items():
+                    own = found.setdefault(name, {})
+                    own[asset] = own.get(asset, 0) + amount
+        return found
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self.progress(name)
+        start = perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
+
+
+def _by_holders(trades: Trades) -> list[str]:
+    """The securities, those first that most brokers trade.
+
+    Four securities of neighbouring indexes share a storage slot of the register; where the same brokers hold
+    them, a settlement writes fewer slots.
+    """
+    sides = [side.astype(np.int64) * len(trades.securities) + trades.security for side in _sides(trades)]
+    cells = np.unique(np.concatenate(sides)) % max(len(trades.securities), 1)
+    holders = np.bincount(cells, minlength=len(trades.securities)).tolist()
+    order = sorted(range(len(trades.securities)), key=lambda security: (-holders[security], security))
+    return [trades.securities[security] for security in order if holders[security]]
+
+
+def _sides(trades: Trades) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    return trades.buyer, trades.seller
