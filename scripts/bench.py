@@ -23,6 +23,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "nepse"
 DAY = SHARED / "2019-11-21.csv"
 TRADES = 5_672
 """Of that day."""
+BULK = 50_000
+"""Trades that pyevm can do in a minute, and at which what a step costs by itself no longer counts."""
 MILLION = 1_000_000
 
 
@@ -31,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts: dict[str, Callable[[], Any]] = {
         "gas": lambda: gas(source, available()[0]),
         "stages": lambda: {engine: stages(source, engine) for engine in available()},
+        "bulk": lambda: {engine: stages(_generated(BULK), engine) for engine in available()},
         "days": lambda: days(sorted(SHARED.glob("*.csv")), available()),
         "million": lambda: million(options.trades),
         "sql": lambda: sql(source),
@@ -49,10 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results[name] = part()
             if not options.json:
                 _SHOW[name](results[name])
-    if "stages" in results:
-        results["ratios"] = _ratios(results)
-        if not options.json:
-            _show_ratios(results["ratios"])
+    results["ratios"] = _ratios(results)
+    if results["ratios"] and not options.json:
+        _show_ratios(results["ratios"])
     if options.json:
         print(json.dumps(results, indent=2))
     return 0
@@ -62,23 +64,26 @@ def _source(path: Path | None) -> Source:
     if path is not None or DAY.is_file():
         file = path or DAY
         return Source(file.name, file.read_bytes(), scenario.load("nepse-2019"))
-    generated = sample.generate(1, trades=TRADES)
-    return Source(f"generated, {TRADES:,} trades", generated, scenario.load("sample"))
+    return _generated(TRADES)
+
+
+def _generated(trades: int) -> Source:
+    data = sample.generate(1, trades=trades)
+    return Source(f"generated, {trades:,} trades", data, scenario.load("sample"))
 
 
 def _ratios(results: Mapping[str, Any]) -> dict[str, float]:  # ratios of seconds
-    """How many times as fast as others anvil is, in record plus settle of the same day."""
-    own = {engine: taken["record"] + taken["settle"] for engine, taken in results["stages"].items()}
-    found = (
-        {f"{engine} takes, times anvil": taken / own["anvil"] for engine, taken in own.items()}
-        if ("anvil" in own)
-        else {}
-    )
-    for row in results.get("sql", {}).get("ways", []):
-        name = f"{row['engine']}, {row['way']}, takes, times anvil"
-        if "anvil" in own:
-            found[name] = row["settle_s"] / own["anvil"]
-    return {name: round(times, 2) for name, times in found.items()}
+    """How many times as long as anvil others take for record plus settle."""
+    found: dict[str, float] = {}  # ratios of seconds
+    for part in ("stages", "bulk"):
+        taken = {engine: each["record + settle"] for engine, each in results.get(part, {}).items()}
+        for engine in taken.keys() - {"anvil"} if "anvil" in taken else ():
+            trades = results[part][engine]["trades"]
+            found[f"{engine}, {trades:,} trades"] = round(taken[engine] / taken["anvil"], 2)
+    own = results.get("stages", {}).get("anvil")
+    for row in results.get("sql", {}).get("ways", []) if own else ():
+        found[f"{row['engine']}, {row['way']}"] = round(row["settle_s"] / own["record + settle"], 2)
+    return found
 
 
 def _show_gas(found: Mapping[str, Mapping[str, Any]]) -> None:
@@ -127,7 +132,7 @@ def _show_sql(found: Mapping[str, Any]) -> None:
 
 
 def _show_ratios(found: Mapping[str, Any]) -> None:
-    print("\nrecord plus settle of the day")
+    print("\nseconds of record plus settle, as a multiple of anvil's")
     for name, times in found.items():
         print(f"  {name:<58} {times:>8.2f}")
 
@@ -135,6 +140,7 @@ def _show_ratios(found: Mapping[str, Any]) -> None:
 _SHOW: dict[str, Callable[[Any], None]] = {
     "gas": _show_gas,
     "stages": _show_stages,
+    "bulk": _show_stages,
     "days": _show_days,
     "million": _show_million,
     "sql": _show_sql,
