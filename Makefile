@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 export PYTHON
 
-.PHONY: help setup demo test lint bench artifacts clean
+.PHONY: help setup demo test lint bench soak artifacts clean
 
 PYTHON_READY := .venv/.ready
 NPM_READY := node_modules/.ready
@@ -17,6 +17,7 @@ help:
 	@echo 'make test       run every test'
 	@echo 'make lint       check style, types, layers and the compiled contracts'
 	@echo 'make bench      measure gas and speed'
+	@echo 'make soak       kill, cut and flip more often than make test does'
 	@echo 'make artifacts  compile the contracts if they have changed'
 	@echo 'make clean      remove what setup and the tests have made'
 
@@ -38,6 +39,11 @@ lint: setup
 
 bench: setup
 	@.venv/bin/python scripts/bench.py
+
+soak: setup
+	@CLEARING_FAULT_KILLS=200 CLEARING_FAULT_FRAMES=1000 CLEARING_TEST_DAYS=1500 CLEARING_TEST_TRADES=20000 \
+		.venv/bin/python -m pytest --quiet --numprocesses $(WORKERS) \
+		tests/faults tests/invariant tests/integration/test_bulk.py
 
 artifacts: setup
 	@.venv/bin/python -m ledger.compile

@@ -6,6 +6,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from ledger.errors import TooEarly
+
+LONGEST_WAIT_S = 60
+
 
 class Clock(Protocol):
     """Gives the time as an aware datetime in UTC."""
@@ -15,7 +19,7 @@ class Clock(Protocol):
         ...
 
     def wait_until(self, moment: datetime) -> None:
-        """Return when it is that time or later."""
+        """Return when it is that time or later. Raises TooEarly where that is longer than anybody waits."""
         ...
 
 
@@ -27,8 +31,11 @@ class SystemClock:
         return datetime.now(UTC)
 
     def wait_until(self, moment: datetime) -> None:
-        """Sleep until then."""
-        time.sleep(max(0, (moment - self.now()).total_seconds()))
+        """Sleep until then, or raise TooEarly."""
+        left_s = (moment - self.now()).total_seconds()
+        if left_s > LONGEST_WAIT_S:
+            raise TooEarly(moment)
+        time.sleep(max(0, left_s))
 
 
 class SteppedClock:

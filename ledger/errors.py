@@ -19,6 +19,7 @@
     ├── NoSuchBlock           a block that the chain does not have
     ├── NoSuchTransaction     a transaction that the chain does not have
     ├── SnapshotLost          a snapshot taken after one that has been restored since
+    ├── TooEarly              what has to wait is not possible before a time that is far off
     ├── LedgerLocked          another process is writing to the ledger
     ├── StoreUnusable         a database on disk cannot be read or written: full, not permitted, busy
     ├── StoreDamaged          a database on disk is not what was written to it
@@ -37,6 +38,7 @@ line ends with: 2 for bad input, 3 for an environment that lacks something.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -250,6 +252,18 @@ class SnapshotLost(LedgerError):
 
     def __init__(self) -> None:
         super().__init__("the snapshot is gone: an earlier one was restored, or it is of another chain")
+
+
+class TooEarly(LedgerError):
+    """The chain does not take what is wanted before `moment`, as in the pause after a long cycle."""
+
+    transient = True
+    exit_code = 3
+
+    def __init__(self, moment: datetime) -> None:
+        shown = moment.isoformat(timespec="seconds")
+        super().__init__(f"the chain takes this from {shown} on, after a pause; run the command again then")
+        self.moment = moment
 
 
 class LedgerLocked(LedgerError):

@@ -272,6 +272,7 @@ def settle(market: Market, read: Callable[[], History], balances: Callable[[], B
             parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
             choice = choose_slices(market, parts, holdings_of(market, held, read()))
             if choice.slices and not is_open:
+                market.chain.wait_until(reopens_at(market))
                 receipts.append(house.open_cycle(market.venue, market.chain.block().timestamp + CYCLE_S))
                 is_open = True
                 if len(read().movements) != known:

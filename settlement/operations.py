@@ -227,7 +227,6 @@ class Ledger:
         Raises LedgerDisagrees.
         """
         with self._stage("settle"):
-            self.market.chain.wait_until(cycle.reopens_at(self.market))
             settled = cycle.settle(self.market, self.read, self.balances)
             self.receipts.setdefault("settle", []).extend(settled.receipts)
             history = self.read()

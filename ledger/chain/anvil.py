@@ -165,6 +165,14 @@ class AnvilEngine:
         try:
             if self._ask("anvil_loadState", "0x" + state.hex()) is not True:
                 raise EngineFailed(self.name, "anvil_loadState", "the state was not taken")
+            # anvil computes the root of what it was given with the next block only, and it does not know the
+            # hashes of blocks that it was given (BLOCKHASH) until it goes back to one of them.
+            before = self._ask("eth_getBlockByNumber", "latest", False)
+            self._ask("evm_mine", hex(int(before["timestamp"], 16) + 1))
+            after = self._ask("eth_getBlockByNumber", "latest", False)
+            if before["stateRoot"] != after["stateRoot"]:
+                raise EngineFailed(self.name, "anvil_loadState", "the state is not that of its newest block")
+            self._ask("anvil_rollback", 1)
         except BaseException:
             self.close()
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,7 +22,7 @@ from ledger.chain.outbox import Outbox, Seen
 from ledger.chain.rpc import Rpc, Sleep
 from ledger.chain.transport import Transport
 from ledger.chain.watch import Watch
-from ledger.clock import Clock, SystemClock
+from ledger.clock import LONGEST_WAIT_S, Clock, SystemClock
 from ledger.errors import (
     CallReverted,
     ChainUnavailable,
@@ -32,6 +33,7 @@ from ledger.errors import (
     NoSuchTransaction,
     ResyncUnfinished,
     StoreUnusable,
+    TooEarly,
     TransactionRefused,
 )
 
@@ -43,7 +45,7 @@ _POOL_CLIENTS = ("geth", "erigon", "nethermind", "reth")
 _GAS_MARGIN_PERCENT = 150
 """Of an estimate: what comes before in the same block can make a transaction dearer."""
 _USUAL_TIP = 1_000_000_000
-_LONGEST_WAIT_S = 5
+_LOOK_AGAIN_S = 5
 
 
 class NetworkChain:
@@ -193,7 +195,9 @@ class NetworkChain:
             left_s = timestamp - int(self._clock.now().timestamp())
             if left_s <= 0:
                 return
-            self._sleep(min(left_s, _LONGEST_WAIT_S))
+            if left_s > LONGEST_WAIT_S:
+                raise TooEarly(datetime.fromtimestamp(timestamp, UTC))
+            self._sleep(min(left_s, _LOOK_AGAIN_S))
 
     def call(self, to: str, data: bytes, *, sender: str | None = None, block: int | None = None) -> bytes:
         """See `Chain.call`."""

@@ -13,7 +13,7 @@ from eth.constants import GENESIS_PARENT_HASH
 from eth.exceptions import PyEVMError, Revert, VMError
 from eth.vm.forks.cancun import CancunVM
 from eth_tester import PyEVMBackend
-from eth_utils import ValidationError, to_canonical_address, to_checksum_address
+from eth_utils import ValidationError, keccak, to_canonical_address, to_checksum_address
 from rlp.exceptions import RLPException
 
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Logs, Receipt
@@ -147,8 +147,14 @@ class PyEVMEngine:
             key_at = at + 8
             value_at = key_at + int.from_bytes(dumped[at : at + 4], "big")
             at = value_at + int.from_bytes(dumped[at + 4 : key_at], "big")
-            nodes[dumped[key_at:value_at]] = dumped[value_at:at]
-        head = self._evm.chaindb.get_block_header_by_hash(dumped[: len(_NO_HASH)])
+            key, value = dumped[key_at:value_at], dumped[value_at:at]
+            if len(key) == len(_NO_HASH) and keccak(value) != key:
+                raise EngineFailed(self.name, "load", "the state is not that of its newest block")
+            nodes[key] = value
+        try:
+            head = self._evm.chaindb.get_block_header_by_hash(dumped[: len(_NO_HASH)])
+        except (PyEVMError, ValidationError) as error:
+            raise EngineFailed(self.name, "load", f"the state has no newest block: {error}") from None
         self._evm.header = self._evm.create_header_from_parent(head)
 
     def _nodes(self) -> dict[bytes, bytes]:

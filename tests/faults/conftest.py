@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.chain import default_engine
 from tests.faults.damage import folder
 from tests.faults.steps import Stage
 
@@ -23,11 +24,21 @@ def stages() -> Iterator[Path]:
         _STAGES.clear()
 
 
-@pytest.fixture
-def stage(stages: Path, engine: str) -> Stage:
-    """The stage of this engine."""
+def _stage(stages: Path, engine: str) -> Stage:
     if engine not in _STAGES:
         at = stages / engine
         at.mkdir()
         _STAGES[engine] = Stage.set_up(at, engine)
     return _STAGES[engine]
+
+
+@pytest.fixture
+def stage(stages: Path, engine: str) -> Stage:
+    """The stage of each engine in turn."""
+    return _stage(stages, engine)
+
+
+@pytest.fixture
+def first_stage(stages: Path) -> Stage:
+    """That of the fastest engine, for what no engine makes a difference to."""
+    return _stage(stages, default_engine())

@@ -77,6 +77,24 @@ def test_file_with_a_flipped_byte_is_refused_or_says_the_same(part: int, withdra
     assert refused > len(every) // PARTS // 3
 
 
+def test_file_with_a_flipped_byte_in_a_page_that_only_leads_to_others_is_refused_or_says_the_same() -> None:
+    """Reading through does not look at the keys in there, looking up one block does."""
+    left, chance = closed(), random.Random(SEED)
+    heads = [start + (SQLITE_HEADER if not start else 0) for start in range(0, len(left.file), PAGE)]
+    inner = [head for head in heads if left.file[head] == 5]
+    assert len(inner) >= 2
+    places_ = []
+    for head in inner:
+        count = int.from_bytes(left.file[head + 3 : head + 5], "big")
+        cells = [int.from_bytes(left.file[head + 12 + 2 * i :][:2], "big") for i in range(count)]
+        page = head // PAGE * PAGE
+        places_ += [page + cell + byte for cell in cells for byte in (3, 4)]  # the child, the key
+    with folder() as at:
+        for place in chance.sample(places_, min(len(places_), scale(150))):
+            found = opened(at, flipped(left.file, place, 1 << chance.randrange(7)), None)
+            assert found in (None, left.whole), f"{SEED}: byte {place}"
+
+
 def test_file_with_a_flipped_byte_that_opens_can_be_written_to_and_says_what_it_said() -> None:
     """Where nothing that counts was hit, what is written next destroys nothing either."""
     left, chance = closed(withdrawn=True), random.Random(SEED)

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.damage import chunk_of, scale
 from tests.faults.steps import STEPS, Stage, moment, sent, state_of
 
-KILLS = scale(200, "CLEARING_FAULT_KILLS")
+KILLS = scale(80, "CLEARING_FAULT_KILLS")
 """Of record, fund and settle on the first engine; the others are less, in proportion."""
 SEED = scale(20191121, "CLEARING_FAULT_SEED")
 PARTS = 10
@@ -84,15 +84,19 @@ def test_init_killed_at_any_moment_and_run_again_ends_as_one_left_alone(stage: S
 @pytest.mark.parametrize(
     "left", [["scenario.yaml.partial"], ["scenario.yaml"], ["scenario.yaml", "ledger.json.partial"], []]
 )
-def test_init_killed_between_its_first_files_goes_on(stage: Stage, left: list[str], tmp_path: Path) -> None:
+def test_init_killed_between_its_first_files_goes_on(
+    first_stage: Stage, left: list[str], tmp_path: Path
+) -> None:
     at = tmp_path / "ledger"
     at.mkdir()
     for name in left:
-        part = b"half" if name.endswith(".partial") else (stage.folder / "after init" / name).read_bytes()
+        part = (
+            b"half" if name.endswith(".partial") else (first_stage.folder / "after init" / name).read_bytes()
+        )
         (at / name).write_bytes(part)
-    ended = stage.run("init", at)
+    ended = first_stage.run("init", at)
     assert ended.code == 0, ended.said
-    assert state_of(at) == stage.states["init"]
+    assert state_of(at) == first_stage.states["init"]
 
 
 @pytest.mark.parametrize("part", range(PARTS))

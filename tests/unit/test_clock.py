@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from ledger.clock import SteppedClock, SystemClock
+from ledger.errors import TooEarly
 
 START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -36,3 +37,21 @@ def test_stepped_clock_given_backward_step_raises():
 
 def test_system_clock_is_aware_and_in_utc():
     assert SystemClock().now().utcoffset() == timedelta(0)
+
+
+def test_system_clock_given_a_moment_that_is_past_does_not_wait():
+    SystemClock().wait_until(START)
+
+
+def test_system_clock_given_a_moment_far_off_says_when_instead_of_waiting():
+    moment = SystemClock().now() + timedelta(minutes=5)
+    with pytest.raises(TooEarly, match=f"{moment:%H:%M:%S}"):
+        SystemClock().wait_until(moment)
+
+
+def test_stepped_clock_given_a_moment_moves_to_it_and_never_back():
+    clock = SteppedClock(START)
+    clock.wait_until(START + timedelta(hours=3))
+    assert clock.now() == START + timedelta(hours=3)
+    clock.wait_until(START)
+    assert clock.now() == START + timedelta(hours=3, seconds=1)

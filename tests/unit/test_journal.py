@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.chain.journal import Journal
+from ledger.chain.journal import Journal, _entry_digest, _outcome_digest
 from ledger.chain.store import copy_database
 from ledger.errors import (
     JournalDamaged,
@@ -55,7 +55,6 @@ def test_journal_given_it_is_opened_again_says_the_same(path: Path, count: int, 
     again = Journal(path, write=write)
     assert said(again) == expected
     assert (again.height, again.entries) == (count, count)
-    again.close()
     again.close()
 
 
@@ -273,6 +272,31 @@ def test_journal_given_heads_that_were_set_back_is_refused(path: Path, entries: 
     set_back(path, entries, outcomes)
     with pytest.raises(StoreDamaged):
         Journal(path)
+
+
+@pytest.mark.parametrize("table", ["entry", "outcome"])
+def test_journal_given_a_newest_row_that_agrees_with_its_own_digest_is_refused(
+    path: Path, table: str
+) -> None:
+    """The newest row has none after it that would notice; how far the journal goes says its digest, too."""
+    make(path, 12).close()
+    with sqlite3.connect(path) as database:
+        (before,) = database.execute(f"SELECT digest FROM {table} WHERE number = 11").fetchone()
+        if table == "entry":
+            time, own = database.execute("SELECT time, own FROM entry WHERE number = 12").fetchone()
+            digest = _entry_digest(before, 12, time, bool(own), b"another")
+            database.execute("UPDATE entry SET raw = ?, digest = ? WHERE number = 12", (b"another", digest))
+        else:
+            row = list(database.execute("SELECT * FROM outcome WHERE number = 12").fetchone()[1:-1])
+            row[3] += 1
+            digest = _outcome_digest(before, 12, tuple(row))  # type: ignore[arg-type]
+            database.execute(
+                "UPDATE outcome SET gas_used = ?, digest = ? WHERE number = 12", (row[3], digest)
+            )
+    database.close()
+    with pytest.raises(JournalDamaged) as caught:
+        Journal(path)
+    assert caught.value.block == 12
 
 
 STAGES: dict[str, Callable[[Journal, random.Random], None]] = {

@@ -4,9 +4,12 @@ fatal.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import random
 import sqlite3
+import zlib
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,6 +128,45 @@ def test_opening_given_a_spoiled_state_does_without(
             assert all_of(chain, address)[0][:11] == expected[0]  # type: ignore[index]
             assert slot_of(chain, address, 2) == expected[6][2]  # type: ignore[index]
             assert chain.check() == chain.block().number
+
+
+def richer(engine: str, dump: bytes) -> bytes:
+    """The state of an engine in which somebody has changed what is stored."""
+    if engine == "pyevm":
+        nodes = bytearray(zlib.decompress(dump))
+        nodes[nodes.rindex((8).to_bytes(1, "big"))] ^= 1
+        at = 32
+        while at < len(nodes):  # the last byte of every node that is a value of some length
+            size = int.from_bytes(nodes[at + 4 : at + 8], "big")
+            at += 8 + int.from_bytes(nodes[at : at + 4], "big") + size
+            nodes[at - 1] ^= 1
+        return zlib.compress(bytes(nodes))
+    state = json.loads(gzip.decompress(dump))
+    changed = 0
+    for account in state["accounts"].values():
+        for slot in account["storage"]:
+            account["storage"][slot] = hex(1_000_000)
+            changed += 1
+    assert changed
+    return gzip.compress(json.dumps(state).encode())
+
+
+def test_opening_given_a_state_that_somebody_has_made_richer_does_without(
+    engine: str, with_state: tuple[Path, str]
+) -> None:
+    """With its digest worked out again, and the same newest block: its root is not the block's."""
+    folder, address = with_state
+    with opened(engine, folder) as chain:
+        expected = all_of(chain, address)
+    path = folder / STATES / "0000000009.state"
+    content = path.read_bytes()
+    body = content[32:64] + richer(engine, content[64:])
+    path.write_bytes(hashlib.sha256(body).digest() + body)
+    with opened(engine, folder) as chain:
+        assert chain._begins_at == 0
+        assert all_of(chain, address) == expected
+        chain.send(signed(10, address, store(4, 10)))
+        assert chain.check() == 11
 
 
 @pytest.mark.parametrize("name", ["9999999999.state", "0000000003.state", "x.state", "٣.state"])

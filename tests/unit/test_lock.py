@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -18,7 +19,8 @@ from ledger.errors import LedgerLocked, StoreUnusable
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDS = (
-    "import sys; from pathlib import Path; from ledger.chain.lock import writing; from ledger.clock import *\n"
+    "import sys; from pathlib import Path\n"
+    "from ledger.chain.lock import writing; from ledger.clock import SystemClock\n"
     "with writing(Path(sys.argv[1]), clock=SystemClock()): print('held', flush=True); sys.stdin.readline()"
 )
 
@@ -96,6 +98,17 @@ def test_writing_given_somebody_who_keeps_looking_is_never_refused(tmp_path: Pat
         stop.set()
         for looker in lookers:
             looker.join()
+
+
+def test_writing_given_somebody_who_looks_just_now_waits_for_it(tmp_path: Path) -> None:
+    (tmp_path / LOCK).touch()
+    looking = os.open(tmp_path / LOCK, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    done = threading.Timer(0.05, os.close, [looking])
+    done.start()
+    with writing(tmp_path, clock=SystemClock()):
+        assert holder(tmp_path) is not None
+    done.join()
 
 
 def test_writing_given_no_folder_or_a_folder_in_its_place_raises(tmp_path: Path) -> None:

@@ -29,9 +29,13 @@ def rows(connection: sqlite3.Connection) -> list[int]:
 def test_committed_given_anything_raised_keeps_nothing(
     database: sqlite3.Connection, error: type[BaseException], durable: bool
 ) -> None:
-    with pytest.raises(error), committed(database, durable=durable):
-        database.execute("INSERT INTO t VALUES(1)")
-        raise error
+    def fails() -> None:
+        with committed(database, durable=durable):
+            database.execute("INSERT INTO t VALUES(1)")
+            raise error
+
+    with pytest.raises(error):
+        fails()
     assert rows(database) == []
     with committed(database, durable=durable):
         database.execute("INSERT INTO t VALUES(2)")

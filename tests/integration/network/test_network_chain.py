@@ -24,6 +24,7 @@ from ledger.errors import (
     OutcomeUnknown,
     Reverted,
     StoreUnusable,
+    TooEarly,
     TransactionRefused,
 )
 from ledger.reverts import decode
@@ -354,6 +355,8 @@ def test_wait_until_given_a_chain_that_makes_no_blocks_goes_by_the_clock(node: N
         assert slept == []
         chain.wait_until(now + 12)
         assert slept == [5, 5, 2]
+        with pytest.raises(TooEarly):
+            chain.wait_until(now + 200)
 
 
 def test_close_given_a_second_call_does_nothing(node: Node, tmp_path: Path) -> None:
