@@ -15,7 +15,7 @@ import pytest
 from tests.faults.damage import chunk_of, scale
 from tests.faults.steps import STEPS, Stage, moment, sent, state_of
 
-KILLS = scale(80, "CLEARING_FAULT_KILLS")
+KILLS = scale(40, "CLEARING_FAULT_KILLS")
 """Of record, fund and settle on the first engine; the others are less, in proportion."""
 SEED = scale(20191121, "CLEARING_FAULT_SEED")
 PARTS = 10

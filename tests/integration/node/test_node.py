@@ -41,9 +41,13 @@ needs_anvil = pytest.mark.skipif(
 STRANGER = Signer.from_seed("node", "stranger")
 GAS = 3_000_000
 NODE = """
-import json, sys
+import json, signal, sys
 from dataclasses import asdict
 from settlement.node import serve
+
+# Where the tests are a job in the background these are ignored, and so they would be here.
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
 
 def say(value):
     print(json.dumps(value), flush=True)
