@@ -12,7 +12,7 @@ import pytest
 
 from ledger import reverts
 from ledger.accounts import Signer
-from ledger.chain.anvil import AnvilChain
+from ledger.chain.anvil import AnvilEngine
 from ledger.clients.consortium import Role
 from tests.contracts.support import Ledger, bytes32, refused
 
@@ -52,9 +52,10 @@ def test_list_currency_given_two_banks(ledger: Ledger):
 
 def test_list_currency_given_32767_reverts(ledger: Ledger):
     """Where the count can be put straight into storage; it shares a slot with that of the securities."""
-    if not isinstance(ledger.chain, AnvilChain):
+    engine = ledger.chain.engine
+    if not isinstance(engine, AnvilEngine):
         pytest.skip("only anvil can set a count of 32,767 without listing as many")
-    ask, at = ledger.chain._ask, ledger.register.address
+    ask, at = engine._ask, ledger.register.address
     slots = {slot: int(ask("eth_getStorageAt", at, hex(slot), "latest"), 16) for slot in range(12)}
     (slot,) = (slot for slot, word in slots.items() if word == 2 << 16 | 8)
     ask("anvil_setStorageAt", at, hex(slot), "0x" + (0x7FFE << 16 | 8).to_bytes(32, "big").hex())
