@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 from eth_utils import keccak
 
 from ledger.chain import connect, default_engine
 from ledger.clock import SteppedClock
 from ledger.records import Records
 from settlement.books import Book
+from settlement.books.own_file import read_file
 from settlement.books.shelf import Shelf
 from settlement.cycle import Waiting
 from settlement.day import opens_at
@@ -100,4 +102,20 @@ def reasons_of(
     return {
         number: {(name, asset): short for name, asset, short in shortages}
         for (_, number), shortages in waiting.items()
+    }
+
+
+def read_books(
+    data: bytes, scenario: Scenario, trading_day: dt.date, refused: Collection[int]
+) -> dict[str, Book]:
+    """Each broker's book of the day, from the bytes of the trade file; `refused` are line numbers.
+
+    Every broker of the scenario has one, an empty one where it did not trade.
+    """
+    trades = read_file(data, scenario, trading_day, refused)
+    return {
+        broker: Book(
+            broker, {trading_day: trades.take(np.flatnonzero((trades.buyer == i) | (trades.seller == i)))}
+        )
+        for i, broker in enumerate(scenario.brokers)
     }

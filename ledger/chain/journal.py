@@ -19,7 +19,7 @@ from typing import Any
 
 from ledger.chain.base import Block, Logs, Receipt
 from ledger.chain.store import committed, connect, guarded
-from ledger.errors import JournalDamaged, NoSuchBlock, NoSuchTransaction, StoreDamaged
+from ledger.errors import JournalDamaged, NoSuchBlock, NoSuchTransaction, StoreDamaged, StoreUnusable
 
 FORMAT = 1
 
@@ -261,7 +261,7 @@ class Journal:
         except (KeyError, ValueError, TypeError) as error:
             raise StoreDamaged(self.name, f"its first page cannot be read ({error})") from None
         if stored != FORMAT:
-            raise StoreDamaged(self.name, f"format {stored} is not known here")
+            raise StoreUnusable(self.name, f"format {stored} is for another version of this program")
         if not 0 <= outcomes <= entries:
             raise StoreDamaged(self.name, f"{outcomes} outcomes of {entries} transactions")
         self._start(origin)

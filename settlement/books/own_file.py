@@ -18,7 +18,6 @@ import pyarrow as pa
 from pyarrow import csv
 
 from ledger.units import TIME_UNKNOWN
-from settlement.books import Book
 from settlement.books.arrow import DIGITS, from_decimals
 from settlement.model import Trades
 from settlement.scenario import Scenario
@@ -49,22 +48,6 @@ def read_file(data: bytes, scenario: Scenario, trading_day: date, refused: Colle
     return (_nepse if scenario.format == "nepse" else _canonical)(
         columns, scenario, trading_day, line[: len(table)]
     )
-
-
-def read_books(
-    data: bytes, scenario: Scenario, trading_day: date, refused: Collection[int]
-) -> dict[str, Book]:
-    """Each broker's book of the day, from the bytes of the trade file; `refused` are line numbers.
-
-    Every broker of the scenario has one, an empty one where it did not trade.
-    """
-    trades = read_file(data, scenario, trading_day, refused)
-    return {
-        broker: Book(
-            broker, {trading_day: trades.take(np.flatnonzero((trades.buyer == i) | (trades.seller == i)))}
-        )
-        for i, broker in enumerate(scenario.brokers)
-    }
 
 
 def _without(data: bytes, refused: Collection[int]) -> tuple[bytes, npt.NDArray[np.int64]]:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from settlement.books import Book, Terms, among, movements
-from settlement.books.own_file import read_books
 from settlement.fees import Schedule, Slab
 from settlement.intake import parse_trades
 from settlement.sample import generate
@@ -17,6 +16,7 @@ from settlement.scenario import load
 from tests import independent
 from tests.invariant.cases import case
 from tests.invariant.stage import scenario_of
+from tests.ledgers import read_books
 
 DAY = date(2024, 3, 14)
 NEPSE_DAY = date(2019, 11, 21)

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from ledger.units import TIME_UNKNOWN
 from settlement.books.arrow import from_decimals, to_decimals
-from settlement.books.own_file import read_books, read_file
+from settlement.books.own_file import read_file
 from settlement.errors import SettlementError
 from settlement.intake import parse_trades
 from settlement.model import Trades
 from settlement.sample import TRADING_DAY, generate
 from settlement.scenario import load
+from tests.ledgers import read_books
 from tests.unit.trade_files import CANONICAL, NEPSE, file_of, scenario_of
 
 SAMPLE, FLOOR = load("sample"), load("nepse-2019")

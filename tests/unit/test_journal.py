@@ -173,7 +173,7 @@ def test_journal_given_a_later_format_is_refused(path: Path) -> None:
     (fields,) = sqlite3.connect(path).execute("SELECT value FROM meta WHERE key = 'origin'").fetchone()
     later = json.dumps([2, *json.loads(fields)[1:]]).encode().hex()
     sql(path, f"UPDATE meta SET value = x'{later}' WHERE key = 'origin'")
-    with pytest.raises(StoreDamaged, match="format 2"):
+    with pytest.raises(StoreUnusable, match="format 2"):
         Journal(path)
 
 
