@@ -29,6 +29,8 @@ contract AssetRegister is IAssetRegister, ERC6909 {
     IConsortium public immutable CONSORTIUM;
     IClearingHouse public immutable CLEARING_HOUSE;
     address public immutable REVENUE_SHARING;
+    address public immutable FAILS;
+    address public immutable DEFAULT_FUND;
 
     uint16 public securityCount;
     uint16 public currencyCount;
@@ -38,10 +40,18 @@ contract AssetRegister is IAssetRegister, ERC6909 {
     /// @dev Key: asset u16, of four securities the first, and institution u16.
     mapping(uint256 key => uint256 word) private _words;
 
-    constructor(IConsortium consortium, IClearingHouse clearingHouse, address revenueSharing) {
+    constructor(
+        IConsortium consortium,
+        IClearingHouse clearingHouse,
+        address revenueSharing,
+        address fails,
+        address defaultFund
+    ) {
         CONSORTIUM = consortium;
         CLEARING_HOUSE = clearingHouse;
         REVENUE_SHARING = revenueSharing;
+        FAILS = fails;
+        DEFAULT_FUND = defaultFund;
     }
 
     /// @inheritdoc IAssetRegister
@@ -94,9 +104,10 @@ contract AssetRegister is IAssetRegister, ERC6909 {
 
     /// @inheritdoc IAssetRegister
     function settle(uint256[] calldata movements) external {
-        if (msg.sender != address(CLEARING_HOUSE) && msg.sender != REVENUE_SHARING) {
-            revert AssetRegister_NotSettlement(msg.sender);
-        }
+        if (
+            msg.sender != address(CLEARING_HOUSE) && msg.sender != REVENUE_SHARING && msg.sender != FAILS
+                && msg.sender != DEFAULT_FUND
+        ) revert AssetRegister_NotSettlement(msg.sender);
         _apply(movements, Accounts.addressOf(0));
     }
 

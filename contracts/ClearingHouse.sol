@@ -2,7 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {IAssetRegister} from "./interfaces/IAssetRegister.sol";
+import {IConditions} from "./interfaces/IConditions.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
+import {ILimits} from "./interfaces/ILimits.sol";
 import {IRevenueSharing} from "./interfaces/IRevenueSharing.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {Affirming} from "./clearinghouse/Affirming.sol";
@@ -20,9 +22,15 @@ contract ClearingHouse is Recording, Affirming, Settling {
 
     uint256 private constant MAX_SLICES = 255;
 
-    constructor(IConsortium consortium, IAssetRegister register, IRevenueSharing revenueSharing)
-        House(consortium, register, revenueSharing)
-    {}
+    constructor(
+        IConsortium consortium,
+        IAssetRegister register,
+        IRevenueSharing revenueSharing,
+        ILimits limits,
+        IConditions conditions,
+        address fails,
+        address defaultFund
+    ) House(consortium, register, revenueSharing, limits, conditions, fails, defaultFund) {}
 
     /// @inheritdoc IClearingHouse
     function record(Header calldata header, bytes32[] calldata records) external returns (bytes32 batchHash) {

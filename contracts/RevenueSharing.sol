@@ -141,6 +141,17 @@ contract RevenueSharing is IRevenueSharing, EIP712 {
     }
 
     /// @inheritdoc IRevenueSharing
+    function given(uint16 payer, uint16 currency, uint256 commission) external view returns (uint256 amount) {
+        Agreement storage it = _agreement(payer, currency);
+        RevenueShare[] memory shares = _shares(it);
+        uint256 total = it.total;
+        for (uint256 i = 0; i < shares.length; ++i) {
+            uint256 share = shares[i].sharePpm;
+            amount += Allocation.floorShare(total + commission, share) - Allocation.floorShare(total, share);
+        }
+    }
+
+    /// @inheritdoc IRevenueSharing
     function agreement(uint16 payer, uint16 currency)
         external
         view

@@ -1,6 +1,6 @@
 """Putting the contracts on a chain, and the record of where they are.
 
-The four contracts name each other for good: addresses follow from the deployer and its nonce, so each is
+The contracts name each other for good: addresses follow from the deployer and its nonce, so each is
 given the others' before they exist, and nobody is left with a right to set them later.
 """
 
@@ -18,8 +18,31 @@ from ledger.compile import artifacts
 from ledger.contract import send_all
 from ledger.errors import EngineFailed
 
-CONTRACTS = ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse")
+CONTRACTS = (
+    "Consortium",
+    "AssetRegister",
+    "RevenueSharing",
+    "ClearingHouse",
+    "Limits",
+    "Conditions",
+    "Fails",
+    "DefaultFund",
+)
 """In the order of their deployment."""
+
+_NAMED: dict[str, tuple[str, ...]] = {
+    "AssetRegister": ("Consortium", "ClearingHouse", "RevenueSharing", "Fails", "DefaultFund"),
+    "RevenueSharing": ("Consortium", "AssetRegister", "ClearingHouse"),
+    "ClearingHouse": (
+        *("Consortium", "AssetRegister", "RevenueSharing"),
+        *("Limits", "Conditions", "Fails", "DefaultFund"),
+    ),
+    "Limits": ("Consortium", "AssetRegister", "ClearingHouse"),
+    "Conditions": ("Consortium", "ClearingHouse"),
+    "Fails": ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse", "Limits"),
+    "DefaultFund": ("Consortium", "AssetRegister", "ClearingHouse", "Fails"),
+}
+"""The contracts that each is given, in its constructor's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +70,8 @@ def deploy(chain: Chain, operator: Signer) -> Deployment:
     nonce = chain.nonce(operator.address)
     first = 0 if nonce and chain.code(_created(operator.address, 0)) else nonce
     at = {name: _created(operator.address, first + i) for i, name in enumerate(CONTRACTS)}
-    arguments = {
-        "Consortium": [operator.address],
-        "AssetRegister": [at["Consortium"], at["ClearingHouse"], at["RevenueSharing"]],
-        "RevenueSharing": [at["Consortium"], at["AssetRegister"], at["ClearingHouse"]],
-        "ClearingHouse": [at["Consortium"], at["AssetRegister"], at["RevenueSharing"]],
-    }
+    arguments = {name: [at[each] for each in named] for name, named in _NAMED.items()}
+    arguments["Consortium"] = [operator.address]
     missing = [name for name in CONTRACTS if not chain.code(at[name])]
     calls = []
     for name in missing:

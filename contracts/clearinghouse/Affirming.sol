@@ -99,11 +99,7 @@ abstract contract Affirming is House {
 
     function _dispute(bytes32 batchHash, uint256 position, uint32 tradeNo, uint16 institution) internal {
         uint256 bit = 1 << (position & 0xff);
-        if (_disputed[batchHash][position >> 8] & bit == 0) {
-            --_batches[batchHash].pending;
-            _closed[batchHash][position >> 8] |= bit;
-            _disputed[batchHash][position >> 8] |= bit;
-        }
+        if (_barred[batchHash][position >> 8] & bit == 0) _bar(batchHash, position >> 8, bit);
         emit TradeDisputed(batchHash, tradeNo, institution);
     }
 

@@ -4,10 +4,12 @@ pragma solidity ^0.8.28;
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {IAssetRegister} from "../interfaces/IAssetRegister.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IConditions} from "../interfaces/IConditions.sol";
 import {IConsortium} from "../interfaces/IConsortium.sol";
+import {ILimits} from "../interfaces/ILimits.sol";
 import {IRevenueSharing} from "../interfaces/IRevenueSharing.sol";
 import {Bitmaps} from "../libraries/Bitmaps.sol";
-import {Batch, Cycle, FeeSchedule, Header, Role, Slab, Status} from "../types/Types.sol";
+import {Batch, Cycle, FeeSchedule, Header, Mark, Role, Slab, Status} from "../types/Types.sol";
 
 /// @title What the parts of the clearing house share: its storage, fee schedules, and what anyone may ask
 abstract contract House is IClearingHouse, EIP712 {
@@ -23,6 +25,10 @@ abstract contract House is IClearingHouse, EIP712 {
     IConsortium public immutable CONSORTIUM;
     IAssetRegister public immutable REGISTER;
     IRevenueSharing public immutable REVENUE_SHARING;
+    ILimits public immutable LIMITS;
+    IConditions public immutable CONDITIONS;
+    address public immutable FAILS;
+    address public immutable DEFAULT_FUND;
 
     uint64 public openCycles;
     uint64 public openSince;
@@ -32,18 +38,51 @@ abstract contract House is IClearingHouse, EIP712 {
     mapping(uint16 venue => Cycle) internal _cycles;
     mapping(bytes32 batchHash => Batch) internal _batches;
     mapping(bytes32 batchHash => mapping(uint256 word => uint256)) internal _affirmed;
-    /// @dev Records that cannot settle (any more): settled or disputed. One read tells a word of 256 records.
+    /// @dev Records that no mask can name: settled, in whole or in part, or barred. One read tells a word of 256 records.
     mapping(bytes32 batchHash => mapping(uint256 word => uint256)) internal _closed;
-    mapping(bytes32 batchHash => mapping(uint256 word => uint256)) internal _disputed;
+    /// @dev Records that are out of settlement: disputed, held, or ended otherwise than by settling.
+    mapping(bytes32 batchHash => mapping(uint256 word => uint256)) internal _barred;
+    mapping(bytes32 batchHash => mapping(uint256 position => Mark)) internal _marks;
     /// @dev Key: venue u16 | trading day u32 | word of the bitmap u24.
     mapping(uint256 key => uint256) internal _numbers;
 
-    constructor(IConsortium consortium, IAssetRegister register, IRevenueSharing revenueSharing)
-        EIP712("ClearingHouse", "1")
-    {
+    constructor(
+        IConsortium consortium,
+        IAssetRegister register,
+        IRevenueSharing revenueSharing,
+        ILimits limits,
+        IConditions conditions,
+        address fails,
+        address defaultFund
+    ) EIP712("ClearingHouse", "1") {
         CONSORTIUM = consortium;
         REGISTER = register;
         REVENUE_SHARING = revenueSharing;
+        LIMITS = limits;
+        CONDITIONS = conditions;
+        FAILS = fails;
+        DEFAULT_FUND = defaultFund;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function setStatus(bytes32 batchHash, uint256 position, Status to) external {
+        if (msg.sender != address(CONDITIONS) && msg.sender != FAILS && msg.sender != DEFAULT_FUND) {
+            revert ClearingHouse_NotOffice(msg.sender);
+        }
+        Status from = statusOf(batchHash, position);
+        Mark storage mark = _marks[batchHash][position];
+        bool open = from == Status.PENDING || from == Status.DISPUTED || from == Status.HELD;
+        // What a side never affirmed does not become irrevocable by anybody else's word.
+        bool back = to == Status.PENDING && (from == Status.PENDING || mark.out == Status.UNKNOWN);
+        if (!open || back || to == Status.UNKNOWN || to == Status.SETTLED) {
+            revert ClearingHouse_Transition(batchHash, position, from, to);
+        }
+        uint256 word = position >> 8;
+        uint256 bit = 1 << (position & 0xff);
+        if (to == Status.PENDING) _letBack(batchHash, word, bit, mark.settledQuantity != 0);
+        else if (from == Status.PENDING) _bar(batchHash, word, bit);
+        mark.out = to == Status.PENDING ? Status.UNKNOWN : to;
+        emit StatusChanged(batchHash, position, from, to);
     }
 
     /// @inheritdoc IClearingHouse
@@ -119,7 +158,11 @@ abstract contract House is IClearingHouse, EIP712 {
         if (position >= _batches[batchHash].count) return Status.UNKNOWN;
         uint256 word = position >> 8;
         uint256 bit = 1 << (position & 0xff);
-        if (_disputed[batchHash][word] & bit != 0) return Status.DISPUTED;
+        if (_barred[batchHash][word] & bit != 0) {
+            Status out = _marks[batchHash][position].out;
+            return out == Status.UNKNOWN ? Status.DISPUTED : out;
+        }
+        if (_marks[batchHash][position].settledQuantity != 0) return Status.PENDING;
         bool settled = _batches[batchHash].pending == 0 || _closed[batchHash][word] & bit != 0;
         return settled ? Status.SETTLED : Status.PENDING;
     }
@@ -127,6 +170,28 @@ abstract contract House is IClearingHouse, EIP712 {
     /// @inheritdoc IClearingHouse
     function tradeNumberUsed(uint16 venue, uint32 tradingDay, uint32 tradeNo) public view returns (bool) {
         return (_numbers[_numbersKey(venue, tradingDay, tradeNo >> 8)] >> (tradeNo & 0xff)) & 1 != 0;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function settledQuantityOf(bytes32 batchHash, uint256 position) external view returns (uint64) {
+        return _marks[batchHash][position].settledQuantity;
+    }
+
+    function _bar(bytes32 batchHash, uint256 word, uint256 bit) internal {
+        --_batches[batchHash].pending;
+        _closed[batchHash][word] |= bit;
+        _barred[batchHash][word] |= bit;
+    }
+
+    function _letBack(bytes32 batchHash, uint256 word, uint256 bit, bool settledInPart) internal {
+        Batch storage it = _batches[batchHash];
+        if (it.pending == 0) {
+            // Which records are settled was not written down when the last of them did.
+            for (uint256 i = 0; i <= (it.count - 1) >> 8; ++i) _closed[batchHash][i] = type(uint256).max;
+        }
+        ++it.pending;
+        _barred[batchHash][word] &= ~bit;
+        if (!settledInPart) _closed[batchHash][word] &= ~bit;
     }
 
     function _requireVenue(uint16 venue) internal view {

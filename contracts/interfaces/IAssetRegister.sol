@@ -76,7 +76,7 @@ interface IAssetRegister is IERC6909 {
 
     /// @notice Applies the net movements of a settlement, as Transfers to and from the transit account, or reverts.
     /// The order of these Transfers within a transaction means nothing.
-    /// @custom:access the clearing house and the revenue sharing contract
+    /// @custom:access the contracts ClearingHouse, RevenueSharing, Fails and DefaultFund
     function settle(uint256[] calldata movements) external;
 
     /// @notice Many balances at once, `owners[i]` of `ids[i]`; as in ERC-1155, for who checks a whole cycle.

@@ -57,6 +57,15 @@ interface IClearingHouse {
         uint256 levy
     );
 
+    /// @notice A trade left settlement, came back to it or ended otherwise than by settling. Who did it and why is in
+    /// the event of the contract that said so, in the same transaction.
+    event StatusChanged(bytes32 indexed batchHash, uint256 indexed position, Status from, Status to);
+
+    /// @notice Only the contracts that keep conditions, fails and defaults say this.
+    error ClearingHouse_NotOffice(address caller);
+    /// @notice A trade that has ended does not change, nothing settles but by settling, and what a side excepted does not
+    /// come back.
+    error ClearingHouse_Transition(bytes32 batchHash, uint256 position, Status from, Status to);
     /// @notice The caller acts for another institution than the header's venue.
     error ClearingHouse_NotVenue(uint16 caller, uint16 venue);
     /// @notice The header's layout version is not one this contract knows.
@@ -171,6 +180,14 @@ interface IClearingHouse {
         Affirmation[] calldata affirmations,
         uint256[] calldata mask
     ) external;
+
+    /// @notice Bars a trade from settlement, lets it back in (to PENDING) or ends it.
+    /// @custom:access the contracts Conditions, Fails and DefaultFund
+    function setStatus(bytes32 batchHash, uint256 position, Status to) external;
+
+    /// @return units of the trade that settled so far while it is settled in part; 0 before and after
+    /// @custom:access anyone
+    function settledQuantityOf(bytes32 batchHash, uint256 position) external view returns (uint64);
 
     /// @return seconds that a cycle lasts at most, and so the time without a pause
     function MAX_CYCLE() external view returns (uint64);

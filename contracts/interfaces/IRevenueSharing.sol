@@ -71,6 +71,10 @@ interface IRevenueSharing {
     /// @custom:access anyone
     function hashOf(Terms calldata terms) external view returns (bytes32);
 
+    /// @return amount that the payer would give away if it earned so much commission now, minor units
+    /// @custom:access anyone
+    function given(uint16 payer, uint16 currency, uint256 commission) external view returns (uint256 amount);
+
     /// @return version of the agreement in force, 0 if none
     /// @return period number, from 1
     /// @return total commission of the period, minor units

@@ -62,7 +62,7 @@ struct Header {
 
 /// @notice What the ledger keeps of a batch, besides bitmaps.
 /// @param count of its records
-/// @param pending how many of them are neither settled nor disputed
+/// @param pending how many of them can settle still: not settled and not barred
 /// @param recordedAt seconds
 struct Batch {
     uint32 count;
@@ -70,12 +70,25 @@ struct Batch {
     uint64 recordedAt;
 }
 
-/// @notice Where one trade stands (sese.024 keeps the same three apart: recorded, disputed, settled).
+/// @notice Where one trade stands. PENDING it can settle, whole or what is left of it; DISPUTED and HELD it is out of
+/// settlement and may come back; the other four are final.
 enum Status {
     UNKNOWN,
     PENDING,
     DISPUTED,
-    SETTLED
+    SETTLED,
+    HELD,
+    CANCELLED,
+    COMPENSATED,
+    CLOSED_OUT
+}
+
+/// @notice What the ledger keeps of a trade that is not simply pending or settled as a whole.
+/// @param settledQuantity units settled so far, in parts; 0 once all of it has settled
+/// @param out where it stands while it is barred from settlement; UNKNOWN stands for an exception of an affirmation
+struct Mark {
+    uint64 settledQuantity;
+    Status out;
 }
 
 /// @notice One institution's signature under its own trades of a batch.
@@ -94,13 +107,16 @@ struct Affirmation {
     bytes signature;
 }
 
-/// @notice A part of a batch that is to settle.
+/// @notice What of a batch is to settle: first its parts in the order given, then the records of the mask in theirs.
 /// @param records all records of the batch, re-sent
-/// @param mask bit i of the whole (word i / 256, bit i % 256) is record i
+/// @param mask bit i of the whole (word i / 256, bit i % 256) is record i, which settles whole
+/// @param parts `zeros | position u32 | quantity u64`: so many units of the record at the position; 0 for all that is
+/// left of it
 struct Slice {
     Header header;
     bytes32[] records;
     uint256[] mask;
+    uint256[] parts;
 }
 
 /// @notice A step of a slab schedule: amounts above the last bound up to and including its own.

@@ -25,6 +25,10 @@ class Status(IntEnum):
     PENDING = 1
     DISPUTED = 2
     SETTLED = 3
+    HELD = 4
+    CANCELLED = 5
+    COMPENSATED = 6
+    CLOSED_OUT = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,18 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Part of a batch that is to settle: its header, all its records, and a mask of those chosen."""
+    """What of a batch is to settle: its header, all its records, a mask of those that settle whole, and parts,
+    a word each (see `ledger.records.pack_parts`), of those that settle by quantity or in an order of their own.
+    """
 
     header: Header
     records: Words
     mask: Words
+    parts: Words = Words()
 
     def as_tuple(self) -> tuple[object, ...]:
         """In the order of the contract's struct."""
-        return (self.header.as_tuple(), self.records, self.mask)
+        return (self.header.as_tuple(), self.records, self.mask, self.parts)
 
 
 class ClearingHouse(Contract):

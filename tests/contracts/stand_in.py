@@ -58,7 +58,8 @@ def stand_in_for(ledger: Ledger, artifacts: Mapping[str, Artifact]) -> StandIn:
     """A register of its own for this test, listed like the ledger's."""
     house, revenue = (ledger.deploy(artifacts["SettlementStandIn"]) for _ in range(2))
     consortium = ledger.consortium.address
-    contract = ledger.deploy(ledger.register.artifact, consortium, house.address, revenue.address)
+    nobody = (ledger.outsider.address, ledger.outsider.address)
+    contract = ledger.deploy(ledger.register.artifact, consortium, house.address, revenue.address, *nobody)
     register = AssetRegister(ledger.chain, contract.address, contract.artifact)
     register.list_securities(ledger.signers["D"], SECURITIES)
     for currency in ("NPR", "USD"):

@@ -170,7 +170,7 @@ class Ledger:
         return [(event.name, _lower(event.arguments)) for event in found]
 
     def _decode(self, log: Log) -> Event:
-        for contract in (self.consortium, self.register, self.revenue, self.clearing_house):
+        for contract in self.clients:
             for event in contract.events([log]):
                 return event
         raise AssertionError(f"no contract of the ledger declares {log}")

@@ -43,10 +43,10 @@ def test_all_errors_of_all_contracts_are_there() -> None:
 
 
 def test_interfaces_and_names_of_errors_agree() -> None:
-    """An error of ours is called after its contract."""
+    """An error of ours is called after its contract, or after what several inherit."""
     for name in ENTRIES:
         if "_" in name:
-            assert name.split("_")[0] in artifacts()
+            assert name.split("_")[0] in {*artifacts(), "Joint"}
 
 
 @pytest.mark.parametrize("name", sorted(ENTRIES))
