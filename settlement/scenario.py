@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ledger.errors import InvalidValue
 from ledger.ids import currency_exponent, parse_local_code
 from ledger.units import PPM, parse_ppm
-from settlement import marked_yaml, scenario_checks
+from settlement import marked_yaml, scenario_checks, scenario_day
 from settlement.errors import Mistake, ScenarioInvalid, ScenarioUnknown
 from settlement.files import read_regular
 from settlement.scenario_explain import explain
@@ -100,9 +100,10 @@ class Agreements(_Model):
 
 
 class Opening(_Model):
-    """Opening balances: `cover` is the part, above 0 and up to 1, of the cash that the day takes."""
+    """Opening balances: the parts, above 0 and up to 1, of the cash and of each security that the day takes."""
 
     cover: str
+    securities: str = "1"
 
 
 class Scenario(_Model):
@@ -124,6 +125,11 @@ class Scenario(_Model):
     fees: Fees
     agreements: Agreements
     opening: Opening
+    day: scenario_day.Day = Field(default_factory=scenario_day.Day)
+    fails: scenario_day.Fails | None = None
+    default_fund: scenario_day.DefaultFund | None = None
+    limits: tuple[scenario_day.Limit, ...] = ()
+    happenings: tuple[scenario_day.Happening, ...] = ()
 
     @model_validator(mode="after")
     def _check_references(self) -> Scenario:
@@ -143,6 +149,11 @@ class Scenario(_Model):
         return parse_ppm(self.opening.cover)
 
     @property
+    def securities_ppm(self) -> int:
+        """The opening cover of each security in parts per million."""
+        return parse_ppm(self.opening.securities)
+
+    @property
     def brokers(self) -> tuple[str, ...]:
         """The names of the brokers, in the scenario's order."""
         return self.with_role("BROKER")
@@ -155,7 +166,7 @@ class Scenario(_Model):
         """The same scenario with another cover; raises InvalidValue unless it is above 0 and at most 1."""
         if not parse_ppm(cover):
             raise InvalidValue("cover", cover, "more than 0 is wanted")
-        return self.model_copy(update={"opening": Opening(cover=cover)})
+        return self.model_copy(update={"opening": self.opening.model_copy(update={"cover": cover})})
 
 
 def shipped() -> tuple[str, ...]:

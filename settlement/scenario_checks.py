@@ -14,6 +14,7 @@ from typing import Any
 from ledger.errors import InvalidValue
 from ledger.ids import currency_exponent
 from ledger.units import PPM, format_minor, parse_minor, parse_ppm
+from settlement import scenario_day
 from settlement.marked_yaml import Path
 
 Found = tuple[Path, str]
@@ -34,6 +35,7 @@ def check(data: Mapping[str, Any]) -> list[Found]:
         *_slabs(data),
         *_shares(data, roles),
         *_cover(data),
+        *scenario_day.check(data, roles, _exponent(data)),
     ]
 
 
@@ -171,11 +173,12 @@ def _shares(data: Mapping[str, Any], roles: dict[str, tuple[Any, ...]]) -> Itera
 
 
 def _cover(data: Mapping[str, Any]) -> Iterator[Found]:
-    cover = _part(data, "opening", "cover")
-    if not isinstance(cover, str):
-        return
-    try:
-        if not parse_ppm(cover):
-            yield ("opening", "cover"), "must be more than 0"
-    except InvalidValue as error:
-        yield ("opening", "cover"), str(error)
+    for key in ("cover", "securities"):
+        part = _part(data, "opening", key)
+        if not isinstance(part, str):
+            continue
+        try:
+            if not parse_ppm(part):
+                yield ("opening", key), "must be more than 0"
+        except InvalidValue as error:
+            yield ("opening", key), str(error)
