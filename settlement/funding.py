@@ -22,13 +22,13 @@ _ATTEMPTS = 8
 
 
 def need(
-    market: Market, history: History, held: Mapping[Place, int], cover_ppm: int
+    market: Market, history: History, held: Mapping[Place, int], cover_ppm: int, securities_ppm: int = PPM
 ) -> dict[tuple[str, str], int]:
     """What each broker lacks for all pending trades: (broker, asset) → units, or minor units of cash.
 
     Trades net within a netting set. Where the chain's limits make several of them, a broker can need more on
     the way than at the end; the most it needs at any point counts. Of the cash, revenue shares and levy
-    included, it is the part `cover_ppm`, rounded down.
+    included, it is the part `cover_ppm`, of each security `securities_ppm`, rounded down.
     """
     names = {index: name for name, index in market.index.items()}
     codes = {index: code for code, index in market.asset.items()}
@@ -38,7 +38,7 @@ def need(
         sets = _netting_sets(market, history, there)
         taken = _most_taken(market, history, sets)
         more = {
-            place: (amount * cover_ppm // PPM if place[1] == cash else amount) - there.get(place, 0)
+            place: amount * (cover_ppm if place[1] == cash else securities_ppm) // PPM - there.get(place, 0)
             for place, amount in taken.items()
         }
         more = {place: amount for place, amount in more.items() if amount > 0}

@@ -206,7 +206,8 @@ class Ledger:
         """
         with self._stage("fund"):
             part = self.market.scenario.cover_ppm if cover_ppm is None else cover_ppm
-            lacking = need(self.market, self.read(), self.balances(), part)
+            securities = self.market.scenario.securities_ppm
+            lacking = need(self.market, self.read(), self.balances(), part, securities)
             done = self.receipts.setdefault("fund", [])
             most = issued_at_once(self.market.chain.limits)
             cash = self.market.scenario.cash

@@ -100,7 +100,7 @@ class Agreements(_Model):
 
 
 class Opening(_Model):
-    """Opening balances: the parts, above 0 and up to 1, of the cash and of each security that the day takes."""
+    """Opening balances: the parts, above 0 and up to 1, of cash and of each security that the day takes."""
 
     cover: str
     securities: str = "1"

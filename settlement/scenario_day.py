@@ -1,5 +1,5 @@
-"""What a scenario may say of a settlement day beyond one netting cycle: its times and rules, what a fail costs,
-the default fund, limits, and what institutions do on the way.
+"""What a scenario may say of a settlement day beyond one netting cycle: its times and rules, what a fail
+costs, the default fund, limits, and what institutions do on the way.
 
 All of it may be left out. A list is `[HH:MM, …]` of UTC times, money a quoted decimal string in currency
 units, a price one of a unit, rates are whole parts per million.
@@ -38,9 +38,10 @@ class _Model(BaseModel):
 
 
 class Day(_Model):
-    """When and how trades settle. Between netting cycles they settle one by one as they come (`entry`), by DvP
-    model 1: `fifo` stops at the first that does not fit, `fifo_bypass` passes it over, `none` waits for the
-    cycle. Trades without a time come evenly between `opens` and the last cycle, in the order of their numbers.
+    """When and how trades settle. Between netting cycles they settle one by one as they come (`entry`), by
+    DvP model 1: `fifo` stops at the first that does not fit, `fifo_bypass` passes it over, `none` waits for
+    the cycle. Trades without a time come evenly between `opens` and the last cycle, in the order of their
+    numbers.
     """
 
     opens: str = "09:00"
@@ -57,9 +58,10 @@ class Day(_Model):
 
 
 class Fails(_Model):
-    """What a trade that does not settle on its day costs, a day, and when it ends. The shipped rates are those of
-    the European penalty mechanism: basis points a day of the value, by kind of security; cash by the overnight
-    rate, a year of 360 days. Penalties are credited in the next cycle, not once a month: that is our choice.
+    """What a trade that does not settle on its day costs, a day, and when it ends. The shipped rates are
+    those of the European penalty mechanism: basis points a day of the value, by kind of security; cash by the
+    overnight rate, a year of 360 days. Penalties are credited in the next cycle, not once a month: that is
+    our choice.
     """
 
     closing_after_days: Annotated[int, Field(ge=1, le=365)]
