@@ -6,7 +6,7 @@ chain or from what was packed for it: else there would be nothing to reconcile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -22,6 +22,10 @@ from settlement.revenue import given
 
 Numbers = Sequence[int] | npt.NDArray[Any]
 """Trade numbers of one day."""
+
+Parts = Mapping[date, Mapping[int, int]]
+"""By trading day, trade number → units settled so far of a trade that has not settled whole."""
+NO_PARTS: Parts = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +48,29 @@ class Book:
     """What was issued to it, by its own records."""
     closing: Mapping[str, int] = field(default_factory=dict)
 
-    def close(self, settled: Mapping[date, Numbers], terms: Terms) -> Book:
-        """The book once the trades with the numbers `settled` of each day have settled."""
-        moved = movements(self.owner, self.days, settled, terms)
+    def close(
+        self, settled: Mapping[date, Numbers], terms: Terms, parts: Parts = NO_PARTS, advised: int = 0
+    ) -> Book:
+        """The book once the trades with the numbers `settled` of each day have settled, those in `parts` so
+        far; `advised` is cash that moved otherwise, by what the institution was told of penalties and the
+        fund.
+        """
+        moved = movements(self.owner, self.days, settled, terms, parts)
+        moved[terms.currency] = moved.get(terms.currency, 0) + advised
         assets = self.opening.keys() | moved.keys()
         closing = {asset: self.opening.get(asset, 0) + moved.get(asset, 0) for asset in sorted(assets)}
         return replace(self, closing=closing)
 
 
 def movements(
-    owner: str, days: Mapping[date, Trades], settled: Mapping[date, Numbers], terms: Terms
+    owner: str,
+    days: Mapping[date, Trades],
+    settled: Mapping[date, Numbers],
+    terms: Terms,
+    parts: Parts = NO_PARTS,
 ) -> dict[str, int]:
     """What settling those trades whose numbers are among the day's `settled` moves for `owner`, asset →
-    signed amount.
+    signed amount; and what the `parts` of others have moved so far.
 
     Cash is the price, less the levy of each side the owner is on and less the revenue shares of the
     commission that it earns on these sides, of all days together. The commission itself comes from its
@@ -80,8 +94,36 @@ def movements(
         charged = trades.amount[np.concatenate((bought, sold))]
         cash -= exact_sum(fees.levy(terms.schedule, charged))
         commission += exact_sum(fees.commission(terms.schedule, charged))
+        for part in _parts_of(trades, party, parts.get(day, {}), terms.schedule):
+            moved[part.code] = moved.get(part.code, 0) + part.units
+            cash += part.cash
+            commission += part.commission
     moved[terms.currency] = cash - given(0, commission, terms.shares_ppm)
     return {asset: amount for asset, amount in moved.items() if amount}
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a trade that has settled in part moved for one side: signed units, cash after levy; and what that
+    side earned.
+    """
+
+    code: str
+    units: int
+    cash: int
+    commission: int
+
+
+def _parts_of(trades: Trades, party: int, parts: Mapping[int, int], schedule: Schedule) -> Iterator[_Part]:
+    rows = {number: row for row, number in enumerate(trades.number.tolist())} if parts else {}
+    for row, settled in ((rows[number], settled) for number, settled in parts.items() if number in rows):
+        whole, amount = int(trades.quantity[row]), int(trades.amount[row])
+        levy, fee = int(fees.levy(schedule, [amount])[0]), fees.fee(schedule, amount)
+        for side, sign in ((trades.buyer, 1), (trades.seller, -1)):
+            if side[row] == party:
+                cash = -sign * (amount * settled // whole) - levy * settled // whole
+                code = trades.securities[trades.security[row]]
+                yield _Part(code, sign * settled, cash, fee * settled // whole)
 
 
 def among(numbers: npt.NDArray[np.uint32], wanted: Numbers) -> npt.NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from ledger.clients.consortium import TRANSIT
 from ledger.history import NOBODY, Movements, RecordedBatch
 from ledger.ids import parse_day_number
 from ledger.records import Records
-from settlement.books import Book, Numbers, Terms, among, movements
+from settlement.books import NO_PARTS, Book, Numbers, Parts, Terms, among, movements
 from settlement.market import Market
 from settlement.model import Trades
 
@@ -136,9 +136,12 @@ def reconcile(
     excepted: Mapping[date, Collection[int]],
     account: Account,
     terms: Terms,
+    parts: Parts = NO_PARTS,
+    advised: int = 0,
 ) -> tuple[list[Break], Compared]:
     """Hold one book against the ledger's trades (`recorded`, anybody's) and the owner's account. By trading
-    day, as are the numbers of trades settled and of those that the owner has excepted.
+    day, as are the numbers of trades settled, of those that the owner has excepted, and `parts`; `advised` is
+    cash that moved otherwise, as the institution was told.
     """
     own = {day: _own(trades, book.owner) for day, trades in recorded.items()}
     breaks, count = [], 0
@@ -149,8 +152,10 @@ def reconcile(
         found, compared = _trade_breaks(book.owner, *sides, excepted.get(day, ()))
         breaks += found
         count += compared
-    kept = movements(book.owner, book.days, settled, terms)
-    expected = movements(book.owner, own, settled, terms)
+    kept = movements(book.owner, book.days, settled, terms, parts)
+    expected = movements(book.owner, own, settled, terms, parts)
+    expected[terms.currency] = expected.get(terms.currency, 0) + advised
+    kept[terms.currency] = kept.get(terms.currency, 0) + advised
     assets = sorted({*book.opening, *book.closing, *account.opening, *account.closing, *kept, *expected})
     for asset in assets:
         off = _balance_break(book, account, asset, kept.get(asset, 0), expected.get(asset, 0))

@@ -120,3 +120,24 @@ def test_among_given_numbers_in_any_order_finds_each() -> None:
     assert among(numbers, np.array([1, 5, 7], dtype=np.uint32)).tolist() == [True, True, False, True, True]
     assert among(numbers, []).tolist() == [False] * 5
     assert among(numbers[:0], [1]).tolist() == []
+
+
+def test_book_closes_a_trade_in_parts_as_if_it_were_cut_there() -> None:
+    """Every quantity of a trade of 7 units at 1.01: cash, levy and shares are floors of the whole's,
+    cumulative.
+    """
+    rows = [HEADER, "1,2019112101000001,AKBSL,25,42,7,101.01,707.07,x"]
+    books = read_books("\n".join([*rows, ""]).encode(), load("nepse-2019"), NEPSE_DAY, ())
+    amount, fee, levy = 70_707, 424, 10
+    for settled in range(1, 7):
+        parts = {NEPSE_DAY: {1_000_001: settled}}
+        earned = fee * settled // 7
+        shares = sum(earned * ppm // 1_000_000 for ppm in TERMS.shares_ppm)
+        taken = levy * settled // 7 + shares
+        for owner, sign in (("25", 1), ("42", -1)):
+            found = movements(owner, books[owner].days, {}, TERMS, parts)
+            assert found == {"AKBSL": sign * settled, "NPR": -sign * (amount * settled // 7) - taken}
+            closed = books[owner].close({}, TERMS, parts, advised=5)
+            assert closed.closing == {**found, "NPR": found["NPR"] + 5}
+    whole = movements("25", books["25"].days, {NEPSE_DAY: [1_000_001]}, TERMS)
+    assert movements("25", books["25"].days, {}, TERMS, {NEPSE_DAY: {1_000_001: 7}}) == whole
