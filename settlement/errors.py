@@ -16,6 +16,7 @@
     │   ├── LedgerUnfinished    `init` was interrupted in it
     │   └── ScenarioDiffers     its ledger is of another scenario
     ├── NameUnknown             an institution or security that the ledger does not have
+    ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
     ├── FileUnwritable          an output file that cannot be written
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
@@ -176,6 +177,16 @@ class NameUnknown(SettlementError):
         super().__init__(f"no {what} {name!r} on this ledger; there are {shown}")
         self.what = what
         self.name = name
+        self.known = tuple(known)
+
+
+class TradingDayNeeded(SettlementError):
+    """It is not plain which of the trading days `known` is meant."""
+
+    def __init__(self, known: Sequence[str]) -> None:
+        super().__init__(
+            f"the ledger has {', '.join(known) or 'no trading day'}; say which day with --date YYYY-MM-DD"
+        )
         self.known = tuple(known)
 
 

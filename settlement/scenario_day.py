@@ -22,11 +22,13 @@ from settlement.marked_yaml import Path
 Entry = Literal["none", "fifo", "fifo_bypass"]
 Objective = Literal["value", "count", "priority"]
 Deed = Literal[
-    "hold", "release", "dispute", "withdraw", "stands", "falls", "cancel", "suspend", "reinstate", "default"
+    *("hold", "release", "allow-parts", "refuse-parts", "cancel", "keep", "dispute", "withdraw"),
+    *("stands", "falls"),
+    *("suspend", "reinstate", "default"),
 ]
-"""`stands` and `falls` decide a dispute: exchange and regulator together."""
-OF_TRADES: frozenset[str] = frozenset({"hold", "release", "dispute", "withdraw", "stands", "falls", "cancel"})
-DECISIONS: frozenset[str] = frozenset({"stands", "falls"})
+"""Words of `settlement.conditions`, what decides a dispute, and what is done to an institution."""
+DECISIONS = frozenset({"stands", "falls"})
+OF_INSTITUTIONS = frozenset({"suspend", "reinstate", "default"})
 
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} ([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -216,8 +218,8 @@ def _happenings(happenings: Any, roles: Mapping[str, Any]) -> Iterator[tuple[Pat
                 yield (*path, key), f"there is no institution {name!r}"
         if not isinstance(deed, str):
             continue
-        wanted = {"trades"} if deed in OF_TRADES else {"institution"}
-        wanted |= {"by"} if deed in OF_TRADES - DECISIONS else set()
+        wanted = {"institution"} if deed in OF_INSTITUTIONS else {"trades"}
+        wanted |= set() if deed in OF_INSTITUTIONS | DECISIONS else {"by"}
         given = {key for key in ("by", "institution", "trades") if one.get(key)}
         for key in sorted(wanted - given):
             yield path, f"{deed} needs the key {key}"

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from ledger.ids import parse_day_number
-from settlement.errors import NameUnknown
+from settlement.errors import NameUnknown, TradingDayNeeded
 
 if TYPE_CHECKING:
     from settlement.books.shelf import ShelfFile
@@ -43,6 +43,14 @@ def known_day(ledger: Ledger, day: date | None) -> date | None:
     if day is not None and day not in known:
         raise NameUnknown("trading day", str(day), [str(each) for each in sorted(known)] or ["none yet"])
     return day
+
+
+def only_day(ledger: Ledger) -> date:
+    """The trading day of all that is recorded; raises TradingDayNeeded where there are several, or none."""
+    known = sorted({parse_day_number(b.header.trading_day) for b in ledger.read().batches.values()})
+    if len(known) != 1:
+        raise TradingDayNeeded([str(each) for each in known])
+    return known[0]
 
 
 def _files(ledger: Ledger) -> list[ShelfFile]:

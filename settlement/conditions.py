@@ -1,0 +1,111 @@
+"""What institutions say of trades before they settle: hold, release, parts, cancel, dispute; and who decides.
+
+ISO 20022 has the same as sese.030 (settlement conditions modification) and sese.020 (cancellation). Each word
+is about trades of one trading day; the contract `Conditions` says who may say what, and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+
+import numpy as np
+
+from ledger.accounts import Signer
+from ledger.chain import Receipt
+from ledger.history import History, RecordedBatch
+from ledger.ids import day_number
+from settlement.errors import NameUnknown
+from settlement.operations import Ledger
+
+
+class Word(StrEnum):
+    """What can be said of a trade. The last two decide a dispute: exchange and regulator together."""
+
+    HOLD = "hold"
+    RELEASE = "release"
+    ALLOW_PARTS = "allow-parts"
+    REFUSE_PARTS = "refuse-parts"
+    CANCEL = "cancel"
+    KEEP = "keep"
+    """Takes back one's asking to cancel."""
+    DISPUTE = "dispute"
+    WITHDRAW = "withdraw"
+    """Takes back one's dispute."""
+    STANDS = "stands"
+    FALLS = "falls"
+
+
+DECISIONS = frozenset({Word.STANDS, Word.FALLS})
+
+
+def say(
+    ledger: Ledger, word: Word, trading_day: date, trades: Sequence[int], institution: str | None = None
+) -> list[Receipt]:
+    """Say `word` of the trades, by their numbers, for `institution`; of a decision for exchange and
+    regulator, or for one of them. Raises NameUnknown, and the contract's refusals.
+    """
+    signers = [_signer(ledger, name) for name in _speakers(ledger, word, institution)]
+    places = locate(ledger.read(), trading_day, trades)
+    sent = [_send(ledger, word, signer, batch, at) for signer in signers for batch, at in places]
+    done = [receipt for receipts in sent for receipt in receipts]
+    ledger.receipts.setdefault("conditions", []).extend(done)
+    return done
+
+
+def locate(
+    history: History, trading_day: date, trades: Sequence[int]
+) -> list[tuple[RecordedBatch, list[int]]]:
+    """The batches of the trades of that day, each with their positions in it. Raises NameUnknown where a
+    number was not recorded.
+    """
+    wanted, day = np.unique(np.array(trades, dtype=np.int64)), day_number(trading_day)
+    found, seen = [], [np.zeros(0, dtype=np.int64)]
+    for batch in history.batches.values():
+        if batch.header.trading_day == day:
+            at = np.flatnonzero(np.isin(batch.records.number, wanted))
+            if len(at):
+                found.append((batch, at.tolist()))
+                seen.append(batch.records.number[at].astype(np.int64))
+    missing = np.setdiff1d(wanted, np.concatenate(seen)).tolist()
+    if missing:
+        known = sorted({batch.header.trading_day for batch in history.batches.values()})
+        raise NameUnknown("trade", f"{missing[0]} of {trading_day}", [f"trades of {each}" for each in known])
+    return found
+
+
+def _speakers(ledger: Ledger, word: Word, institution: str | None) -> list[str]:
+    scenario = ledger.market.scenario
+    if institution is not None:
+        return [institution]
+    if word in DECISIONS:
+        return [scenario.venue, scenario.with_role("REGULATOR")[0]]
+    raise NameUnknown("institution", "", scenario.brokers)
+
+
+def _signer(ledger: Ledger, name: str) -> Signer:
+    if name not in ledger.market.index:
+        raise NameUnknown("institution", name, list(ledger.market.index))
+    return ledger.market.signers[name]
+
+
+def _send(
+    ledger: Ledger, word: Word, signer: Signer, batch: RecordedBatch, positions: list[int]
+) -> list[Receipt]:
+    contract, header, records = ledger.market.clients.conditions, batch.header, batch.words
+    if word in DECISIONS:
+        stands = word is Word.STANDS
+        return [contract.decide(signer, header, records, position, stands) for position in positions]
+    if word in (Word.ALLOW_PARTS, Word.REFUSE_PARTS):
+        allowed = word is Word.ALLOW_PARTS
+        return [contract.allow_partial(signer, header, records, positions, allowed)]
+    call = {
+        Word.HOLD: contract.hold,
+        Word.RELEASE: contract.release,
+        Word.CANCEL: contract.cancel,
+        Word.KEEP: contract.withdraw_cancel,
+        Word.DISPUTE: contract.dispute,
+        Word.WITHDRAW: contract.withdraw_dispute,
+    }[word]
+    return [call(signer, header, records, positions)]
