@@ -1,0 +1,238 @@
+"""What failed, why, and what is owed for it: recomputed from the ledger's facts, event by event.
+
+The contract `Fails` has computed the same. Where the two differ, LedgerDisagrees says where. Of limits it is not
+recomputed that they stood in the way, only that nothing else did.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ledger.clients.fails import Reason
+from ledger.contract import Event
+from ledger.history import History, RecordedBatch
+from ledger.ids import parse_day_number
+from settlement.errors import LedgerDisagrees
+from settlement.outcomes.moment import Left, Moment
+from settlement.penalties import cash_penalty, difference, securities_penalty
+
+BUYER, SELLER = 0, 1
+Trade = tuple[bytes, int]
+"""(batch's hash, trade number)."""
+Debt = tuple[int, int, int, int]
+"""(venue, currency, debtor, creditor)."""
+_HELD = 0
+"""Of `Conditions`: the condition that a side holds the trade."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A trade that failed: the last day (yyyymmdd), on how many by then, and why (see `Reason`). What was left of it:
+    units, minor units. `penalties` are of that day.
+    """
+
+    trade: Trade
+    day: int
+    failed_days: int
+    reasons: int
+    quantity: int
+    amount: int
+    penalties: tuple[tuple[int, int, int], ...]
+    """(payer, payee, minor units)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compensated:
+    """A trade that was closed with the difference: who owes whom how much, in minor units; zeros where nobody does."""
+
+    trade: Trade
+    day: int
+    price: int
+    payer: int
+    payee: int
+    amount: int
+
+
+def bit(reason: Reason, side: int) -> int:
+    """A reason of a side, as the ledger has it."""
+    return 1 << 2 * reason + side
+
+
+@dataclass(slots=True)
+class Fails:
+    """What has come of fails so far. `apply` takes the next event."""
+
+    prices: dict[tuple[int, int, int, int], int] = field(default_factory=dict)
+    """(venue, day, currency, security) → millionths of a minor unit a unit."""
+    rates: dict[int, int] = field(default_factory=dict)
+    """Asset → ppm: of a security a day, of a currency a year."""
+    closing_after: int = 0
+    newest: dict[Trade, Failed] = field(default_factory=dict)
+    """The last fail of each trade that failed."""
+    failed: list[Failed] = field(default_factory=list)
+    compensated: list[Compensated] = field(default_factory=list)
+    claims: dict[Debt, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+    """What is owed, by the venue's cycle in which it came about; minor units."""
+    paid: list[tuple[Debt, int]] = field(default_factory=list)
+    suspended: set[int] = field(default_factory=set)
+    held: dict[Trade, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Institutions that hold a trade."""
+    _expected: list[tuple[int, int, int]] = field(default_factory=list)
+    """Penalties of the last fail that the ledger has not named yet."""
+
+    def apply(self, event: Event, history: History, moment: Moment) -> None:
+        """Take the next event in the chain's order. Raises LedgerDisagrees."""
+        if event.name != "PenaltyAccrued" and self._expected:
+            raise LedgerDisagrees(where(event), "no penalty", self._expected[0])
+        match event.name:
+            case "InstitutionSuspended":
+                self.suspended.add(event["institution"])
+            case "InstitutionReinstated":
+                self.suspended.discard(event["institution"])
+            case "ConditionChanged" if event["condition"] == _HELD:
+                held = self.held[event["batchHash"], event["tradeNo"]]
+                (held.add if event["stands"] else held.discard)(event["institution"])
+            case "PricesSet":
+                for word in event["words"]:
+                    key = event["venue"], event["day"], event["currency"], word >> 240
+                    self.prices[key] = word & (1 << 128) - 1
+            case "PenaltyRateSet":
+                self.rates[event["asset"]] = event["ratePpm"]
+            case "ClosingAfterSet":
+                self.closing_after = event["failedDays"]
+            case "TradeFailed":
+                self._fail(event, history.batches[event["batchHash"]], moment)
+            case "PenaltyAccrued":
+                self._penalty(event)
+            case "TradeCompensated":
+                self._compensate(event, history.batches[event["batchHash"]], moment)
+            case "ClaimPaid":
+                self._pay(event, moment)
+
+    def due(self, venue: int, currency: int) -> dict[tuple[int, int], int]:
+        """(debtor, creditor) → all that is owed, in minor units; zeros left out."""
+        sums = {key[2:]: sum(owed.values()) for key, owed in self.claims.items() if key[:2] == (venue, currency)}
+        return {pair: amount for pair, amount in sums.items() if amount}
+
+    def _fail(self, event: Event, batch: RecordedBatch, moment: Moment) -> None:
+        moment.at(event.transaction)
+        trade = event["batchHash"], event["tradeNo"]
+        left = moment.left(batch, moment.row(batch, event["tradeNo"]))
+        agree(event, "quantity", left.quantity)
+        agree(event, "amount", left.amount)
+        known = self.newest.get(trade)
+        agree(event, "failedDays", 1 + (known.failed_days if known else 0))
+        self._check_reasons(event, batch, left, moment)
+        penalties = self._penalties(event, batch, left)
+        failed = Failed(
+            trade, event["day"], event["failedDays"], event["reasons"], left.quantity, left.amount, penalties
+        )
+        self.newest[trade] = failed
+        self.failed.append(failed)
+        self._expected = list(penalties)
+        key = batch.header.venue, batch.header.cash_asset
+        for payer, payee, amount in penalties:
+            self._owe((*key, payer, payee), moment.cycle(key[0]), amount)
+
+    def _check_reasons(self, event: Event, batch: RecordedBatch, left: Left, moment: Moment) -> None:
+        expected, parties = 0, (left.buyer, left.seller)
+        for side, party in enumerate(parties):
+            expected |= bit(Reason.PREA, side) * (party in self.held[event["batchHash"], event["tradeNo"]])
+            expected |= bit(Reason.CLAT, side) * (not moment.affirmed(batch, party))
+            expected |= bit(Reason.SBLO, side) * (party in self.suspended)
+        if not expected & (bit(Reason.CLAT, BUYER) | bit(Reason.CLAT, SELLER)):
+            cash = batch.header.cash_asset
+            change = moment.cash_change(left, cash)
+            for side, party in enumerate(parties):
+                short = moment.balances[party, cash] + change[party] < 0 and change[party] < 0
+                expected |= bit(Reason.MONY, side) * short
+            lacks = left.buyer != left.seller and moment.balances[left.seller, left.asset] < left.quantity
+            expected |= bit(Reason.LACK, SELLER) * lacks
+        limits = bit(Reason.FLIM, BUYER) | bit(Reason.FLIM, SELLER)
+        if event["reasons"] != expected and (expected or not event["reasons"] or event["reasons"] & ~limits):
+            raise LedgerDisagrees(f"{where(event)}, reasons", event["reasons"], expected)
+
+    def _penalties(self, event: Event, batch: RecordedBatch, left: Left) -> tuple[tuple[int, int, int], ...]:
+        """Who is short owes the other side, unless that stood in the way itself or a side has not affirmed."""
+        reasons, header, parties = event["reasons"], batch.header, (left.buyer, left.seller)
+        if left.buyer == left.seller or reasons & (bit(Reason.CLAT, BUYER) | bit(Reason.CLAT, SELLER)):
+            return ()
+        found = []
+        for side, payer in enumerate(parties):
+            other = 1 - side
+            if reasons & (bit(Reason.PREA, other) | bit(Reason.SBLO, other)):
+                continue
+            if reasons & bit(Reason.LACK, side) and (rate := self.rates.get(left.asset, 0)):
+                price = self.prices[header.venue, event["day"], header.cash_asset, left.asset]
+                found.append((payer, parties[other], securities_penalty(left.quantity, price, rate)))
+            if reasons & bit(Reason.MONY, side):
+                rate = self.rates.get(header.cash_asset, 0)
+                found.append((payer, parties[other], cash_penalty(left.amount, rate)))
+        return tuple(each for each in found if each[2])
+
+    def _penalty(self, event: Event) -> None:
+        found = event["payer"], event["payee"], event["amount"]
+        if not self._expected or self._expected[0] != found:
+            raise LedgerDisagrees(f"{where(event)}, penalty", found, self._expected[:1])
+        self._expected.pop(0)
+
+    def _compensate(self, event: Event, batch: RecordedBatch, moment: Moment) -> None:
+        moment.at(event.transaction)
+        trade, header = (event["batchHash"], event["tradeNo"]), batch.header
+        left = moment.left(batch, moment.row(batch, event["tradeNo"]))
+        newest = self.newest[trade]
+        agree(event, "day", newest.day)
+        price = self.prices.get((header.venue, newest.day, header.cash_asset, left.asset), 0)
+        agree(event, "price", price)
+        payer, payee, amount = self._difference(newest, left, price)
+        for name, expected in (("payer", payer), ("payee", payee), ("amount", amount)):
+            agree(event, name, expected)
+        self.compensated.append(Compensated(trade, newest.day, price, payer, payee, amount))
+        if amount:
+            key = header.venue, header.cash_asset, payer, payee
+            self._owe(key, moment.cycle(header.venue), amount)
+
+    def _difference(self, newest: Failed, left: Left, price: int) -> tuple[int, int, int]:
+        """Who owes whom what closing the rest of the trade at that price costs the other."""
+        nothing = 0, 0, 0
+        if left.buyer == left.seller or newest.reasons & (bit(Reason.CLAT, BUYER) | bit(Reason.CLAT, SELLER)):
+            return nothing
+        failing = [
+            any(newest.reasons & bit(reason, side) for reason in (Reason.LACK, Reason.MONY, Reason.PREA))
+            for side in (BUYER, SELLER)
+        ]
+        more = difference(left.quantity, price, left.amount)
+        if more > 0 and failing[SELLER]:
+            return left.seller, left.buyer, more
+        if more < 0 and failing[BUYER]:
+            return left.buyer, left.seller, -more
+        return nothing
+
+    def _pay(self, event: Event, moment: Moment) -> None:
+        moment.at(event.transaction)
+        key = event["venue"], event["currency"], event["debtor"], event["creditor"]
+        now = moment.cycle(event["venue"])
+        earlier = [cycle for cycle in self.claims[key] if cycle < now]
+        agree(event, "amount", sum(self.claims[key].pop(cycle) for cycle in earlier))
+        self.paid.append((key, event["amount"]))
+
+    def _owe(self, key: Debt, cycle: int, amount: int) -> None:
+        owed = self.claims[key]
+        owed[cycle] = owed.get(cycle, 0) + amount
+
+
+def agree(event: Event, name: str, expected: object) -> None:
+    """Raises LedgerDisagrees where an event's argument is another than expected."""
+    if event[name] != expected:
+        raise LedgerDisagrees(f"{where(event)}, {name}", event[name], expected)
+
+
+def where(event: Event) -> str:
+    """Which event it is, for people."""
+    arguments: Mapping[str, object] = event.arguments
+    about = f" of trade {arguments['tradeNo']}" if "tradeNo" in arguments else ""
+    day = arguments.get("day")
+    when = f" on {parse_day_number(day)}" if isinstance(day, int) else ""
+    return f"{event.name}{about}{when} in 0x{event.transaction.hex()}"
