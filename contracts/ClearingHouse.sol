@@ -51,7 +51,8 @@ contract ClearingHouse is Recording, Affirming, Settling {
     }
 
     /// @inheritdoc IClearingHouse
-    function settle(Slice[] calldata slices) external {
+    function settle(uint8 model, Slice[] calldata slices) external {
+        if (model < GROSS || model > NET) revert ClearingHouse_UnknownModel(model);
         if (slices.length == 0 || slices.length > MAX_SLICES) revert ClearingHouse_SliceCount(slices.length);
         uint16 venue = slices[0].header.venue;
         _requireVenue(venue);
@@ -64,9 +65,11 @@ contract ClearingHouse is Recording, Affirming, Settling {
             (uint256 start, bytes32 recordsHash) = slice.records.load();
             hashes[k] = hashOf(slice.header, recordsHash);
             _requireRecorded(hashes[k]);
-            _take(pass, hashes[k], start, slice.records.length, slice.mask, k);
+            Sent memory sent = Sent(k, hashes[k], start, slice.records.length, 0, 0);
+            if (slice.parts.length != 0) _takeParts(pass, model == NET, sent, slice.parts);
+            _take(pass, sent, slice.mask, slice.parts.length != 0);
         }
-        _settle(pass, slices[0].header, hashes);
+        _settle(model, pass, slices[0].header, hashes);
     }
 
     /// @inheritdoc IClearingHouse
@@ -93,8 +96,8 @@ contract ClearingHouse is Recording, Affirming, Settling {
         _affirm(hashes[0], records, affirmations);
         _openCycle(header.venue, uint64(block.timestamp) + 1);
         Netting.Pass memory pass = _newPass(header, 1);
-        _take(pass, hashes[0], start, records.length, mask, 0);
-        _settle(pass, header, hashes);
+        _take(pass, Sent(0, hashes[0], start, records.length, 0, 0), mask, false);
+        _settle(NET, pass, header, hashes);
         _closeCycle(header.venue);
     }
 }

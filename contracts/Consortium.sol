@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {Accounts} from "./libraries/Accounts.sol";
 import {Admission, Institution, Role} from "./types/Types.sol";
@@ -160,6 +162,22 @@ contract Consortium is IConsortium, Ownable2Step {
     function activeSigner(uint16 index) external view returns (address) {
         Institution storage it = _institutions[index];
         return it.suspended ? address(0) : it.signer;
+    }
+
+    /// @inheritdoc IConsortium
+    /// @dev A key is tried first: it is what nearly every signer is, and costs no look at the signer's code.
+    function isSignedBy(uint16 index, bytes32 digest, bytes calldata signature)
+        external
+        view
+        known(index)
+        returns (bool signed, bool acting)
+    {
+        Institution storage it = _institutions[index];
+        address signer = it.signer;
+        acting = !it.suspended;
+        (address recovered, ECDSA.RecoverError err,) = ECDSA.tryRecoverCalldata(digest, signature);
+        signed = (err == ECDSA.RecoverError.NoError && recovered == signer)
+            || SignatureChecker.isValidERC1271SignatureNowCalldata(signer, digest, signature);
     }
 
     /// @inheritdoc IConsortium

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {IAssetRegister} from "./interfaces/IAssetRegister.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
@@ -180,10 +179,9 @@ contract RevenueSharing is IRevenueSharing, EIP712 {
         if (signatures.length != needed) revert RevenueSharing_SignatureCount(signatures.length, needed);
         for (uint256 i = 0; i < needed; ++i) {
             uint16 party = i == 0 ? terms.payer : terms.shares[i - 1].party;
-            address signer = CONSORTIUM.institution(party).signer;
-            if (!SignatureChecker.isValidSignatureNowCalldata(signer, termsHash, signatures[i])) {
-                revert RevenueSharing_InvalidSignature(party, termsHash);
-            }
+            // Who is suspended stays bound by what it signs, and others may still need its word.
+            (bool signed,) = CONSORTIUM.isSignedBy(party, termsHash, signatures[i]);
+            if (!signed) revert RevenueSharing_InvalidSignature(party, termsHash);
         }
     }
 

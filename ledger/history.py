@@ -259,7 +259,7 @@ def _masks(calldata: bytes, clients: Clients) -> dict[bytes, Words]:
     body = calldata[4:]
     if calldata[:4] == clients.clearing_house.selector("clear"):
         return {_hash(body): _array(body, _number(body, _HEADER_WORDS + 2))}
-    start = _number(body, 0)
+    start = _number(body, 1)
     offsets = body[start + WORD :]
     found: dict[bytes, Words] = {}
     for k in range(_number(body[start:], 0)):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ledger.abi import WORD, Words
 from ledger.accounts import Signer
 from ledger.chain import Block, Receipt
-from ledger.clients.clearing_house import Header, Slice
+from ledger.clients.clearing_house import NET, Header, Slice
 from ledger.history import History, RecordedBatch
 from ledger.ids import day_number, parse_day_number
 from ledger.records import PAGE_BITS, Records, pack, pack_mask
@@ -280,7 +280,7 @@ def settle(market: Market, read: Callable[[], History], balances: Callable[[], B
             rest, planned = left, planned + 1
             waiting |= choice.waiting
             if choice.slices:
-                receipts.append(house.settle(market.venue, choice.slices))
+                receipts.append(house.settle(market.venue, NET, choice.slices))
                 netting_sets += 1
         # What one netting set brought may make a trade of another fit.
         going_on = planned > 1 and netting_sets > before

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Memory} from "../libraries/Memory.sol";
 import {Records} from "../libraries/Records.sol";
 import {Affirmation} from "../types/Types.sol";
@@ -47,16 +45,14 @@ abstract contract Affirming is House {
     }
 
     function _affirmOne(bytes32 batchHash, bytes32[] calldata records, Affirmation calldata a, uint256 start) internal {
-        address signer = CONSORTIUM.activeSigner(a.institution);
-        if (signer == address(0)) revert ClearingHouse_Inactive(a.institution);
         bytes32 prior = blockhash(a.priorBlock);
         if (prior == 0) revert ClearingHouse_PriorBlockUnknown(a.institution, a.priorBlock);
         (bytes32 recordsHash, bytes32 exceptionsHash) = _except(batchHash, records, a, start);
         bytes32 digest =
             affirmationDigest(batchHash, a.institution, recordsHash, exceptionsHash, a.clientRoot, prior);
-        if (!_signed(signer, digest, a.signature)) {
-            revert ClearingHouse_InvalidSignature(a.institution, recordsHash);
-        }
+        (bool signed, bool acting) = CONSORTIUM.isSignedBy(a.institution, digest, a.signature);
+        if (!acting) revert ClearingHouse_Inactive(a.institution);
+        if (!signed) revert ClearingHouse_InvalidSignature(a.institution, recordsHash);
         _affirmed[batchHash][a.institution >> 8] |= 1 << (a.institution & 0xff);
         emit BatchAffirmed(batchHash, a.institution, recordsHash, a.exceptions.length, a.clientRoot, prior);
     }
@@ -101,12 +97,5 @@ abstract contract Affirming is House {
         uint256 bit = 1 << (position & 0xff);
         if (_barred[batchHash][position >> 8] & bit == 0) _bar(batchHash, position >> 8, bit);
         emit TradeDisputed(batchHash, tradeNo, institution);
-    }
-
-    /// @dev A key is tried first: it is what nearly every signer is, and costs no look at the signer's code.
-    function _signed(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
-        (address recovered, ECDSA.RecoverError err,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (err == ECDSA.RecoverError.NoError && recovered == signer) return true;
-        return SignatureChecker.isValidERC1271SignatureNowCalldata(signer, digest, signature);
     }
 }

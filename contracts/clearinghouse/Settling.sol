@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IAssetRegister} from "../interfaces/IAssetRegister.sol";
+import {ILimits} from "../interfaces/ILimits.sol";
 import {Bitmaps} from "../libraries/Bitmaps.sol";
 import {Memory} from "../libraries/Memory.sol";
 import {Movements} from "../libraries/Movements.sol";
 import {Netting} from "../libraries/Netting.sol";
+import {Parts} from "../libraries/Parts.sol";
 import {Records} from "../libraries/Records.sol";
-import {Cycle, FeeSchedule, Header} from "../types/Types.sol";
+import {Cycle, FeeSchedule, Header, Mark, Slice, Status} from "../types/Types.sol";
 import {House} from "./House.sol";
 
 /// @title Settling: net, check, move, split, within a cycle
 abstract contract Settling is House {
     using Movements for uint256;
+    using Movements for uint256[];
+    using Netting for Netting.Pass;
     using Records for bytes32;
 
     /// @dev Of a netting set, minor units.
@@ -21,6 +26,20 @@ abstract contract Settling is House {
         uint256 levy;
     }
 
+    /// @dev Slice k of a call: its batch, its records in memory, and of the record whose part is taken, the units that had
+    /// settled `from` before and have `to` now.
+    struct Sent {
+        uint256 k;
+        bytes32 batchHash;
+        uint256 start;
+        uint256 count;
+        uint256 from;
+        uint256 to;
+    }
+
+    /// @dev The DvP models of the BIS.
+    uint8 internal constant GROSS = 1;
+    uint8 internal constant NET = 3;
     /// @dev A pause is this part of the time before it: nobody can keep institutions' own transfers waiting for good.
     uint64 private constant PAUSE = 8;
 
@@ -54,7 +73,9 @@ abstract contract Settling is House {
         pass.size = (uint256(CONSORTIUM.institutionCount()) + 1) << 8;
         pass.table = Memory.allocate((slices + 1) * pass.size);
         pass.slices = slices;
-        pass.cursors = Memory.allocate(slices << 5);
+        // A slice has two runs at most, of parts and of the records of its mask.
+        pass.runs = Memory.allocate(2 * slices * Netting.RUN);
+        pass.last = pass.runs;
         FeeSchedule storage fees = _feeSchedules[header.feeScheduleId];
         uint256 n = fees.slabs.length;
         uint256 slab = Memory.allocate(n * 0x60);
@@ -67,26 +88,85 @@ abstract contract Settling is House {
         }
     }
 
-    /// @dev Checks the mask, marks its records settled, and leaves in memory the chosen records of slice k.
-    function _take(
-        Netting.Pass memory pass,
-        bytes32 batchHash,
-        uint256 start,
-        uint256 count,
-        uint256[] calldata mask,
-        uint256 k
-    ) internal {
-        uint256 words = (count + 255) >> 8;
-        if (mask.length != words) revert ClearingHouse_MaskLength(k, mask.length, words);
+    /// @dev Checks the parts, marks their records, and leaves in memory what settles of each. Before the mask is taken, so
+    /// that it cannot name one of them.
+    function _takeParts(Netting.Pass memory pass, bool sorted, Sent memory sent, uint256[] calldata parts) internal {
+        uint256 first = Memory.allocate(((2 * parts.length) + 1) << 5);
+        uint256 toOwnFees = (parts.length + 1) << 5;
+        pass.add(first, Netting.UNREAD, toOwnFees);
+        uint256 end = first;
+        for (uint256 i = 0; i < parts.length; ++i) {
+            if (parts[i] >> 64 >= sent.count) revert ClearingHouse_InvalidPart(sent.k, i);
+            (bytes32 r, uint256 fees) = _part(pass, sent, parts[i]);
+            pass.addFees((sent.k + 1) * pass.size, r, fees);
+            Memory.poke(end + toOwnFees, fees);
+            uint256 to = end;
+            while (sorted && to != first && bytes32(Memory.peek(to - 0x20)).asset() > r.asset()) {
+                Memory.poke(to, Memory.peek(to - 0x20));
+                to -= 0x20;
+            }
+            Memory.poke(to, uint256(r));
+            end += 0x20;
+        }
+        Memory.poke(end, Netting.END);
+    }
+
+    /// @return r the record with what settles of it as quantity and amount
+    /// @return fees of one side of that, as Netting packs them
+    function _part(Netting.Pass memory pass, Sent memory sent, uint256 part)
+        internal
+        returns (bytes32 r, uint256 fees)
+    {
+        r = bytes32(Memory.peek(sent.start + (part >> 64 << 5)));
+        _advance(sent, r, part >> 64, uint64(part));
+        fees = pass.feesOn(r.amount());
+        (uint256 commission, uint256 levy) = Netting.unpack(fees);
+        fees = Netting.pack(_cut(sent, r, commission), _cut(sent, r, levy));
+        uint256 amount = _cut(sent, r, r.amount());
+        uint256 quantity = sent.to - sent.from;
+        emit TradeSettledInPart(sent.batchHash, r.tradeNo(), uint64(quantity), uint88(amount), uint64(sent.to));
+        r = bytes32((((uint256(r) >> 152 << 64) | quantity) << 88) | amount);
+    }
+
+    function _cut(Sent memory sent, bytes32 r, uint256 total) internal pure returns (uint256) {
+        return Parts.cut(total, r.quantity(), sent.from, sent.to);
+    }
+
+    /// @dev Checks that so many units of the record can settle (0: all that are left), and marks them.
+    function _advance(Sent memory sent, bytes32 r, uint256 position, uint256 quantity) internal {
+        bytes32 batchHash = sent.batchHash;
+        Status status = statusOf(batchHash, position);
+        if (status != Status.PENDING) revert ClearingHouse_NotPending(r.tradeNo(), status);
+        Mark storage mark = _marks[batchHash][position];
+        sent.from = mark.settledQuantity;
+        uint256 left = r.quantity() - sent.from;
+        if (quantity > left) revert ClearingHouse_PartTooLarge(r.tradeNo(), quantity, left);
+        if (quantity == 0 || quantity == left) {
+            sent.to = r.quantity();
+            mark.settledQuantity = 0;
+            --_batches[batchHash].pending;
+        } else {
+            if (!CONDITIONS.partialAllowed(batchHash, position)) revert ClearingHouse_PartialNotAllowed(r.tradeNo());
+            sent.to = sent.from + quantity;
+            mark.settledQuantity = uint64(sent.to);
+        }
+        _closed[batchHash][position >> 8] |= 1 << (position & 0xff);
+    }
+
+    /// @dev Checks the mask, marks its records settled, and leaves in memory the chosen records of the slice.
+    function _take(Netting.Pass memory pass, Sent memory sent, uint256[] calldata mask, bool inParts) internal {
+        uint256 words = (sent.count + 255) >> 8;
+        if (mask.length != words) revert ClearingHouse_MaskLength(sent.k, mask.length, words);
+        bytes32 batchHash = sent.batchHash;
         uint256 pending = _batches[batchHash].pending;
-        uint256 to = start;
+        uint256 to = sent.start;
         for (uint256 i = 0; i < words; ++i) {
             uint256 chosen = mask[i];
             if (chosen == 0) continue;
-            uint256 held = count - (i << 8);
+            uint256 held = sent.count - (i << 8);
             uint256 all = held >= 256 ? type(uint256).max : (1 << held) - 1;
-            if (chosen & ~all != 0) revert ClearingHouse_SurplusBits(k);
-            uint256 from = start + (i << 13);
+            if (chosen & ~all != 0) revert ClearingHouse_SurplusBits(sent.k);
+            uint256 from = sent.start + (i << 13);
             uint256 taken = pending == 0 ? chosen : _closed[batchHash][i] & chosen;
             if (taken != 0) {
                 uint256 position = Bitmaps.lowest(taken);
@@ -96,12 +176,15 @@ abstract contract Settling is House {
             }
             to = chosen == all ? _keepAll(from, to, held < 256 ? held : 256) : _keep(from, to, chosen);
         }
-        if (to == start) revert ClearingHouse_EmptyMask(k);
+        if (to == sent.start) {
+            if (inParts) return;
+            revert ClearingHouse_EmptyMask(sent.k);
+        }
         Memory.poke(to, Netting.END);
-        Memory.poke(pass.cursors + (k << 5), start);
-        pending -= (to - start) >> 5;
+        pass.add(sent.start, (sent.k + 1) * pass.size, 0);
+        pending -= (to - sent.start) >> 5;
         _batches[batchHash].pending = uint32(pending);
-        // A batch with nothing pending needs no bits to say what is settled: all that is not disputed.
+        // A batch with nothing pending needs no bits to say what is settled: all that is not barred.
         if (pending == 0) return;
         for (uint256 i = 0; i < words; ++i) {
             if (mask[i] != 0) _closed[batchHash][i] |= mask[i];
@@ -128,17 +211,20 @@ abstract contract Settling is House {
         return to;
     }
 
-    function _settle(Netting.Pass memory pass, Header calldata header, bytes32[] memory hashes) internal {
+    /// @dev Moves everything, by the model, and tells it.
+    function _settle(uint8 model, Netting.Pass memory pass, Header calldata header, bytes32[] memory hashes) internal {
         uint256[] memory movements;
         assembly ("memory-safe") {
             movements := mload(0x40)
-            mstore(add(pass, 0xa0), add(movements, 0x20))
+            mstore(add(pass, 0xc0), add(movements, 0x20))
         }
-        Netting.run(pass);
+        if (model == NET) Netting.run(pass);
+        else Netting.list(pass);
         assembly ("memory-safe") {
-            let out := mload(add(pass, 0xa0))
+            let out := mload(add(pass, 0xc0))
             mstore(movements, shr(5, sub(out, add(movements, 0x20))))
-            mstore(0x40, out)
+            // Room for a movement of cash a row.
+            mstore(0x40, add(out, shr(3, mload(add(pass, 0x20)))))
         }
         uint64 cycle = _cycles[header.venue].number;
         uint256[] memory active = CONSORTIUM.active();
@@ -146,8 +232,12 @@ abstract contract Settling is House {
             uint256 sides = _checkParties(pass, hashes[k], active, k);
             emit SliceSettled(header.venue, cycle, hashes[k], sides / 2);
         }
-        REGISTER.settle(movements);
-        _settleCash(pass, header, cycle);
+        (Totals memory totals, int256[] memory cash, uint256[] memory accruals) = _sum(pass);
+        if (model == GROSS) totals.net = _settleEach(pass, header);
+        else _pay(header, movements, cash, accruals, totals.levy);
+        emit NettingSetSettled(
+            header.venue, cycle, header.cashAsset, model, pass.gross, totals.net, totals.commission, totals.levy
+        );
     }
 
     /// @dev All parties of the slice's chosen records are active and have affirmed its batch.
@@ -167,12 +257,15 @@ abstract contract Settling is House {
         }
     }
 
-    /// @dev Net cash of the trades, less levy and revenue shares, as one movement an institution.
-    function _settleCash(Netting.Pass memory pass, Header calldata header, uint64 cycle) internal {
+    /// @dev Net cash of the trades less levy, and who earned what.
+    function _sum(Netting.Pass memory pass)
+        internal
+        pure
+        returns (Totals memory totals, int256[] memory cash, uint256[] memory accruals)
+    {
         uint256 rows = pass.size >> 8;
-        int256[] memory cash = new int256[](rows);
-        uint256[] memory accruals = new uint256[](rows);
-        Totals memory totals;
+        cash = new int256[](rows);
+        accruals = new uint256[](rows);
         uint256 n = 0;
         for (uint256 i = 1; i < rows; ++i) {
             int256 traded = Netting.cashOf(pass, i);
@@ -188,26 +281,71 @@ abstract contract Settling is House {
             if (commission != 0) accruals[n++] = (i << 240) | commission;
             cash[i] = traded - int256(levy);
         }
-        cash[_feeSchedules[header.feeScheduleId].levyBeneficiary] += int256(totals.levy);
-        assembly ("memory-safe") {
-            mstore(accruals, n)
-        }
-        uint256[] memory changes = REVENUE_SHARING.accrue(header.cashAsset, accruals);
-        for (uint256 i = 0; i < changes.length; ++i) cash[changes[i].institutionOf()] += changes[i].deltaOf();
-        REGISTER.settle(_cashMovements(cash, header.cashAsset));
-        emit NettingSetSettled(
-            header.venue, cycle, header.cashAsset, pass.gross, totals.net, totals.commission, totals.levy
-        );
+        Memory.resize(accruals, n);
     }
 
-    function _cashMovements(int256[] memory cash, uint16 cashAsset) internal pure returns (uint256[] memory list) {
-        list = new uint256[](cash.length);
-        uint256 n = 0;
-        for (uint256 i = 1; i < cash.length; ++i) {
-            if (cash[i] != 0) list[n++] = Movements.pack(cashAsset, uint16(i), int128(cash[i]));
+    /// @dev Settles each trade by itself, securities and cash, in the order of the runs; memory does not grow.
+    /// @return net cash that changed hands, minor units
+    function _settleEach(Netting.Pass memory pass, Header calldata header) internal returns (uint256 net) {
+        uint256 rows = pass.size >> 8;
+        uint256[] memory movements = new uint256[](rows + 2);
+        int256[] memory cash = new int256[](rows);
+        uint256[] memory accruals = new uint256[](2);
+        uint256 free = Memory.free();
+        for (uint256 it = pass.runs; it < pass.last; it += Netting.RUN) {
+            uint256 toOwnFees = Memory.peek(it + 0x40);
+            for (uint256 p = Memory.peek(it); Memory.peek(p) != Netting.END; p += 0x20) {
+                bytes32 r = bytes32(Memory.peek(p));
+                uint256 fees = toOwnFees == 0 ? pass.feesOn(r.amount()) : Memory.peek(p + toOwnFees);
+                net += _settleOne(header, r, fees, movements, cash, accruals);
+                Memory.release(free);
+            }
         }
-        assembly ("memory-safe") {
-            mstore(list, n)
+    }
+
+    function _settleOne(
+        Header calldata header,
+        bytes32 r,
+        uint256 fees,
+        uint256[] memory movements,
+        int256[] memory cash,
+        uint256[] memory accruals
+    ) internal returns (uint256 net) {
+        (uint256 buyer, uint256 seller) = (r.buyer(), r.seller());
+        (uint256 commission, uint256 levy) = Netting.unpack(fees);
+        Memory.resize(accruals, 2);
+        accruals[0] = (buyer << 240) | commission;
+        accruals[1] = (seller << 240) | commission;
+        Memory.resize(movements, 2);
+        if (buyer == seller) {
+            accruals[0] += commission;
+            Memory.resize(accruals, 1);
+            Memory.resize(movements, 0);
+        } else {
+            net = r.amount();
+            int128 quantity = int128(uint128(r.quantity()));
+            movements[0] = Movements.pack(r.asset(), uint16(seller), -quantity);
+            movements[1] = Movements.pack(r.asset(), uint16(buyer), quantity);
         }
+        if (commission == 0) Memory.resize(accruals, 0);
+        cash[buyer] -= int256(net + levy);
+        cash[seller] += int256(net) - int256(levy);
+        _pay(header, movements, cash, accruals, 2 * levy);
+    }
+
+    /// @dev Splits commission, adds cash to the movements, and has them made and held against limits.
+    function _pay(
+        Header calldata header,
+        uint256[] memory movements,
+        int256[] memory cash,
+        uint256[] memory accruals,
+        uint256 levy
+    ) internal {
+        cash[_feeSchedules[header.feeScheduleId].levyBeneficiary] += int256(levy);
+        uint256[] memory changes = REVENUE_SHARING.accrue(header.cashAsset, accruals);
+        for (uint256 i = 0; i < changes.length; ++i) cash[changes[i].institutionOf()] += changes[i].deltaOf();
+        movements.append(cash, header.cashAsset);
+        movements.send(address(REGISTER), IAssetRegister.settle.selector);
+        if (LIMITS.limitCount() != 0) movements.send(address(LIMITS), ILimits.check.selector);
     }
 }

@@ -5,9 +5,14 @@ import {Affirmation, Batch, Cycle, FeeSchedule, Header, Slab, Slice, Status} fro
 
 /// @title Record, affirm, settle
 /// @notice A venue records batches of trades; both sides affirm them; within a cycle that the venue opens, affirmed
-/// trades settle delivery versus payment (BIS model 3: securities and cash both net), commission is shared and the
-/// levy paid, all in one transaction or none of it. What settles is proposed by the caller and checked here: net
-/// positions are computed from the records themselves, and no balance may fall below zero.
+/// trades settle delivery versus payment, commission is shared and the levy paid, all in one transaction or none of it.
+/// What settles is proposed by the caller and checked here: positions are computed from the records themselves, and no
+/// balance may fall below zero. When that is checked is the DvP model (BIS, "Delivery versus payment in securities
+/// settlement systems", 1992): 1, securities and cash trade by trade; 2, securities trade by trade and cash net at the
+/// end; 3, both net at the end.
+///
+/// A trade settles whole, or in parts: of its amount, and of the commission and levy that its whole amount is charged,
+/// each part brings floor(total * settled / quantity) up to where it ends.
 ///
 /// A record is 32 bytes, most significant first:
 /// `tradeNo u32 | time u24 | buyer u16 | seller u16 | asset u16 | quantity u64 | amount u88`.
@@ -44,13 +49,22 @@ interface IClearingHouse {
     event CycleOpened(uint16 indexed venue, uint64 indexed cycle, uint64 deadline);
     /// @notice Transfers are free again, unless another venue's cycle is open.
     event CycleClosed(uint16 indexed venue, uint64 indexed cycle, address by);
-    /// @notice These trades of the batch are final; which they are is in the transaction's calldata.
+    /// @notice So many trades of the batch, whole or in part, are final; which they are is in the transaction's calldata.
     event SliceSettled(uint16 indexed venue, uint64 indexed cycle, bytes32 indexed batchHash, uint256 count);
-    /// @notice One netting set settled. Amounts in minor units of `cashAsset`, commission and levy of both sides.
+    /// @notice Units of a trade are final; `settledQuantity` of them are by now, all of its quantity after the last part.
+    /// `amount` is what these units cost, minor units.
+    event TradeSettledInPart(
+        bytes32 indexed batchHash, uint32 indexed tradeNo, uint64 quantity, uint88 amount, uint64 settledQuantity
+    );
+    /// @notice One netting set settled, by the DvP model. Amounts in minor units of `cashAsset`, commission and levy of both
+    /// sides. `grossAmount` is the sum of what the chosen trades cost. `netAmount` is the cash that changed hands for
+    /// them, before levy and revenue shares: what those who owe on balance owe; in model 1, where each trade is settled by
+    /// itself, the sum of all trades that are not an institution's with itself.
     event NettingSetSettled(
         uint16 indexed venue,
         uint64 indexed cycle,
         uint16 indexed cashAsset,
+        uint8 model,
         uint256 grossAmount,
         uint256 netAmount,
         uint256 commission,
@@ -128,8 +142,16 @@ interface IClearingHouse {
     error ClearingHouse_SurplusBits(uint256 slice);
     /// @notice A slice settles something.
     error ClearingHouse_EmptyMask(uint256 slice);
-    /// @notice The trade was settled before, or is disputed.
+    /// @notice The trade was settled before, or is out of settlement; PENDING where a mask names what is settled in part.
     error ClearingHouse_NotPending(uint32 tradeNo, Status status);
+    /// @notice The models are 1, 2 and 3.
+    error ClearingHouse_UnknownModel(uint8 model);
+    /// @notice A part has a position among the batch's records, and no bits above it.
+    error ClearingHouse_InvalidPart(uint256 slice, uint256 part);
+    /// @notice Only `left` units of the trade are still to settle.
+    error ClearingHouse_PartTooLarge(uint32 tradeNo, uint256 quantity, uint256 left);
+    /// @notice The trade's sides do not allow that some of it settles and some does not.
+    error ClearingHouse_PartialNotAllowed(uint32 tradeNo);
     /// @notice A party of a chosen trade has not affirmed the slice's batch.
     error ClearingHouse_Unaffirmed(uint256 slice, uint16 institution);
     /// @notice A party of a chosen trade is suspended.
@@ -164,15 +186,18 @@ interface IClearingHouse {
     /// @custom:access an exchange
     function openCycle(uint64 deadline) external returns (uint64 cycle);
 
-    /// @notice Settles slices as one netting set, all or nothing.
+    /// @notice Settles slices as one netting set, all or nothing. Trades are taken in the order of the slices, in each its
+    /// parts as given and then the records of its mask; in models 1 and 2 they settle in this order. (In model 3 parts that
+    /// rise by asset cost least.)
+    /// @param model of DvP: 1, 2 or 3
     /// @custom:access the venue whose cycle is open
-    function settle(Slice[] calldata slices) external;
+    function settle(uint8 model, Slice[] calldata slices) external;
 
     /// @notice Closes a venue's cycle.
     /// @custom:access the venue; after the deadline anyone
     function closeCycle(uint16 venue) external;
 
-    /// @notice Records, affirms and settles one batch as a cycle of its own, in one transaction.
+    /// @notice Records, affirms and settles one batch as a cycle of its own, in one transaction, by model 3.
     /// @custom:access the header's venue, while it has no cycle open
     function clear(
         Header calldata header,

@@ -116,6 +116,15 @@ interface IConsortium {
     /// @custom:access anyone
     function activeSigner(uint16 index) external view returns (address);
 
+    /// @notice Whether an institution signed, by its key (ECDSA) or its contract (ERC-1271); reverts where there is none.
+    /// @return signed true where its signer of today did
+    /// @return acting true where it is not suspended: a suspended institution's word may or may not count
+    /// @custom:access anyone
+    function isSignedBy(uint16 index, bytes32 digest, bytes calldata signature)
+        external
+        view
+        returns (bool signed, bool acting);
+
     /// @notice The index that `signer` acts for, where it is active and has the role; reverts otherwise.
     /// @custom:access anyone
     function actingAs(address signer, Role role) external view returns (uint16);

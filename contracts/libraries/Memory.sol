@@ -20,6 +20,20 @@ library Memory {
         }
     }
 
+    /// @notice Frees what lies from `place` on, for who has no use for it any more.
+    function release(uint256 place) internal pure {
+        assembly ("memory-safe") {
+            mstore(0x40, place)
+        }
+    }
+
+    /// @notice Says how many elements an array has; their place was allocated.
+    function resize(uint256[] memory array, uint256 length) internal pure {
+        assembly ("memory-safe") {
+            mstore(array, length)
+        }
+    }
+
     /// @return value of the word at `place`
     function peek(uint256 place) internal pure returns (uint256 value) {
         assembly ("memory-safe") {

@@ -15,6 +15,8 @@ from ledger.contract import Contract
 from ledger.signatures import Affirmation, Domain
 
 VERSION = 1
+GROSS, GROSS_SECURITIES, NET = 1, 2, 3
+"""The DvP models of the BIS: both legs trade by trade; securities trade by trade, cash net; both net."""
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 
 
@@ -107,9 +109,9 @@ class ClearingHouse(Contract):
         """Open the venue's next cycle; `deadline` in chain seconds."""
         return self.send(venue, "openCycle", deadline)
 
-    def settle(self, venue: Signer, slices: Sequence[Slice]) -> Receipt:
-        """Settle slices as one netting set."""
-        return self.send(venue, "settle", [each.as_tuple() for each in slices])
+    def settle(self, venue: Signer, model: int, slices: Sequence[Slice]) -> Receipt:
+        """Settle slices as one netting set, by a DvP model: 1, 2 or 3 (see `IClearingHouse`)."""
+        return self.send(venue, "settle", model, [each.as_tuple() for each in slices])
 
     def close_cycle(self, sender: Signer, venue: int) -> Receipt:
         """Close a venue's cycle."""

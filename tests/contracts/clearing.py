@@ -15,7 +15,7 @@ from eth_utils import keccak
 from ledger.abi import Words
 from ledger.accounts import Signer
 from ledger.chain import Receipt
-from ledger.clients.clearing_house import Header, Slice
+from ledger.clients.clearing_house import NET, Header, Slice
 from ledger.clients.consortium import account_of
 from ledger.clients.revenue_sharing import Terms
 from ledger.contract import send
@@ -154,8 +154,8 @@ class Floor:
     def close(self, venue: str = "V", by: str | None = None) -> Receipt:
         return self.house.close_cycle(self.ledger.signers[by or venue], self.ledger.index[venue])
 
-    def settle(self, *slices: Slice, venue: str = "V") -> Receipt:
-        return self.house.settle(self.ledger.signers[venue], slices)
+    def settle(self, *slices: Slice, venue: str = "V", model: int = NET) -> Receipt:
+        return self.house.settle(self.ledger.signers[venue], model, slices)
 
     def clear(
         self,

@@ -24,6 +24,8 @@ from tests.contracts.support import Ledger
 TRADES = (Trade(1, "B1", "B2"), Trade(2, "B2", "B3", "S2"), Trade(3, "B3", "B1", "S5"))
 HOSTILE = (2**256 - 1, 2**256 - 32, 2**255, 2**64, 2**64 - 1, 2**64 - 32, 2**63, 2**32, 0xFFFFFFE0, 10**5)
 
+BEFORE_EVERYTHING = 2**255
+
 
 @pytest.fixture
 def floor(ledger: Ledger) -> Floor:
@@ -50,7 +52,7 @@ def words(*values: int | bytes) -> bytes:
 def send(floor: Floor, function: str, body: bytes, gas: int = 30_000_000, by: str = "V") -> Receipt:
     """The function with this body, sent by a venue for no more gas than a block usually has."""
     ledger = floor.ledger
-    selector = floor.house.encode("settle", [])[:4] if function == "settle" else _selector(floor, function)
+    selector = floor.house.encode("settle", 3, [])[:4] if function == "settle" else _selector(floor, function)
     signer = ledger.signers[by]
     nonce = ledger.chain.nonce(signer.address)
     return ledger.chain.send(signer.sign_transaction(31337, nonce, floor.house.address, selector + body, gas))
@@ -74,10 +76,10 @@ def test_settle_when_slices_share_records_settles_both(floor: Floor) -> None:
     """Two slices, masks first, then one copy of the records that both point to."""
     batch = floor.entered(*TRADES)
     floor.open()
-    head = words(0x20, 2, 0x40, 0x180)
-    first = header_of(batch) + words(0x280, 0x100, 1, 0b001)
-    second = header_of(batch) + words(0x140, 0x100, 1, 0b110)
-    assert len(first) == len(second) == 0x140
+    head = words(3, 0x40, 2, 0x40, 0x1C0)
+    first = header_of(batch) + words(0x300, 0x120, 0x160, 1, 0b001, 0)
+    second = header_of(batch) + words(0x180, 0x120, 0x160, 1, 0b110, 0)
+    assert len(first) == len(second) == 0x180
     body = head + first + second + words(3) + batch.records
     # Offsets of a slice count from its own start.
     assert send(floor, "settle", body).status == 1
@@ -89,15 +91,15 @@ def test_settle_when_slices_are_one_and_the_same_reverts(floor: Floor) -> None:
     batch = floor.entered(*TRADES)
     floor.open()
     body = (
-        words(0x20, 2, 0x40, 0x40)
+        words(3, 0x40, 2, 0x40, 0x40)
         + header_of(batch)
-        + words(0x100, 0x180, 3)
+        + words(0x120, 0x1A0, 0x1E0, 3)
         + batch.records
-        + words(1, 0b111)
+        + words(1, 0b111, 0)
     )
     receipt = send(floor, "settle", body)
     assert (receipt.status, settled(floor, batch)) == (0, [])
-    alone = words(0x20, 1, 0x20) + body[0x80:]
+    alone = words(3, 0x40, 1, 0x20) + body[0xA0:]
     assert send(floor, "settle", alone).status == 1
 
 
@@ -105,7 +107,9 @@ def test_settle_when_mask_lies_in_records_reverts(floor: Floor) -> None:
     """A batch of one record whose length and record serve as mask too: bits beyond the last are set."""
     batch = floor.entered(TRADES[0])
     floor.open()
-    body = words(0x20, 1, 0x20) + header_of(batch) + words(0x100, 0x100, 1) + batch.records
+    body = (
+        words(3, 0x40, 1, 0x20) + header_of(batch) + words(0x120, 0x120, 0x160, 1) + batch.records + word(0)
+    )
     receipt = send(floor, "settle", body)
     assert receipt.status == 0
     assert floor.house.status_of(batch.hash, 0) == Status.PENDING
@@ -114,7 +118,7 @@ def test_settle_when_mask_lies_in_records_reverts(floor: Floor) -> None:
 def test_settle_when_bytes_follow_settles(floor: Floor, ledger: Ledger) -> None:
     batch = floor.entered(*TRADES)
     floor.open()
-    data = floor.house.encode("settle", [slice_of(batch).as_tuple()])[4:]
+    data = floor.house.encode("settle", 3, [slice_of(batch).as_tuple()])[4:]
     assert send(floor, "settle", data + bytes(range(256)) * 9).status == 1
     assert settled(floor, batch) == [0, 1, 2]
 
@@ -133,7 +137,7 @@ def test_when_calldata_ends_early_reverts(floor: Floor, ledger: Ledger, function
     whole = {
         "record": lambda: floor.house.encode("record", header, records),
         "affirm": lambda: floor.house.encode("affirm", header, records, given),
-        "settle": lambda: floor.house.encode("settle", [slice_of(batch).as_tuple()]),
+        "settle": lambda: floor.house.encode("settle", 3, [slice_of(batch).as_tuple()]),
         "clear": lambda: floor.house.encode("clear", header, records, given, mask(3, range(3))),
     }[function]()[4:]
     # A signature's last word is filled up with 31 bytes that nobody reads.
@@ -161,21 +165,32 @@ def test_when_offset_or_length_points_outside_reverts(
     whole = {
         "record": lambda: floor.house.encode("record", header, records),
         "affirm": lambda: floor.house.encode("affirm", header, records, given),
-        "settle": lambda: floor.house.encode("settle", [slice_of(batch).as_tuple()]),
+        "settle": lambda: floor.house.encode("settle", 3, [slice_of(batch).as_tuple()]),
         "clear": lambda: floor.house.encode("clear", header, records, given, mask(3, [1, 2])),
     }[function]()[4:]
     # Words by their place: those that are offsets or lengths are small multiples of 32, or small counts.
     pointers = {
         "record": [6, 7],
         "affirm": [6, 7, 8, 12, 13],
-        "settle": [0, 1, 2, 9, 10, 11, 15],
+        "settle": [0, 1, 2, 3, 10, 11, 12, 13, 17, 19],
         "clear": [6, 7, 8, 9, 13, 14],
     }
     for at in pointers[function]:
+        if (function, at, value) == ("settle", 12, BEFORE_EVERYTHING):
+            continue
         hostile = whole[: 32 * at] + word(value) + whole[32 * at + 32 :]
         receipt = send(floor, function, hostile)
         assert receipt.status == 0, f"word {at}"
     assert send(floor, function, whole).status == 1
+
+
+def test_settle_when_parts_lie_before_all_memory_reads_none(floor: Floor) -> None:
+    """Solidity compares offsets with their sign and finds nothing there: a list of nothing, as any other."""
+    batch = floor.entered(*TRADES)
+    floor.open()
+    whole = floor.house.encode("settle", 3, [slice_of(batch, [1]).as_tuple()])[4:]
+    assert send(floor, "settle", whole[: 32 * 12] + word(BEFORE_EVERYTHING) + whole[32 * 13 :]).status == 1
+    assert settled(floor, batch) == [1]
 
 
 @pytest.mark.parametrize("at", range(6))
@@ -193,7 +208,11 @@ def test_when_header_has_bits_above_its_types_reverts(floor: Floor, function: st
     body = {
         "record": dirty + words(0xE0, 3) + batch.records,
         "affirm": dirty + words(0x100, 0x180, 3) + batch.records + words(0),
-        "settle": words(0x20, 1, 0x20) + dirty + words(0x100, 0x180, 3) + batch.records + words(1, 7),
+        "settle": words(3, 0x40, 1, 0x20)
+        + dirty
+        + words(0x120, 0x1A0, 0x1E0, 3)
+        + batch.records
+        + words(1, 7, 0),
         "clear": dirty + words(0x120, 0x1A0, 0x1C0, 3) + batch.records + words(0, 1, 7),
     }[function]
     receipt = send(floor, function, body)
@@ -218,7 +237,7 @@ def test_settle_when_any_word_is_another_is_refused_or_whole(
     floor: Floor, batches: list[Batch], data: st.DataObject
 ) -> None:
     parts = [slice_of(batches[0], [0, 2]), slice_of(batches[1])]
-    whole = floor.house.encode("settle", [part.as_tuple() for part in parts])[4:]
+    whole = floor.house.encode("settle", 3, [part.as_tuple() for part in parts])[4:]
     for _ in range(data.draw(st.integers(1, 2))):
         at = 32 * data.draw(st.integers(0, len(whole) // 32 - 1), label="word")
         off = 32 * data.draw(st.integers(-12, 12), label="bytes off")

@@ -69,6 +69,7 @@ def test_settle_given_affirmed_batch_moves_net_and_tells_everything(floor: Floor
                 "venue": 1,
                 "cycle": 1,
                 "cashAsset": ledger.cash,
+                "model": 3,
                 "grossAmount": outcome.gross,
                 "netAmount": outcome.net,
                 "commission": outcome.commission.total(),

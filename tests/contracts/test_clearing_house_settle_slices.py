@@ -47,7 +47,7 @@ def test_settle_when_caller_is_not_an_exchange_reverts(floor: Floor, ledger: Led
     floor.open()
     for name, signer in ledger.everyone_but("V"):
         with refused(reverts.Consortium_RoleRequired, caller=signer.address, role=Role.EXCHANGE):
-            ledger.clearing_house.settle(signer, [slice_of(batch)])
+            ledger.clearing_house.settle(signer, 3, [slice_of(batch)])
         assert ledger.clearing_house.status_of(batch.hash, 0) == Status.PENDING, name
 
 

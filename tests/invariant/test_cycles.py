@@ -92,7 +92,7 @@ class Run:
     def settle(self, trades: Iterable[Trade]) -> None:
         """Settle these, of whatever batches, as one netting set, and look whether all is as it should be."""
         chosen = list(trades)
-        self.market.clients.clearing_house.settle(self.market.venue, self.slices(chosen))
+        self.market.clients.clearing_house.settle(self.market.venue, 3, self.slices(chosen))
         self.settled += chosen
         self.check()
 
@@ -234,7 +234,7 @@ def check_done(run: Run) -> None:
     batch = run.draw.choice(run.batches)
     trade = run.draw.choice(batch.trades)
     with pytest.raises(reverts.ClearingHouse_NotPending) as refused:
-        house.settle(market.venue, [batch.slice([trade.number])])
+        house.settle(market.venue, 3, [batch.slice([trade.number])])
     status = Status.DISPUTED if trade.number in run.disputed else Status.SETTLED
     assert refused.value.operands == {"tradeNo": trade.number, "status": status}
     assert light_state(market, [batch.hash for batch in run.batches]) == before
@@ -266,7 +266,7 @@ def check_failing_calls_change_nothing(run: Run, batch: Recorded, broker: str) -
         assert light_state(market, hashes) == run.known
 
     def settles(slices: Sequence[Slice]) -> Callable[[], object]:
-        return lambda: house.settle(market.venue, slices)
+        return lambda: house.settle(market.venue, 3, slices)
 
     fails(reverts.ClearingHouse_NoCycle, settles(everything), venue=market.index["V"])
     run.open()
@@ -280,7 +280,7 @@ def check_failing_calls_change_nothing(run: Run, batch: Recorded, broker: str) -
     altered[-1] ^= 1
     unknown = Slice(batch.header, Words(bytes(altered)), everything[spoilt].mask)
     with pytest.raises(reverts.ClearingHouse_UnknownBatch):
-        house.settle(market.venue, [*everything[:spoilt], unknown, *everything[spoilt + 1 :]])
+        house.settle(market.venue, 3, [*everything[:spoilt], unknown, *everything[spoilt + 1 :]])
     assert state(run) == before
     market.chain.restore(snapshot)
     run.known = None
@@ -301,7 +301,7 @@ def check_failing_by_others(
     run.open()
     fails(
         reverts.ClearingHouse_Suspended,
-        lambda: house.settle(market.venue, everything),
+        lambda: house.settle(market.venue, 3, everything),
         slice=first_slice_of(run, parts, out),
         institution=market.index[out],
     )
@@ -318,7 +318,7 @@ def check_failing_by_others(
     run.open()
     fails(
         reverts.AssetRegister_BalanceOutOfRange,
-        lambda: house.settle(market.venue, everything),
+        lambda: house.settle(market.venue, 3, everything),
         institution=market.index[name],
         asset=market.asset[code],
         balance=needs[place] - 1,

@@ -153,7 +153,7 @@ def check_all_at_once_changes_nothing(
     stage.open_cycle(market)
     before = state(ledger, case, batches)
     with pytest.raises(reverts.AssetRegister_BalanceOutOfRange) as refused:
-        house.settle(market.venue, [batch.slice(t.number for t in batch.trades) for batch in batches])
+        house.settle(market.venue, 3, [batch.slice(t.number for t in batch.trades) for batch in batches])
     names = {index: name for name, index in market.index.items()}
     codes = {index: code for code, index in market.asset.items()}
     place = names[refused.value.institution], codes[refused.value.asset]
@@ -221,7 +221,7 @@ def check_nothing_settles_twice(
         for chosen in ([done[0]], [*done[-1:], *(t for t in batch.trades if t.number in reasons)]):
             part: Slice = batch.slice(trade.number for trade in chosen)
             with pytest.raises(reverts.ClearingHouse_NotPending) as refused:
-                house.settle(market.venue, [part])
+                house.settle(market.venue, 3, [part])
             number = chosen[0].number
             assert refused.value.operands == {"tradeNo": number, "status": Status.SETTLED}
     assert state(ledger, case, batches) == before

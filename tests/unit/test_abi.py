@@ -14,7 +14,7 @@ from ledger.compile import artifacts
 
 words = st.lists(st.binary(min_size=32, max_size=32), max_size=5)
 HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
-SETTLE = f"({HEADER},bytes32[],uint256[])[]"
+SLICES = f"({HEADER},bytes32[],uint256[],uint256[])[]"
 
 
 def numbers(items: list[bytes]) -> list[int]:
@@ -35,15 +35,15 @@ def test_words_encode_as_addresses(items: list[bytes]) -> None:
     assert CODEC.encode(["address[]"], [joined]) == eth_abi.encode(["address[]"], [accounts])
 
 
-@given(st.lists(st.tuples(words, words), max_size=3), st.integers(0, 2**16 - 1))
+@given(st.lists(st.tuples(words, words, words), max_size=3), st.integers(0, 2**16 - 1))
 @settings(max_examples=50)
-def test_words_encode_within_slices(slices: list[tuple[list[bytes], list[bytes]]], venue: int) -> None:
+def test_words_encode_within_slices(slices: list[tuple[list[bytes], ...]], venue: int) -> None:
     header = (venue, 20191121, 0x8001, 20191121, 1, 1)
-    fast = [(header, Words(b"".join(records)), Words(b"".join(mask))) for records, mask in slices]
-    plain = [(header, records, numbers(mask)) for records, mask in slices]
-    assert CODEC.encode([SETTLE, "uint8"], [fast, 7]) == eth_abi.encode([SETTLE, "uint8"], [plain, 7])
-    assert CODEC.decode([SETTLE], CODEC.encode([SETTLE], [fast])) == eth_abi.decode(
-        [SETTLE], eth_abi.encode([SETTLE], [plain])
+    fast = [(header, *(Words(b"".join(items)) for items in each)) for each in slices]
+    plain = [(header, records, numbers(mask), numbers(parts)) for records, mask, parts in slices]
+    assert CODEC.encode([SLICES, "uint8"], [fast, 7]) == eth_abi.encode([SLICES, "uint8"], [plain, 7])
+    assert CODEC.decode([SLICES], CODEC.encode([SLICES], [fast])) == eth_abi.decode(
+        [SLICES], eth_abi.encode([SLICES], [plain])
     )
 
 
@@ -52,7 +52,7 @@ def test_words_that_are_no_whole_number_raise(size: int) -> None:
     with pytest.raises(EncodingError):
         CODEC.encode(["bytes32[]"], [Words(bytes(size))])
     with pytest.raises(EncodingError):
-        CODEC.encode([SETTLE], [[((1, 1, 1, 1, 1, 1), Words(b""), Words(bytes(size)))]])
+        CODEC.encode([SLICES], [[((1, 1, 1, 1, 1, 1), Words(b""), Words(b""), Words(bytes(size)))]])
 
 
 @given(st.lists(st.lists(st.integers(0, 2**16 - 1), max_size=3), max_size=3), st.lists(st.text(), max_size=3))
@@ -75,7 +75,7 @@ def test_type_and_signature_spell_tuples_out() -> None:
     }
     affirm = f"affirm({HEADER},bytes32[],(uint16,uint32,uint64,bytes32,uint32[],bytes)[])"
     assert signature_of(entries["affirm"]) == affirm
-    assert signature_of(entries["settle"]) == f"settle({SETTLE})"
+    assert signature_of(entries["settle"]) == f"settle(uint8,{SLICES})"
     assert selector_of(entries["affirm"]) == function_signature_to_4byte_selector(affirm)
     assert type_of(
         {"type": "tuple[2][]", "components": [{"type": "tuple", "components": [{"type": "bool"}]}]}

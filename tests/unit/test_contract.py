@@ -36,8 +36,8 @@ def test_encode_is_what_web3_encodes(ledger: Ledger) -> None:
         "record": ([header, records], [header, Words(b"".join(records))]),
         "affirm": ([header, records, [affirmation]], [header, Words(b"".join(records)), [affirmation]]),
         "settle": (
-            [[(header, records, [5])]],
-            [[(header, Words(b"".join(records)), Words((5).to_bytes(32, "big")))]],
+            [2, [(header, records, [5], [6])]],
+            [2, [(header, Words(b"".join(records)), *(Words(n.to_bytes(32, "big")) for n in (5, 6)))]],
         ),
         "openCycle": ([2**64 - 1], [2**64 - 1]),
     }
