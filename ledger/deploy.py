@@ -39,7 +39,7 @@ _NAMED: dict[str, tuple[str, ...]] = {
     ),
     "Limits": ("Consortium", "AssetRegister", "ClearingHouse"),
     "Conditions": ("Consortium", "ClearingHouse"),
-    "Fails": ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse", "Limits"),
+    "Fails": ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse", "Limits", "Conditions"),
     "DefaultFund": ("Consortium", "AssetRegister", "ClearingHouse", "Fails"),
 }
 """The contracts that each is given, in its constructor's order."""

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAssetRegister} from "../interfaces/IAssetRegister.sol";
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IConditions} from "../interfaces/IConditions.sol";
+import {IConsortium} from "../interfaces/IConsortium.sol";
+import {IFails} from "../interfaces/IFails.sol";
+import {ILimits} from "../interfaces/ILimits.sol";
+import {IRevenueSharing} from "../interfaces/IRevenueSharing.sol";
+import {Accounts} from "../libraries/Accounts.sol";
+import {Allocation} from "../libraries/Allocation.sol";
+import {Fees} from "../libraries/Fees.sol";
+import {Joint} from "../libraries/Joint.sol";
+import {Parts} from "../libraries/Parts.sol";
+import {Records} from "../libraries/Records.sol";
+import {FeeSchedule, RevenueShare, Status} from "../types/Types.sol";
+
+/// @title Assessing: why a trade does not settle, found out from what the ledger knows
+abstract contract Assessing is IFails, Joint {
+    using Records for bytes32;
+
+    /// @dev What is left of a trade: units, and minor units. Commission and levy are of one side.
+    struct Rest {
+        bytes32 batchHash;
+        uint256 position;
+        Status status;
+        uint32 tradeNo;
+        uint16[2] parties;
+        uint16 asset;
+        uint64 quantity;
+        uint256 amount;
+        uint256 commission;
+        uint256 levy;
+    }
+
+    /// @dev Sides: indexes into a Rest's parties.
+    uint256 internal constant BUYER = 0;
+    uint256 internal constant SELLER = 1;
+    /// @dev Reasons, each for the buyer; a bit higher for the seller.
+    uint16 internal constant LACK = 1;
+    uint16 internal constant MONY = 1 << 2;
+    uint16 internal constant PREA = 1 << 4;
+    uint16 internal constant CLAT = 1 << 6;
+    uint16 internal constant BLOC = 1 << 8;
+    uint16 internal constant FLIM = 1 << 10;
+    uint16 internal constant EITHER = 3;
+
+    IAssetRegister public immutable REGISTER;
+    IRevenueSharing public immutable REVENUE_SHARING;
+    IClearingHouse public immutable CLEARING_HOUSE;
+    ILimits public immutable LIMITS;
+    IConditions public immutable CONDITIONS;
+
+    constructor(
+        IConsortium consortium,
+        IAssetRegister register,
+        IRevenueSharing revenueSharing,
+        IClearingHouse clearingHouse,
+        ILimits limits,
+        IConditions conditions
+    ) Joint(consortium) {
+        REGISTER = register;
+        REVENUE_SHARING = revenueSharing;
+        CLEARING_HOUSE = clearingHouse;
+        LIMITS = limits;
+        CONDITIONS = conditions;
+    }
+
+    /// @return reasons why the rest of the trade cannot settle by itself; none where it can
+    function _reasons(Rest memory rest, uint16 currency, uint16 beneficiary) internal view returns (uint16 reasons) {
+        if (rest.status == Status.HELD) {
+            reasons = uint16(CONDITIONS.flagsOf(rest.batchHash, rest.position) & EITHER) * PREA;
+        }
+        for (uint256 side = BUYER; side <= SELLER; ++side) {
+            if (!CLEARING_HOUSE.affirmedBy(rest.batchHash, rest.parties[side])) reasons |= CLAT << side;
+            if (!CONSORTIUM.isActive(rest.parties[side])) reasons |= BLOC << side;
+        }
+        if (reasons & (EITHER * CLAT) != 0) return reasons;
+        int256[2] memory cash = _cash(rest, currency, beneficiary);
+        int256[2] memory securities = [int256(uint256(rest.quantity)), -int256(uint256(rest.quantity))];
+        if (_isSelfTrade(rest)) securities = [int256(0), 0];
+        for (uint256 side = BUYER; side <= SELLER; ++side) {
+            if (_isShort(rest.parties[side], rest.asset, securities[side])) reasons |= LACK << side;
+            if (_isShort(rest.parties[side], currency, cash[side])) reasons |= MONY << side;
+        }
+        if (reasons != 0) return reasons;
+        for (uint256 side = BUYER; side <= SELLER; ++side) {
+            uint16 party = rest.parties[side];
+            bool allowed = (securities[side] == 0 || LIMITS.allows(party, rest.asset, securities[side]))
+                && (cash[side] == 0 || LIMITS.allows(party, currency, cash[side]));
+            if (!allowed) reasons |= FLIM << side;
+        }
+    }
+
+    /// @return cash that settling the rest by itself would bring each side, minor units: as the clearing house nets it,
+    /// where a side may be the levy's beneficiary, or have a share of either side's commission
+    function _cash(Rest memory rest, uint16 currency, uint16 beneficiary) internal view returns (int256[2] memory cash) {
+        bool self = _isSelfTrade(rest);
+        if (!self) cash = [-int256(rest.amount), int256(rest.amount)];
+        for (uint256 side = BUYER; side <= SELLER; ++side) {
+            _add(cash, rest, rest.parties[side], -int256(rest.levy));
+            _add(cash, rest, beneficiary, int256(rest.levy));
+            if (self && side == SELLER) continue;
+            uint256 commission = self ? 2 * rest.commission : rest.commission;
+            (,, uint256 total, RevenueShare[] memory shares) = REVENUE_SHARING.agreement(rest.parties[side], currency);
+            for (uint256 k = 0; k < shares.length; ++k) {
+                uint256 due = Allocation.floorShare(total + commission, shares[k].sharePpm)
+                    - Allocation.floorShare(total, shares[k].sharePpm);
+                _add(cash, rest, rest.parties[side], -int256(due));
+                _add(cash, rest, shares[k].party, int256(due));
+            }
+        }
+    }
+
+    /// @dev A self-trade's one party has the same in both places.
+    function _add(int256[2] memory cash, Rest memory rest, uint16 institution, int256 change) internal pure {
+        if (institution == rest.parties[BUYER]) cash[BUYER] += change;
+        if (institution == rest.parties[SELLER]) cash[SELLER] += change;
+    }
+
+    function _isShort(uint16 institution, uint16 asset, int256 change) internal view returns (bool) {
+        return change < 0 && _balance(institution, asset) < uint256(-change);
+    }
+
+    function _rest(bytes32 batchHash, bytes32[] calldata records, uint32 position, FeeSchedule memory fees)
+        internal
+        view
+        returns (Rest memory rest)
+    {
+        if (position >= records.length) revert Fails_UnknownPosition(position);
+        bytes32 r = records[position];
+        rest.tradeNo = r.tradeNo();
+        rest.status = CLEARING_HOUSE.statusOf(batchHash, position);
+        if (rest.status != Status.PENDING && rest.status != Status.HELD) {
+            revert Fails_NotInSettlement(rest.tradeNo, rest.status);
+        }
+        (rest.batchHash, rest.position, rest.asset) = (batchHash, position, r.asset());
+        rest.parties = [r.buyer(), r.seller()];
+        (uint64 quantity, uint64 settled) = (r.quantity(), CLEARING_HOUSE.settledQuantityOf(batchHash, position));
+        (uint256 commission, uint256 levy) = Fees.charge(fees, r.amount());
+        rest.quantity = quantity - settled;
+        rest.amount = Parts.cut(r.amount(), quantity, settled, quantity);
+        rest.commission = Parts.cut(commission, quantity, settled, quantity);
+        rest.levy = Parts.cut(levy, quantity, settled, quantity);
+    }
+
+    function _isSelfTrade(Rest memory rest) internal pure returns (bool) {
+        return rest.parties[BUYER] == rest.parties[SELLER];
+    }
+
+    function _balance(uint16 institution, uint16 asset) internal view returns (uint256) {
+        return REGISTER.balanceOf(Accounts.addressOf(institution), asset);
+    }
+}
