@@ -38,7 +38,8 @@ class Step(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An institution's word that it takes money out: `amount` in minor units, from `start` (chain seconds) on."""
+    """An institution's word that it takes money out: `amount` in minor units, from `start` (chain seconds)
+    on."""
 
     amount: int
     start: int
@@ -46,7 +47,8 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Of a member's amounts, how much it has to have in the fund: of what is still to be settled, and of all."""
+    """Of a member's amounts, how much it has to have in the fund: of what is still to be settled, and of
+    all."""
 
     margin_ppm: int
     contribution_ppm: int
@@ -54,8 +56,8 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """One institution's default in one currency. `day` (yyyymmdd) is that of the prices, `declared_at` in chain
-    seconds, `loss` what the claimants claim together, in minor units."""
+    """One institution's default in one currency. `day` (yyyymmdd) is that of the prices, `declared_at` in
+    chain seconds, `loss` what the claimants claim together, in minor units."""
 
     institution: int
     currency: int

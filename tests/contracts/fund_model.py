@@ -24,8 +24,8 @@ def split(total: int, weights: Sequence[int]) -> list[int]:
 
 @dataclass(slots=True)
 class Outcome:
-    """Steps as (step, institution, amount), none of nothing; what claimants are paid, and what each purse of the
-    defaulter, (margin, contribution), has left."""
+    """Steps as (step, institution, amount), none of nothing; what claimants are paid, and what each purse of
+    the defaulter, (margin, contribution), has left."""
 
     steps: list[tuple[Step, int, int]] = field(default_factory=list)
     paid: dict[int, int] = field(default_factory=dict)
@@ -41,8 +41,8 @@ def waterfall(
     contributions: Mapping[int, int],
     capital: Mapping[int, int],
 ) -> Outcome:
-    """Everything by index; `losses` by venue; `contributions` of all, the defaulter's among them, but of no other
-    member in default."""
+    """Everything by index; `losses` by venue; `contributions` of all, the defaulter's among them, but of no
+    other member in default."""
     out, rest = Outcome(), sum(claims.values())
 
     def take(step: Step, who: int, amount: int) -> None:

@@ -7,7 +7,7 @@ Amounts: B1 buys of B2 for 1,000,001 and of B3 for 500,000; margin 100,000 ppm, 
     B2      100,001 (up)       2,001 (up)
     B3       50,000            1,000
 
-when a venue calls             ─ rounded up, over all its batches listed; told; what lacks is taken, in one settlement
+when a venue calls             ─ rounded up, over all its batches listed; told; what lacks is taken
 given settled, cancelled, held or disputed trades ─ margin for what may still settle, contribution for all
 given a trade with oneself     ─ nothing
 when it calls again            ─ the new requirement stands instead of the old, also where it is nothing
@@ -17,7 +17,8 @@ given a suspended member       ─ margin only
 given the fund itself is named ─ nothing
 given a default in the currency ─ its member gives nothing, nobody a contribution
 release                        ─ only what is above the requirement
-when others call, in a cycle, of another venue, currency or asset, of unknown records, twice or out of order ─ refused
+when others call, in a cycle, of another venue, currency or asset, of unknown records ─ refused
+when batches are listed twice or out of order ─ refused
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def batch(fund: Fund) -> Batch:
     return fund.floor.entered(*TRADES)
 
 
-def called(ledger: Ledger, name: str, purse: int, required: int, taken: int, missing: int = 0) -> tuple[str, dict]:
+def called(
+    ledger: Ledger, name: str, purse: int, required: int, taken: int, missing: int = 0
+) -> tuple[str, dict]:
     return (
         "Called",
         {
@@ -78,7 +81,10 @@ def test_call_when_a_venue_calls_takes_what_lacks_and_tells(fund: Fund, batch: B
     fund.deposit("B3", MARGIN, 49_999)
     facts = ledger.facts(fund.call(batch))
     assert others(facts) == [
-        ("RequirementsCalled", {"venue": 1, "currency": ledger.cash, "call": 1, "batchHashes": (batch.hash,)}),
+        (
+            "RequirementsCalled",
+            {"venue": 1, "currency": ledger.cash, "call": 1, "batchHashes": (batch.hash,)},
+        ),
         called(ledger, "B1", MARGIN, 150_001, 150_001),
         called(ledger, "B1", CONTRIBUTION, 3_001, 3_001),
         called(ledger, "B2", MARGIN, 100_001, 0),

@@ -1,4 +1,4 @@
-"""declareDefault(institution, currency, day) and closeOut(id, header, records, positions). B1 is the defaulter.
+"""declareDefault(institution, currency, day) and closeOut(id, header, records, positions), of B1's default.
 
 declareDefault
   when an exchange and a regulator agree   ─ opens and tells; one alone does not
@@ -10,9 +10,10 @@ closeOut
   given losses and gains of one claimant  ─ set against each other; of two claimants, not
   given trades cut small                  ─ claim no more than whole
   given HELD                              ─ closed with a claim
-  given a dispute, one side's affirmation only, a self-trade, another defaulter ─ closed without, no price needed
+  given a dispute, one side's word only, a self-trade, another defaulter ─ closed without, no price needed
   when twice, of settled or cancelled trades, beyond the last, of others, wrong records ─ refused
-  when by others, of another currency or venue, recorded after, without a price, reinstated, finished ─ refused
+  when by others, of another currency or venue, recorded after, without a price ─ refused
+  given it is reinstated, or finished ─ refused
   given prices of other days, venues and currencies ─ the declared day's, the venue's own
 settle ─ survivors' trades settle while a default is open; the defaulter's do not
 """
@@ -178,7 +179,8 @@ def test_close_out_given_a_value_beyond_128_bits_reverts(fund: Fund) -> None:
 
 @pytest.mark.parametrize("price", [80, 100, 120])
 def test_close_out_given_opposite_trades_claims_nothing(fund: Fund, price: int) -> None:
-    """Who bought and sold the same has lost nothing, whatever the price; without netting it would claim either way."""
+    """Who bought and sold the same has lost nothing, whatever the price; without netting it would claim either
+    way."""
     batch = fund.floor.entered(Trade(1, "B1", "B2", amount=1_000), Trade(2, "B2", "B1", amount=1_000))
     fund.price("S1", price * MILLION)
     fund.default("B1")
@@ -220,12 +222,14 @@ def test_close_out_given_trades_cut_small_claims_no_more(
     cut, whole = sides if bought else (tuple(reversed(side)) for side in sides)
     small = [Trade(n, *cut, quantity=q, amount=a) for n, (q, a) in enumerate(pieces)]
     large = Trade(99, *whole, quantity=sum(q for q, _ in pieces), amount=sum(a for _, a in pieces))
-    batch = fund.floor.entered(*small, large)
-    fund.price("S1", price)
-    fund.default("B1")
-    fund.close_out(1, batch)
-    assert fund.client.claim_of(1, 9) <= fund.client.claim_of(1, 10)
-    fund.ledger.chain.restore(snapshot)
+    try:
+        batch = fund.floor.entered(*small, large)
+        fund.price("S1", price)
+        fund.default("B1")
+        fund.close_out(1, batch)
+        assert fund.client.claim_of(1, 9) <= fund.client.claim_of(1, 10)
+    finally:
+        fund.ledger.chain.restore(snapshot)
 
 
 def test_close_out_given_a_held_trade_claims(fund: Fund) -> None:
@@ -280,13 +284,9 @@ def test_close_out_when_twice_or_ended_reverts(fund: Fund) -> None:
     fund.close_out(1, batch, [2])
     stand = {0: Status.SETTLED, 1: Status.CANCELLED, 2: Status.CLOSED_OUT, 4: Status.UNKNOWN, 2**255: 0}
     for position, status in stand.items():
-        with refused(
-            reverts.DefaultFund_Ended, batchHash=batch.hash, position=position, status=status
-        ):
+        with refused(reverts.DefaultFund_Ended, batchHash=batch.hash, position=position, status=status):
             fund.close_out(1, batch, [position])
-    with refused(
-        reverts.DefaultFund_Ended, batchHash=batch.hash, position=3, status=Status.CLOSED_OUT
-    ):
+    with refused(reverts.DefaultFund_Ended, batchHash=batch.hash, position=3, status=Status.CLOSED_OUT):
         fund.close_out(1, batch, [3, 3])
     assert fund.client.default_of(1).loss == 3
 

@@ -1,11 +1,11 @@
-"""deposit, release, giveNotice, setRates, object: what institutions have in the fund. What they must have is in
-test_default_fund_calls.py; releases and defaults in test_default_fund_finish.py.
+"""deposit, release, giveNotice, setRates, object: what institutions have in the fund. What they must have is
+in test_default_fund_calls.py; releases and defaults in test_default_fund_finish.py.
 
 deposit
   when a member pays in, in any purse and currency ─ moves, is told, adds up
   when anyone else does; a suspended one           ─ refused; into CAPITAL all but exchanges
-  given an open cycle, no account, another signer of it; of no currency, of nothing, of too much, of more than there is
-                                                   ─ refused
+  given an open cycle, no account, another signer of it ─ refused
+  when of no currency, of nothing, of too much, of more than there is ─ refused
 release
   when a member takes out what is free             ─ moves, is told; margin at once, the rest by notice
   given no notice, too early, too late, for less   ─ refused
@@ -29,7 +29,9 @@ from tests.contracts.fund import CAPITAL, CASH, CONTRIBUTION, MARGIN, NOTICE, Fu
 from tests.contracts.support import SEED, bytes32, refused
 
 
-def movement(fund: Fund, name: str, amount: int, currency: str = "NPR") -> dict[tuple[str, str, int, int], int]:
+def movement(
+    fund: Fund, name: str, amount: int, currency: str = "NPR"
+) -> dict[tuple[str, str, int, int], int]:
     """The two transfers of a payment by `name` into the fund; out of it where the amount is negative."""
     ends = [account_of(fund.ledger.index[each]).lower() for each in (name, "FUND")]
     giver, taker = ends if amount > 0 else reversed(ends)
@@ -312,9 +314,7 @@ def test_purses_given_money_sent_to_the_account_are_unchanged(fund: Fund) -> Non
     ledger = fund.ledger
     ledger.register.transfer(ledger.signers["B1"], 8, ledger.index["FUND"], ledger.cash, 10)
     assert fund.purse("B1", MARGIN) == 0
-    with refused(
-        reverts.AssetRegister_NotSigner, caller=ledger.operator.address
-    ):
+    with refused(reverts.AssetRegister_NotSigner, caller=ledger.operator.address):
         ledger.register.transfer(ledger.operator, ledger.index["FUND"], 8, ledger.cash, 10)
     with refused(reverts.AssetRegister_NotSigner, caller=ledger.operator.address):
         ledger.register.redeem(ledger.operator, bytes32("mine"), ledger.cash, 10)
