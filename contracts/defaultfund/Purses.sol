@@ -27,6 +27,13 @@ abstract contract Purses is IDefaultFund, Joint {
         uint112 contribution;
     }
 
+    /// @dev Whether a party has affirmed a batch, as far as it is known.
+    enum Word {
+        UNASKED,
+        GIVEN,
+        MISSING
+    }
+
     uint64 public constant NOTICE_PERIOD = 7 days;
     uint256 internal constant PPM = 1_000_000;
 
@@ -124,11 +131,8 @@ abstract contract Purses is IDefaultFund, Joint {
         uint32 call = ++_calls[currency][venue];
         if (call == 1) _callers[currency].push(venue);
         emit RequirementsCalled(venue, currency, call, hashes);
-        uint16 fund = _receiving();
-        // Nothing is asked of the fund itself, whoever may have named it: it would credit itself what it has.
-        (pending[fund], all[fund]) = (0, 0);
         _require(_requirements[currency][venue], call, _rates[currency], pending, all);
-        _pull(currency, fund, rows);
+        _pull(currency, _receiving(), rows);
     }
 
     /// @inheritdoc IDefaultFund
@@ -138,7 +142,7 @@ abstract contract Purses is IDefaultFund, Joint {
 
     /// @inheritdoc IDefaultFund
     function requiredOf(uint16 institution, uint16 currency, Purse purse) public view returns (uint256) {
-        return _required(_venues(currency), institution, currency, purse);
+        return _required(_venues(currency), institution, currency)[uint256(purse)];
     }
 
     /// @inheritdoc IDefaultFund
@@ -200,21 +204,28 @@ abstract contract Purses is IDefaultFund, Joint {
         return Parts.cut(r.amount(), r.quantity(), settled, r.quantity());
     }
 
-    /// @dev Adds the amounts of a batch to each party's: those that are still to be settled, and all.
+    /// @dev Adds the amounts of a batch to those of each party that has affirmed it: what is still to be settled, and
+    /// all. This contract signs nothing, so of the fund itself, whoever names it, nothing is ever asked.
     function _add(bytes32 batchHash, bytes32[] calldata records, uint256[] memory pending, uint256[] memory all)
         private
         view
     {
+        Word[] memory words = new Word[](all.length);
         for (uint256 i = 0; i < records.length; ++i) {
             bytes32 r = records[i];
-            (uint16 buyer, uint16 seller) = (r.buyer(), r.seller());
-            if (buyer == seller) continue;
-            all[buyer] += r.amount();
-            all[seller] += r.amount();
-            if (!_isOpen(CLEARING_HOUSE.statusOf(batchHash, i))) continue;
-            uint256 left = _amountLeft(r, CLEARING_HOUSE.settledQuantityOf(batchHash, i));
-            pending[buyer] += left;
-            pending[seller] += left;
+            Status status = CLEARING_HOUSE.statusOf(batchHash, i);
+            if (status == Status.DISPUTED || r.buyer() == r.seller()) continue;
+            uint256 left =
+                _isOpen(status) ? _amountLeft(r, CLEARING_HOUSE.settledQuantityOf(batchHash, i)) : 0;
+            for (uint256 side = 0; side < 2; ++side) {
+                uint16 party = side == 0 ? r.buyer() : r.seller();
+                if (words[party] == Word.UNASKED) {
+                    words[party] = CLEARING_HOUSE.affirmedBy(batchHash, party) ? Word.GIVEN : Word.MISSING;
+                }
+                if (words[party] == Word.MISSING) continue;
+                all[party] += r.amount();
+                pending[party] += left;
+            }
         }
     }
 
@@ -243,21 +254,22 @@ abstract contract Purses is IDefaultFund, Joint {
         uint16[] memory venues = _venues(currency);
         int256[] memory changes = new int256[](rows);
         for (uint256 i = 1; i < rows; ++i) {
-            if (i == fund) continue;
+            uint256[3] memory required = _required(venues, uint16(i), currency);
+            if (required[uint256(Purse.MARGIN)] == 0 && required[uint256(Purse.CONTRIBUTION)] == 0) continue;
             uint256 cash = REGISTER.balanceOf(Accounts.addressOf(uint16(i)), currency);
-            uint256 taken = _pullFor(venues, uint16(i), currency, Purse.MARGIN, cash);
-            taken += _pullFor(venues, uint16(i), currency, Purse.CONTRIBUTION, cash - taken);
+            uint256 taken = _pullFor(uint16(i), currency, Purse.MARGIN, required, cash);
+            taken += _pullFor(uint16(i), currency, Purse.CONTRIBUTION, required, cash - taken);
             changes[i] = -int256(taken);
             changes[fund] += int256(taken);
         }
         _settle(currency, changes);
     }
 
-    function _pullFor(uint16[] memory venues, uint16 member, uint16 currency, Purse purse, uint256 cash)
+    function _pullFor(uint16 member, uint16 currency, Purse purse, uint256[3] memory requirements, uint256 cash)
         private
         returns (uint256 taken)
     {
-        uint256 required = _required(venues, member, currency, purse);
+        uint256 required = requirements[uint256(purse)];
         if (required == 0) return 0;
         uint256 missing = Math.saturatingSub(required, purseOf(member, currency, purse));
         bool frozen = (purse == Purse.MARGIN ? openDefaultOf[member][currency] : openDefaults[currency]) != 0;
@@ -268,16 +280,17 @@ abstract contract Purses is IDefaultFund, Joint {
         emit Called(member, currency, purse, required, taken, missing - taken);
     }
 
-    function _required(uint16[] memory venues, uint16 member, uint16 currency, Purse purse)
+    /// @return sums over the venues, by purse; of CAPITAL nothing is required
+    function _required(uint16[] memory venues, uint16 member, uint16 currency)
         private
         view
-        returns (uint256 sum)
+        returns (uint256[3] memory sums)
     {
-        if (purse == Purse.CAPITAL) return 0;
         for (uint256 i = 0; i < venues.length; ++i) {
             Requirement memory it = _requirements[currency][venues[i]][member];
             if (it.call != _calls[currency][venues[i]]) continue;
-            sum += purse == Purse.MARGIN ? it.margin : it.contribution;
+            sums[uint256(Purse.MARGIN)] += it.margin;
+            sums[uint256(Purse.CONTRIBUTION)] += it.contribution;
         }
     }
 

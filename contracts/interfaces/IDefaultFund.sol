@@ -9,16 +9,17 @@ import {Header, Status} from "../types/Types.sol";
 /// register, in the account of an institution of its own whose signer is this contract. The operator admits it.
 ///
 /// A member's requirements follow from its trades, at rates that an exchange and a regulator set together: margin of what
-/// is still to be settled, whole amounts of both sides; a contribution of all amounts that a venue lists. Both are
-/// rounded up. A trade of a broker with itself needs neither. What a suspended member would have to contribute is not
+/// is still to be settled, a contribution of all that a venue lists, of the whole amount for both sides, rounded up. Only
+/// trades count whose batch the member itself has affirmed, so no venue asks for money on trades that it made up. A trade
+/// that is disputed, or of a broker with itself, needs neither. What a suspended member would have to contribute is not
 /// asked for. Requirements of several venues add up.
 ///
 /// When a suspended member is declared in default, each venue closes out its trades at the prices of one day, which the
 /// declaration fixes. What closing out costs the other side is its loss, what it gains is set against its losses of the
 /// same default (close-out netting), and what remains, if it is a loss, is its claim. Losses are rounded down, so trades
 /// cut small never claim more than whole ones. A trade gives a claim only if both sides have affirmed it: one that is
-/// disputed never was irrevocable, or is not at the time. A trade between two members in default gives none, since
-/// neither may draw on the fund; nor does one of the defaulter with itself.
+/// disputed never was irrevocable, or is not at the time. A trade between two members in default gives none: neither
+/// may draw on the fund. Nor does one of the defaulter with itself.
 ///
 /// The waterfall pays claims, each step as far as the last left something: the defaulter's margin, its contribution, the
 /// capital of the venues (each answers for the part of the loss that arose on it, no more), the other members'

@@ -1,6 +1,6 @@
 """A default fund whose prices a test says, and what members, venues and regulators do with it.
 
-The consortium is that of `support`, on a chain of its own where `PriceStandIn` stands in the place of `Fails`.
+The consortium is that of `support`, on a chain of its own where `PriceStandIn` stands in place of `Fails`.
 Besides, FUND is the institution whose signer the fund is, and everyone has 10**12 minor units of NPR and of
 USD.
 """
@@ -123,8 +123,8 @@ class Fund:
         return [fact for fact in facts if fact[0] not in ("Transfer", "JointlyAgreed")]
 
     def losing(self, *claims: tuple[str, int], defaulter: str = "B1", number: int = 1) -> Batch:
-        """Trades in which the defaulter buys one unit of S1 for the claim and a unit more, from each; at a price
-        of 1,000,000 closing them out costs so much."""
+        """Trades in which the defaulter buys one unit of S1 of each, for the claim and a unit more; at a price of
+        1,000,000 closing them out costs so much."""
         trades = [
             Trade(number + i, defaulter, name, quantity=1, amount=claim + 1)
             for i, (name, claim) in enumerate(claims)

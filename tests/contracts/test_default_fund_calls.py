@@ -8,8 +8,8 @@ Amounts: B1 buys of B2 for 1,000,001 and of B3 for 500,000; margin 100,000 ppm, 
     B3       50,000            1,000
 
 when a venue calls             ─ rounded up, over all its batches listed; told; what lacks is taken
-given settled, cancelled, held or disputed trades ─ margin for what may still settle, contribution for all
-given a trade with oneself     ─ nothing
+given settled, cancelled or held trades ─ margin for what may still settle, contribution for all
+given a trade with oneself, disputed, or not affirmed ─ nothing
 when it calls again            ─ the new requirement stands instead of the old, also where it is nothing
 given two venues               ─ requirements add up; of one that is no exchange any more it lapses
 given too little cash          ─ what is there is taken, margin first; the rest is told as missing
@@ -137,8 +137,8 @@ def test_call_given_trades_that_ended_or_wait_counts_what_may_settle(fund: Fund)
     fund.status(batch, 1, Status.CANCELLED)
     fund.status(batch, 2, Status.HELD)
     fund.call(batch)
-    assert margins(fund) == {"B1": 28, "B2": 28}  # held 4, disputed 8, pending 16
-    assert contributions(fund) == {"B1": 31, "B2": 31}
+    assert margins(fund) == {"B1": 20, "B2": 20}  # held 4, pending 16
+    assert contributions(fund) == {"B1": 23, "B2": 23}  # all but the disputed 8
 
 
 def test_call_given_a_trade_with_oneself_asks_nothing(fund: Fund) -> None:
@@ -147,12 +147,18 @@ def test_call_given_a_trade_with_oneself_asks_nothing(fund: Fund) -> None:
     assert [name for name, _ in facts] == ["RequirementsCalled"]
 
 
-def test_call_given_no_affirmation_asks_all_the_same(fund: Fund) -> None:
-    fund.rates(1_000_000, 0)
+def test_call_given_no_affirmation_asks_nothing(fund: Fund) -> None:
+    """Else a venue would take money for trades that it made up. Who affirms is asked, the other side not yet."""
+    fund.rates(1_000_000, 1_000_000)
     batch = fund.floor.batch(*TRADES)
     fund.floor.record(batch)
-    fund.call(batch)
-    assert margins(fund) == {"B1": 1_500_001, "B2": 1_000_001, "B3": 500_000}
+    asked: dict[str, int] = {}
+    for name, amount in (("", 0), ("B3", 500_000), ("B1", 1_500_001), ("B2", 1_000_001)):
+        if name:
+            fund.floor.affirm(batch, fund.floor.affirmation(batch, name))
+            asked[name] = amount
+        fund.call(batch)
+        assert margins(fund) == contributions(fund) == asked
 
 
 def test_call_when_called_again_replaces(fund: Fund, batch: Batch) -> None:
@@ -244,13 +250,14 @@ def test_call_given_a_suspended_member_asks_margin_only(fund: Fund, batch: Batch
 
 
 def test_call_given_the_fund_itself_is_named_asks_it_nothing(fund: Fund) -> None:
-    """It would fill a purse of its own from an account whose money is the members'."""
+    """It would fill a purse of its own from an account whose money is the members'. It cannot affirm."""
     ledger = fund.ledger
     fund.rates(1_000_000, 1_000_000)
     fund.deposit("B2", MARGIN, 1_000)
     ledger.consortium.grant_roles(ledger.operator, ledger.index["FUND"], [Role.BROKER])
     batch = fund.floor.batch(Trade(1, "B1", "FUND", amount=7))
     fund.floor.record(batch)
+    fund.floor.affirm(batch, fund.floor.affirmation(batch, "B1"))
     fund.call(batch)
     assert (margins(fund), contributions(fund)) == ({"B1": 7}, {"B1": 7})
     assert fund.purse("FUND", MARGIN) == fund.purse("FUND", CONTRIBUTION) == 0

@@ -179,7 +179,7 @@ def test_close_out_given_a_value_beyond_128_bits_reverts(fund: Fund) -> None:
 
 @pytest.mark.parametrize("price", [80, 100, 120])
 def test_close_out_given_opposite_trades_claims_nothing(fund: Fund, price: int) -> None:
-    """Who bought and sold the same has lost nothing, whatever the price; without netting it would claim either
+    """Who bought and sold the same has lost nothing at any price; without netting it would claim either
     way."""
     batch = fund.floor.entered(Trade(1, "B1", "B2", amount=1_000), Trade(2, "B2", "B1", amount=1_000))
     fund.price("S1", price * MILLION)

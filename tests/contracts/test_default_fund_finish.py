@@ -12,7 +12,7 @@ given weights of 2^100         ─ exact
 given another in default       ─ its contribution is kept for its own
 given a suspended claimant     ─ is paid
 given several defaults         ─ in the order they are finished
-after                          ─ nothing of it changes; the member may default anew; requirements are forgotten
+after                          ─ nothing of it changes; the member may default anew, is required nothing
 release, in a default          ─ refused to all in the currency, free after
 when by one, in an open cycle, at another loss, twice ─ refused, or nothing yet
 given 300 contributors of the same ─ exact, within a block's gas

@@ -76,7 +76,7 @@ def test_by_weight_given_no_weight_gives_nothing(harness: Contract) -> None:
         harness.call("byWeight", 1, [0, 0])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     margin=AMOUNTS,
     contributions=st.fixed_dictionaries(dict.fromkeys(MEMBERS, AMOUNTS)),
