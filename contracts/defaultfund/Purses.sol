@@ -342,6 +342,7 @@ abstract contract Purses is IDefaultFund, Joint {
             if (changes[i] != int128(changes[i])) revert DefaultFund_AmountOutOfRange(uint256(changes[i]));
             movements[n++] = Movements.pack(currency, uint16(i), int128(changes[i]));
         }
+        if (n == 0) return;
         assembly ("memory-safe") {
             mstore(movements, n)
         }

@@ -18,8 +18,8 @@ import {Header, Status} from "../types/Types.sol";
 /// declaration fixes. What closing out costs the other side is its loss, what it gains is set against its losses of the
 /// same default (close-out netting), and what remains, if it is a loss, is its claim. Losses are rounded down, so trades
 /// cut small never claim more than whole ones. A trade gives a claim only if both sides have affirmed it: one that is
-/// disputed never was irrevocable, or is not at the time. A trade between two members in default gives none: neither
-/// may draw on the fund. Nor does one of the defaulter with itself.
+/// disputed never was irrevocable, or is not at the time. A trade between two members in default at the time
+/// gives none: neither may draw on the fund. Nor does one of the defaulter with itself.
 ///
 /// The waterfall pays claims, each step as far as the last left something: the defaulter's margin, its contribution, the
 /// capital of the venues (each answers for the part of the loss that arose on it, no more), the other members'
@@ -151,7 +151,7 @@ interface IDefaultFund {
     /// @notice Replaces the caller's requirements of all members in a currency by what follows from the batches listed, and
     /// takes what members lack from their accounts, as far as it is there: margin first. Of a member in default nothing
     /// is taken; while any default in the currency is open, no contribution is, so that nobody answers for it with more
-    /// than it had in. Costs some 4,000 gas a record.
+    /// than it had in. Costs some 9,000 gas a record.
     /// @param listed the venue's own batches in this currency; none for no requirements
     /// @custom:access an exchange, while no cycle is open
     function callRequirements(uint16 currency, Listed[] calldata listed) external;
@@ -162,13 +162,15 @@ interface IDefaultFund {
     function declareDefault(uint16 institution, uint16 currency, uint32 day) external;
 
     /// @notice Closes out trades of the defaulter that have neither settled nor ended otherwise, what is left of each.
+    /// Costs some 45,000 gas a trade.
     /// @param records all of the batch, re-sent
     /// @param positions of the trades in it
     /// @custom:access the header's venue, an active exchange, while the defaulter is suspended
     function closeOut(uint256 id, Header calldata header, bytes32[] calldata records, uint256[] calldata positions)
         external;
 
-    /// @notice Runs the waterfall and pays the claims. What was not closed out by then gives no claim.
+    /// @notice Runs the waterfall and pays the claims. What was not closed out by then gives no claim. Costs some 40,000
+    /// gas for an institution that contributes and claims, and 8,000 for one that does neither.
     /// @param loss what the claimants claim together, minor units
     /// @custom:access an exchange and a regulator, while no cycle is open
     function finish(uint256 id, uint128 loss) external;

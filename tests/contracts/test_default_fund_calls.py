@@ -148,7 +148,7 @@ def test_call_given_a_trade_with_oneself_asks_nothing(fund: Fund) -> None:
 
 
 def test_call_given_no_affirmation_asks_nothing(fund: Fund) -> None:
-    """Else a venue would take money for trades that it made up. Who affirms is asked, the other side not yet."""
+    """Else a venue would take money for trades that it made up. Who affirms is asked, the other not yet."""
     fund.rates(1_000_000, 1_000_000)
     batch = fund.floor.batch(*TRADES)
     fund.floor.record(batch)
