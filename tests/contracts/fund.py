@@ -123,8 +123,8 @@ class Fund:
         return [fact for fact in facts if fact[0] not in ("Transfer", "JointlyAgreed")]
 
     def losing(self, *claims: tuple[str, int], defaulter: str = "B1", number: int = 1) -> Batch:
-        """Trades in which the defaulter buys a unit of S1 of each, for the claim and a minor unit more, at a price
-        of a minor unit."""
+        """Trades in which the defaulter buys a unit of S1 of each for the claim and a minor unit more, which is
+        the price."""
         trades = [
             Trade(number + i, defaulter, name, quantity=1, amount=claim + 1)
             for i, (name, claim) in enumerate(claims)
