@@ -16,7 +16,7 @@ import pytest
 from ledger.chain import Chain, Receipt
 from ledger.clients.clearing_house import Status
 from ledger.clients.consortium import Role
-from ledger.clients.default_fund import DefaultFund, Purse
+from ledger.clients.default_fund import DefaultFund, Purse, Step
 from ledger.compile import Artifact, artifacts
 from ledger.contract import Contract
 from tests.contracts.clearing import Batch, Floor
@@ -123,14 +123,30 @@ class Fund:
         return [fact for fact in facts if fact[0] not in ("Transfer", "JointlyAgreed")]
 
     def losing(self, *claims: tuple[str, int], defaulter: str = "B1", number: int = 1) -> Batch:
-        """Trades in which the defaulter buys a unit of S1 of each for the claim and a minor unit more, which is
-        the price."""
+        """Trades in which the defaulter buys a unit of S1 of each for the claim and a minor unit more, the
+        price."""
         trades = [
             Trade(number + i, defaulter, name, quantity=1, amount=claim + 1)
             for i, (name, claim) in enumerate(claims)
         ]
         self.price("S1", 1_000_000)
         return self.floor.entered(*trades)
+
+
+def steps(facts: Facts, fund: Fund) -> list[tuple[Step, str, int]]:
+    """The waterfall's, by names."""
+    names = {index: name for name, index in fund.ledger.index.items()}
+    return [
+        (Step(f["step"]), names[f["institution"]], f["amount"])
+        for name, f in facts
+        if name == "WaterfallStep"
+    ]
+
+
+def paid(facts: Facts, fund: Fund) -> dict[str, int]:
+    """What each claimant got."""
+    names = {index: name for name, index in fund.ledger.index.items()}
+    return {names[f["claimant"]]: f["paid"] for name, f in facts if name == "ClaimPaid"}
 
 
 def establish_fund(chain: Chain, clock: SetClock, prices: Artifact) -> Fund:
