@@ -1,24 +1,224 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Purses} from "./defaultfund/Purses.sol";
 import {IAssetRegister} from "./interfaces/IAssetRegister.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {IDefaultFund} from "./interfaces/IDefaultFund.sol";
 import {IFails} from "./interfaces/IFails.sol";
-import {Joint} from "./libraries/Joint.sol";
+import {Allocation} from "./libraries/Allocation.sol";
+import {Records} from "./libraries/Records.sol";
+import {Default, Purse, Step} from "./types/Fund.sol";
+import {Header, Role, Status} from "./types/Types.sol";
 
 /// @title DefaultFund, as IDefaultFund says
-contract DefaultFund is IDefaultFund, Joint {
-    IAssetRegister public immutable REGISTER;
-    IClearingHouse public immutable CLEARING_HOUSE;
+/// @dev Defaults: declared, closed out, finished. What members have in the fund is in its part.
+contract DefaultFund is Purses {
+    using Records for bytes32;
+
+    /// @dev Prices are in millionths of a minor unit.
+    uint256 private constant PRICE_SCALE = 1_000_000;
+
     IFails public immutable FAILS;
 
+    uint256 public defaultCount;
+    mapping(uint256 id => Default) private _defaults;
+    /// @dev Losses less gains, minor units.
+    mapping(uint256 id => mapping(uint16 claimant => int256)) private _nets;
+    /// @dev Losses that arose on a venue, without the gains, minor units: by what venues' capital is drawn.
+    mapping(uint256 id => mapping(uint16 venue => uint256)) private _losses;
+
     constructor(IConsortium consortium, IAssetRegister register, IClearingHouse clearingHouse, IFails fails)
-        Joint(consortium)
+        Purses(consortium, register, clearingHouse)
     {
-        REGISTER = register;
-        CLEARING_HOUSE = clearingHouse;
         FAILS = fails;
+    }
+
+    /// @inheritdoc IDefaultFund
+    function declareDefault(uint16 institution, uint16 currency, uint32 day) external {
+        _requireSuspended(institution);
+        _requireCurrency(currency);
+        uint256 id = openDefaultOf[institution][currency];
+        if (id != 0) revert DefaultFund_AlreadyOpen(id);
+        if (!_jointly(keccak256(msg.data))) return;
+        id = ++defaultCount;
+        _defaults[id] = Default(institution, currency, day, uint64(block.timestamp), false, 0);
+        openDefaultOf[institution][currency] = id;
+        ++openDefaults[currency];
+        emit DefaultDeclared(id, institution, currency, day);
+    }
+
+    /// @inheritdoc IDefaultFund
+    function closeOut(uint256 id, Header calldata header, bytes32[] calldata records, uint256[] calldata positions)
+        external
+    {
+        Default storage it = _open(id);
+        uint16 venue = CONSORTIUM.actingAs(msg.sender, Role.EXCHANGE);
+        if (venue != header.venue) revert DefaultFund_NotVenue(venue, header.venue);
+        _requireSuspended(it.institution);
+        (bytes32 batchHash, uint64 recordedAt) = _recorded(header, records, it.currency);
+        if (recordedAt > it.declaredAt) revert DefaultFund_RecordedAfter(batchHash, recordedAt, it.declaredAt);
+        for (uint256 i = 0; i < positions.length; ++i) {
+            Status status = CLEARING_HOUSE.statusOf(batchHash, positions[i]);
+            if (!_isOpen(status)) revert DefaultFund_Ended(batchHash, positions[i], status);
+            bytes32 r = records[positions[i]];
+            if (r.buyer() != it.institution && r.seller() != it.institution) {
+                revert DefaultFund_NotParty(batchHash, r.tradeNo(), it.institution);
+            }
+            uint16 claimant = _claimant(it, batchHash, r, status);
+            if (claimant == 0) emit TradeClosedOut(id, batchHash, r.tradeNo(), 0, 0, 0, 0);
+            else _reckon(id, venue, batchHash, r, positions[i], claimant);
+            CLEARING_HOUSE.setStatus(batchHash, positions[i], Status.CLOSED_OUT);
+        }
+    }
+
+    /// @inheritdoc IDefaultFund
+    function finish(uint256 id, uint128 loss) external {
+        Default storage it = _open(id);
+        _requireNoCycle();
+        if (it.loss != loss) revert DefaultFund_OtherLoss(id, loss, it.loss);
+        if (!_jointly(keccak256(msg.data))) return;
+        (uint16 defaulter, uint16 currency) = (it.institution, it.currency);
+        it.finished = true;
+        delete openDefaultOf[defaulter][currency];
+        --openDefaults[currency];
+        _forget(defaulter, currency);
+
+        uint256 rows = uint256(CONSORTIUM.institutionCount()) + 1;
+        uint256 uncovered = loss;
+        uncovered -= _draw(id, Step.MARGIN, defaulter, Purse.MARGIN, uncovered);
+        uncovered -= _draw(id, Step.CONTRIBUTION, defaulter, Purse.CONTRIBUTION, uncovered);
+        uncovered -= _drawCapital(id, uncovered, rows);
+        uncovered -= _drawMutual(id, uncovered, rows);
+        int256[] memory changes = _pay(id, uncovered, rows);
+        int256 back = int256(_giveBack(defaulter, currency, Purse.MARGIN));
+        back += int256(_giveBack(defaulter, currency, Purse.CONTRIBUTION));
+        changes[defaulter] += back;
+        changes[account] -= back;
+        emit DefaultFinished(id, loss, uncovered);
+        _settle(currency, changes);
+    }
+
+    /// @inheritdoc IDefaultFund
+    function defaultOf(uint256 id) external view returns (Default memory) {
+        if (id == 0 || id > defaultCount) revert DefaultFund_NotOpen(id);
+        return _defaults[id];
+    }
+
+    /// @inheritdoc IDefaultFund
+    function claimOf(uint256 id, uint16 claimant) public view returns (uint256) {
+        return _positive(_nets[id][claimant]);
+    }
+
+    function _open(uint256 id) private view returns (Default storage it) {
+        it = _defaults[id];
+        if (it.institution == 0 || it.finished) revert DefaultFund_NotOpen(id);
+    }
+
+    function _requireSuspended(uint16 institution) private view {
+        if (!CONSORTIUM.institution(institution).suspended) revert DefaultFund_NotSuspended(institution);
+    }
+
+    /// @return the other side where the trade gives it a claim, 0 where it does not
+    function _claimant(Default storage it, bytes32 batchHash, bytes32 r, Status status) private view returns (uint16) {
+        (uint16 buyer, uint16 seller) = (r.buyer(), r.seller());
+        if (status == Status.DISPUTED || buyer == seller) return 0;
+        if (!CLEARING_HOUSE.affirmedBy(batchHash, buyer) || !CLEARING_HOUSE.affirmedBy(batchHash, seller)) return 0;
+        uint16 other = buyer == it.institution ? seller : buyer;
+        return openDefaultOf[other][it.currency] == 0 ? other : 0;
+    }
+
+    /// @dev What closing out costs the claimant. It is rounded in the fund's favour on either side.
+    function _reckon(uint256 id, uint16 venue, bytes32 batchHash, bytes32 r, uint256 position, uint16 claimant)
+        private
+    {
+        Default storage it = _defaults[id];
+        uint128 price = FAILS.priceOf(venue, it.day, it.currency, r.asset());
+        if (price == 0) revert DefaultFund_NoPrice(venue, it.day, it.currency, r.asset());
+        uint256 settled = CLEARING_HOUSE.settledQuantityOf(batchHash, position);
+        uint256 worth = (r.quantity() - settled) * price;
+        bool buys = claimant == r.buyer();
+        uint256 value = buys ? worth / PRICE_SCALE : Math.ceilDiv(worth, PRICE_SCALE);
+        if (value > type(uint128).max) revert DefaultFund_ValueOutOfRange(batchHash, r.tradeNo(), value);
+        int256 loss = int256(value) - int256(_amountLeft(r, settled));
+        if (!buys) loss = -loss;
+
+        int256 net = _nets[id][claimant];
+        _nets[id][claimant] = net + loss;
+        it.loss = SafeCast.toUint128(it.loss + _positive(net + loss) - _positive(net));
+        if (loss > 0) _losses[id][venue] += uint256(loss);
+        emit TradeClosedOut(id, batchHash, r.tradeNo(), price, value, claimant, loss);
+    }
+
+    /// @dev Takes from an institution's purse as much of `wanted` as it has.
+    function _draw(uint256 id, Step step, uint16 institution, Purse purse, uint256 wanted)
+        private
+        returns (uint256 drawn)
+    {
+        uint16 currency = _defaults[id].currency;
+        drawn = Math.min(wanted, purseOf(institution, currency, purse));
+        if (drawn == 0) return 0;
+        _debit(institution, currency, purse, drawn);
+        emit WaterfallStep(id, step, institution, drawn);
+    }
+
+    /// @dev Each venue answers with its capital for its part of what is uncovered.
+    function _drawCapital(uint256 id, uint256 uncovered, uint256 rows) private returns (uint256 drawn) {
+        if (uncovered == 0) return 0;
+        uint256[] memory weights = new uint256[](rows);
+        for (uint256 i = 1; i < rows; ++i) weights[i] = _losses[id][uint16(i)];
+        uint256[] memory parts = Allocation.byWeight(uncovered, weights);
+        for (uint256 i = 1; i < rows; ++i) {
+            if (parts[i] != 0) drawn += _draw(id, Step.CAPITAL, uint16(i), Purse.CAPITAL, parts[i]);
+        }
+    }
+
+    /// @dev The other members' contributions, pro rata; of members whose own default is open none.
+    function _drawMutual(uint256 id, uint256 uncovered, uint256 rows) private returns (uint256 drawn) {
+        if (uncovered == 0) return 0;
+        (uint16 defaulter, uint16 currency) = (_defaults[id].institution, _defaults[id].currency);
+        uint256[] memory weights = new uint256[](rows);
+        uint256 sum = 0;
+        for (uint256 i = 1; i < rows; ++i) {
+            if (i == defaulter || openDefaultOf[uint16(i)][currency] != 0) continue;
+            weights[i] = purseOf(uint16(i), currency, Purse.CONTRIBUTION);
+            sum += weights[i];
+        }
+        // At most the sum of weights, so no part is above its weight.
+        uint256[] memory parts = Allocation.byWeight(Math.min(uncovered, sum), weights);
+        for (uint256 i = 1; i < rows; ++i) {
+            if (parts[i] != 0) drawn += _draw(id, Step.MUTUAL, uint16(i), Purse.CONTRIBUTION, parts[i]);
+        }
+    }
+
+    /// @dev Spreads what is uncovered over the claimants.
+    /// @return changes of each institution's cash, minor units: what claimants get and the fund's account gives
+    function _pay(uint256 id, uint256 uncovered, uint256 rows) private returns (int256[] memory changes) {
+        changes = new int256[](rows);
+        uint256[] memory claims = new uint256[](rows);
+        for (uint256 i = 1; i < rows; ++i) claims[i] = claimOf(id, uint16(i));
+        uint256[] memory parts = Allocation.byWeight(uncovered, claims);
+        for (uint256 i = 1; i < rows; ++i) {
+            if (claims[i] == 0) continue;
+            if (parts[i] != 0) emit WaterfallStep(id, Step.UNCOVERED, uint16(i), parts[i]);
+            uint256 paid = claims[i] - parts[i];
+            changes[i] += int256(paid);
+            changes[account] -= int256(paid);
+            emit ClaimPaid(id, uint16(i), claims[i], paid);
+        }
+    }
+
+    /// @dev Empties a purse of a defaulter, whose default is finished.
+    function _giveBack(uint16 institution, uint16 currency, Purse purse) private returns (uint256 amount) {
+        amount = purseOf(institution, currency, purse);
+        if (amount == 0) return 0;
+        emit Released(institution, currency, purse, amount, _debit(institution, currency, purse, amount));
+    }
+
+    function _positive(int256 value) private pure returns (uint256) {
+        return value > 0 ? uint256(value) : 0;
     }
 }

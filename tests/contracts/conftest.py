@@ -14,6 +14,7 @@ import pytest
 
 from ledger.chain import ENGINES, available, connect, default_engine
 from ledger.compile import Artifact
+from tests.contracts.fund import Fund, establish_fund
 from tests.contracts.stand_in import StandIn, stand_in_for
 from tests.contracts.support import Ledger, SetClock, establish
 
@@ -58,3 +59,23 @@ def ledger(established: Ledger) -> Iterator[Ledger]:
 def stand_in(ledger: Ledger, test_artifacts: dict[str, Artifact]) -> StandIn:
     """A register of this test's own, whose `settle` the test may call as the clearing house does."""
     return stand_in_for(ledger, test_artifacts)
+
+
+@pytest.fixture(scope="session")
+def established_fund(engine: str, test_artifacts: dict[str, Artifact]) -> Iterator[Fund]:
+    """A consortium whose prices a test says. Tests take `fund`, which is put back."""
+    clock = SetClock()
+    with connect(engine, clock=clock) as chain:
+        yield establish_fund(chain, clock, test_artifacts["PriceStandIn"])
+
+
+@pytest.fixture
+def fund(established_fund: Fund) -> Iterator[Fund]:
+    """The default fund of `tests.contracts.fund`, this test's own."""
+    established = established_fund.ledger
+    snapshot, seconds = established.chain.snapshot(), established.clock.seconds
+    own = copy(established)
+    own.signers, own.index, own.asset = dict(own.signers), dict(own.index), dict(own.asset)
+    yield Fund(own, established_fund.prices)
+    established.chain.restore(snapshot)
+    established.clock.seconds = seconds

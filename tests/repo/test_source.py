@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sorted(path for room in ("ledger", "settlement", "scripts") for path in (ROOT / room).rglob("*.py"))
 SOLIDITY = sorted(
-    [*(ROOT / "contracts").glob("*.sol"), *(ROOT / "contracts" / "clearinghouse").glob("*.sol")]
+    path
+    for folder in ("", "clearinghouse", "defaultfund")
+    for path in (ROOT / "contracts" / folder).glob("*.sol")
 )
 INTERFACES = sorted((ROOT / "contracts" / "interfaces").glob("*.sol"))
 LONGEST = 400

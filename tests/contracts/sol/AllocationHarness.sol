@@ -12,4 +12,8 @@ contract AllocationHarness {
     function largestRemainder(uint256 total, uint256[] calldata sharesPpm) external pure returns (uint256[] memory) {
         return Allocation.largestRemainder(total, sharesPpm);
     }
+
+    function byWeight(uint256 total, uint256[] calldata weights) external pure returns (uint256[] memory) {
+        return Allocation.byWeight(total, weights);
+    }
 }
