@@ -1,0 +1,227 @@
+"""The largest choice of a program within a time: by a rule first, then better ones, and a bound that is proven.
+
+In this order: what a simple rule finds; where nothing is left to choose after that, done. Few columns are
+enumerated. Of more, the relaxation, tightened, gives a bound and an order for the rule to go by; HiGHS searches,
+first among those of which it is least clear, then among all; and a tree of our own proves, as far as time
+allows, that nothing better is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from settlement.liquidity.columns import Index
+from settlement.liquidity.cuts import strengthen
+from settlement.liquidity.program import Flags, Program, Whole, whole
+from settlement.liquidity.reduce import Reduced, reduce
+from settlement.liquidity.search import ENUMERATED, MOST_NODES, Accept, Best, Tree, enumerate_choices
+
+TIME_LIMIT_S = 10
+"""Seconds that a solver has where nobody says otherwise."""
+MOST_SEARCHED = 200_000
+"""Columns up to which whole choices are searched for; of more only the relaxation is solved."""
+_CUT_PARTS, _SEARCH_PARTS, _PARTS = 2, 7, 10
+_TURNS = ((60, 3), (60, 2))
+"""Of the time that is left: what strengthening has, then the search of the core, then that of all; what remains
+is for proving."""
+
+_CORE, _CORE_OF_ROW = 300, 8
+"""Columns, altogether and of each row, that are searched by themselves first."""
+
+
+class Proof(StrEnum):
+    """How good a choice is known to be."""
+
+    OPTIMAL = "optimal"
+    """Nothing is better; proven."""
+    BOUNDED = "bounded"
+    """Better than any that was found in the time; the bound says by how much another could be better."""
+    HEURISTIC = "heuristic"
+    """By a rule alone, as there was no time for more; the bound is what would be reached if all settled."""
+
+
+class Rule(Protocol):
+    """What turns wishes into choices that fit, in the terms of all columns."""
+
+    def complete(self, order: Index | None, taken: Flags | None) -> Flags:
+        """A choice that fits, where there is one, and leaves out nothing that would fit: of the columns taken
+        (None: all), some dropped, some added, those first in `order` (None: the rule's own) dropped last."""
+
+    def fits(self, chosen: Flags) -> bool:
+        """Whether the choice fits exactly."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """A choice that fits, what it is worth and what no choice is worth more than."""
+
+    chosen: Flags
+    value: int
+    bound: int
+    proof: Proof
+
+
+def maximise(
+    of: Program, certain: Whole, rule: Rule, time_limit_s: float, first: Flags | None = None
+) -> Solved:
+    """The best choice that can be found. Of each row's capacity, `certain` is sure to be there, and the
+    program's own is what at most could be; `rule` knows exactly. `first` is a choice that fits, to begin with.
+    """
+    return _Search(of, certain, rule, time_limit_s, first).run()
+
+
+class _Search:
+    def __init__(
+        self, of: Program, certain: Whole, rule: Rule, time_limit_s: float, first: Flags | None
+    ) -> None:
+        self._start_s, self._time_limit_s = perf_counter(), time_limit_s
+        self._of, self._certain, self._rule = of, certain, rule
+        self._chosen = np.zeros(len(of), dtype=bool) if first is None else first
+        self._value = of.worth(self._chosen)
+        self._bound = of.worth(np.ones(len(of), dtype=bool))
+        self._tried = False
+
+    def run(self) -> Solved:
+        self._offer(self._rule.complete(None, None))
+        if self._value < self._bound:
+            reduced = reduce(self._of, self._certain)
+            if not len(reduced.columns):
+                self._offer(self._rule.complete(None, reduced.settled))
+            self._limit(self._of.worth(reduced.choice(np.ones(len(reduced.columns), dtype=bool))))
+            if self._value < self._bound and self._left_s() > 0:
+                self._improve(reduced)
+        return Solved(self._chosen, self._value, self._bound, self._proof())
+
+    def _improve(self, reduced: Reduced) -> None:
+        from settlement.liquidity.highs import FRACTION, Relaxation, best_choice
+
+        left = reduced.program
+        nobody, everybody = np.zeros(len(left), dtype=bool), np.ones(len(left), dtype=bool)
+        found = Relaxation(left).solve(nobody, everybody, self._left_s())
+        if found.prices is None or found.part is None:
+            if len(left) <= ENUMERATED:
+                self._enumerate(reduced, left, whole(np.zeros(len(left.capacity), dtype=np.int64)), 0)
+            return
+        self._tried = True
+        tight, found, lowest = strengthen(left, found, perf_counter() + self._left_s() * _CUT_PARTS / _PARTS)
+        assert found.prices is not None
+        assert found.part is not None
+        self._limit(self._of.worth(reduced.settled) + lowest)
+        by_part = np.lexsort((-np.arange(len(left)), _rank(left.value), found.part))[::-1]
+        order = self._order(reduced, by_part)
+        self._offer(self._rule.complete(order, None))
+        self._offer(self._rule.complete(order, reduced.choice(found.part * 2 > FRACTION)))
+        if len(left) <= ENUMERATED:
+            self._enumerate(reduced, tight, found.prices, found.shift)
+        if len(left) > MOST_SEARCHED:
+            return
+        if self._value < self._bound and self._left_s() > 0:
+            self._search(reduced, tight)
+
+    def _search(self, reduced: Reduced, tight: Program) -> None:
+        """HiGHS for choices and a tree for the bound, in turns."""
+        from settlement.liquidity.highs import Relaxation, best_choice
+
+        best, until_s = self._best(reduced), self._start_s + self._time_limit_s
+        tree = Tree(tight, best, Relaxation(tight), self._accepts(reduced), until_s)
+        for nodes, parts in _TURNS:
+            tree.grow(nodes)
+            self._take(reduced, best)
+            if best.proven or self._left_s() <= 0:
+                return
+            limit_s = self._time_limit_s * parts / _PARTS
+            lead = tree.lead()
+            if lead is not None:
+                self._search_core(reduced, lead, limit_s)
+            best.chosen, best.value = self._chosen[reduced.columns], self._best(reduced).value
+        if self._value < self._bound:
+            searched_s = self._left_s() * _SEARCH_PARTS / _PARTS
+            better = best_choice(reduced.program, reduced.strict, best.chosen, searched_s)
+            if better is not None:
+                self._offer_first(reduced, better)
+            best.chosen, best.value = self._chosen[reduced.columns], self._best(reduced).value
+        tree.grow(MOST_NODES)
+        self._take(reduced, best)
+
+    def _enumerate(self, reduced: Reduced, tight: Program, prices: Whole, shift: int) -> None:
+        best = self._best(reduced)
+        enumerate_choices(tight, best, prices, shift, self._accepts(reduced))
+        self._take(reduced, best)
+        self._tried = self._tried or best.proven
+
+    def _accepts(self, reduced: Reduced) -> Accept:
+        return lambda chosen: self._rule.fits(reduced.choice(chosen))
+
+    def _search_core(self, reduced: Reduced, weighted: Whole, limit_s: float) -> None:
+        """Search where it is least clear which columns should settle: by their weighted values, which are what
+        is lost where one does not do what the relaxation does. All others do that.
+        """
+        from settlement.liquidity.highs import best_choice
+
+        left = replace(reduced.program, capacity=reduced.strict)
+        settled = (weighted > 0).astype(bool)
+        rank = np.empty(len(left), dtype=np.int64)
+        rank[np.argsort(np.abs(weighted), kind="stable")] = np.arange(len(left))
+        free = rank < _CORE
+        # Some of every row, as otherwise what is settled may be more than it allows.
+        by_row = np.lexsort((rank[left.column], left.row))
+        rows = left.row[by_row]
+        free[left.column[by_row][np.arange(len(rows)) - np.searchsorted(rows, rows) < _CORE_OF_ROW]] = True
+        if free.all():
+            return
+        core = left.part(free, settled)
+        first = self._chosen[reduced.columns][free]
+        found = best_choice(core, core.capacity, first, min(limit_s, self._left_s()))
+        if found is not None:
+            chosen = settled & ~free
+            chosen[free] = found
+            self._offer_first(reduced, chosen)
+
+    def _offer_first(self, reduced: Reduced, chosen: Flags) -> None:
+        """Offer a choice of what is left: repaired, and completed with what is worth most first."""
+        by_value = np.lexsort((_rank(reduced.program.value), chosen))[::-1]
+        self._offer(self._rule.complete(self._order(reduced, by_value), reduced.choice(chosen)))
+
+    def _order(self, reduced: Reduced, of_left: Index) -> Index:
+        """All columns: those that settle anyway, those left in this order, those that cannot settle."""
+        settled = np.flatnonzero(reduced.settled)
+        known = reduced.settled.copy()
+        known[reduced.columns] = True
+        return np.concatenate((settled, reduced.columns[of_left], np.flatnonzero(~known)))
+
+    def _best(self, reduced: Reduced) -> Best:
+        """What is known, in terms of what is left."""
+        base = self._of.worth(reduced.settled)
+        chosen = self._chosen[reduced.columns]
+        return Best(chosen, self._value - base, self._bound - base)
+
+    def _take(self, reduced: Reduced, best: Best) -> None:
+        self._offer(reduced.choice(best.chosen))
+        self._limit(best.bound + self._of.worth(reduced.settled))
+
+    def _offer(self, chosen: Flags) -> None:
+        value = self._of.worth(chosen)
+        if value > self._value and self._rule.fits(chosen):
+            self._chosen, self._value = chosen, value
+
+    def _limit(self, most: int) -> None:
+        self._bound = max(self._value, min(self._bound, most))
+
+    def _left_s(self) -> float:  # seconds
+        return self._time_limit_s - (perf_counter() - self._start_s)
+
+    def _proof(self) -> Proof:
+        if self._value >= self._bound:
+            return Proof.OPTIMAL
+        return Proof.BOUNDED if self._tried else Proof.HEURISTIC
+
+
+def _rank(values: Whole) -> Index:
+    """The place of each value among all, rising; equal ones have the same."""
+    places: Index = np.unique(values, return_inverse=True)[1]
+    return places.astype(np.int64)
