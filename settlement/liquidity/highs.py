@@ -29,8 +29,6 @@ _TOP = 1 << 10
 """Largest coefficient of a scaled row."""
 _RELATIVE_GAP = 1e-5
 """HiGHS stops where its own bound is this near: real days need no more than a thousandth of a percent."""
-_SMALL = 256
-"""Columns up to which no gap is left."""
 _MOST_NODES = 2_000
 """A limit that does not depend on the machine's speed."""
 
@@ -59,7 +57,7 @@ class Relaxation:
     """The relaxation of a program, to be solved again and again with some columns fixed."""
 
     def __init__(self, program: Program) -> None:
-        self._model = _Model(program, program.capacity)
+        self._model = _Model(program)
         self._highs = _solver()
         self._size = len(program)
         self._every = np.arange(self._size, dtype=np.int32)
@@ -97,16 +95,18 @@ class Relaxation:
         return Relaxed(Answer.INFEASIBLE, prices, shift)
 
 
-def best_choice(program: Program, capacity: Whole, start: Flags, time_limit_s: float) -> Flags | None:
-    """A good choice, of which HiGHS thinks that it fits rows of this `capacity`, found from `start`; None where
-    it has none in time."""
+def best_choice(program: Program, start: Flags, time_limit_s: float, *, whole_tree: bool) -> Flags | None:
+    """A good choice, of which HiGHS thinks that it fits, found from `start`; None where it has none in time.
+
+    Without `whole_tree` it stops when it has done what it does at the root.
+    """
     if time_limit_s <= 0 or not len(program):
         return None
     highs = _solver()
-    highs.setOptionValue("time_limit", time_limit_s)
-    highs.setOptionValue("mip_rel_gap", 0 if len(program) <= _SMALL else _RELATIVE_GAP)
-    highs.setOptionValue("mip_max_nodes", _MOST_NODES)
-    model = _Model(program, capacity).build()
+    highs.setOptionValue("time_limit", float(time_limit_s))
+    highs.setOptionValue("mip_rel_gap", 0 if whole_tree else _RELATIVE_GAP)
+    highs.setOptionValue("mip_max_nodes", _MOST_NODES if whole_tree else 1)
+    model = _Model(program).build()
     model.integrality_ = [highspy.HighsVarType.kInteger] * len(program)
     if highs.passModel(model) == highspy.HighsStatus.kError:
         return None
@@ -124,9 +124,9 @@ def best_choice(program: Program, capacity: Whole, start: Flags, time_limit_s: f
 class _Model:
     """A program in HiGHS's terms: the least of negative values, rows bounded from below."""
 
-    def __init__(self, program: Program, capacity: Whole) -> None:
-        self._program, self._capacity = program, capacity
-        largest = np.zeros(len(capacity), dtype=object)
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        largest = np.zeros(len(program.capacity), dtype=object)
         np.maximum.at(largest, program.row, np.abs(program.change))
         top = _TOP.bit_length()
         self._bits = np.array([int(each).bit_length() - top for each in largest.tolist()], dtype=np.int64)
@@ -135,11 +135,11 @@ class _Model:
     def build(self) -> highspy.HighsLp:
         """The model, all columns between 0 and 1."""
         program, model = self._program, highspy.HighsLp()
-        size, rows = len(program), len(self._capacity)
+        size, rows = len(program), len(program.capacity)
         model.num_col_, model.num_row_ = size, rows
         model.col_cost_ = -_scaled(program.value, np.full(size, self._value_bits))
         model.col_lower_, model.col_upper_ = np.zeros(size), np.ones(size)
-        model.row_lower_ = -_scaled(self._capacity, self._bits)
+        model.row_lower_ = -_scaled(program.capacity, self._bits)
         model.row_upper_ = np.full(rows, highspy.kHighsInf)
         model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         model.a_matrix_.start_ = program.start.astype(np.int32)

@@ -25,7 +25,9 @@ ENUMERATED = 20
 _STEPS = 400_000
 """Choices that enumeration looks at before it gives up: a second or two."""
 MOST_NODES = 4_000
-"""Relaxations that a search solves at most, a limit that does not depend on the machine's speed."""
+"""Relaxations that a tree solves at most."""
+_MOST_WORK = 4_000_000
+"""And the entries of them all: limits that do not depend on the machine's speed."""
 
 Accept = Callable[[Flags], bool]
 """Whether a choice that fits the program really does."""
@@ -139,11 +141,12 @@ class Tree:
         self._accept, self._until_s = accept, until_s
         self._open: list[_Node] = []
         self._serial = 0
+        self._most = min(MOST_NODES, _MOST_WORK // max(1, len(of.row)))
         self._look({}, best.bound)
 
     def grow(self, nodes: int) -> None:
         """Solve so many relaxations more, unless all is proven before or time is up."""
-        enough = min(MOST_NODES, self._serial + nodes)
+        enough = min(self._most, self._serial + nodes)
         while self._open and self._serial < enough and perf_counter() < self._until_s:
             if self._open[0].bound <= self._best.value or self._open[0].branch is None:
                 break  # proven; or all is decided and only seems to fit, so that its bound stands

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ledger.units import PPM
 from settlement.liquidity.columns import Index
 from settlement.liquidity.cuts import strengthen
 from settlement.liquidity.program import Flags, Program, Whole, whole
@@ -26,12 +27,14 @@ TIME_LIMIT_S = 10
 MOST_SEARCHED = 200_000
 """Columns up to which whole choices are searched for; of more only the relaxation is solved."""
 _CUT_PARTS, _SEARCH_PARTS, _PARTS = 2, 7, 10
-_TURNS = ((60, 3), (60, 2))
-"""Of the time that is left: what strengthening has, then the search of the core, then that of all; what remains
-is for proving."""
-
-_CORE, _CORE_OF_ROW = 300, 8
-"""Columns, altogether and of each row, that are searched by themselves first."""
+"""Of the time that is left: what strengthening has, and what each of HiGHS's searches has."""
+_SMALL = 300
+"""Columns up to which HiGHS searches all at once, to the end."""
+_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((30, (200, 0)), (30, (300, 4)), (10, (300, 8)))
+"""Relaxations of the tree, then how many columns HiGHS searches among, altogether and at least of each row."""
+_SMALL_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((200, None),)
+_MANY, _NEAR_PPM = 1_000, 100
+"""Of more columns than so many, a choice so near to the bound is not improved further."""
 
 
 class Proof(StrEnum):
@@ -98,7 +101,7 @@ class _Search:
         return Solved(self._chosen, self._value, self._bound, self._proof())
 
     def _improve(self, reduced: Reduced) -> None:
-        from settlement.liquidity.highs import FRACTION, Relaxation, best_choice
+        from settlement.liquidity.highs import FRACTION, Relaxation
 
         left = reduced.program
         nobody, everybody = np.zeros(len(left), dtype=bool), np.ones(len(left), dtype=bool)
@@ -125,28 +128,52 @@ class _Search:
 
     def _search(self, reduced: Reduced, tight: Program) -> None:
         """HiGHS for choices and a tree for the bound, in turns."""
-        from settlement.liquidity.highs import Relaxation, best_choice
+        from settlement.liquidity.highs import Relaxation
 
         best, until_s = self._best(reduced), self._start_s + self._time_limit_s
         tree = Tree(tight, best, Relaxation(tight), self._accepts(reduced), until_s)
-        for nodes, parts in _TURNS:
+        for nodes, core in _TURNS if len(tight) > _SMALL else _SMALL_TURNS:
             tree.grow(nodes)
             self._take(reduced, best)
-            if best.proven or self._left_s() <= 0:
+            if self._near(tight) or self._left_s() <= 0:
                 return
-            limit_s = self._time_limit_s * parts / _PARTS
-            lead = tree.lead()
-            if lead is not None:
-                self._search_core(reduced, lead, limit_s)
-            best.chosen, best.value = self._chosen[reduced.columns], self._best(reduced).value
-        if self._value < self._bound:
-            searched_s = self._left_s() * _SEARCH_PARTS / _PARTS
-            better = best_choice(reduced.program, reduced.strict, best.chosen, searched_s)
-            if better is not None:
-                self._offer_first(reduced, better)
+            if core is None:
+                self._search_among(reduced, np.ones(len(tight), dtype=bool))
+            elif (lead := tree.lead()) is not None:
+                self._search_among(reduced, self._core(reduced, lead, *core))
             best.chosen, best.value = self._chosen[reduced.columns], self._best(reduced).value
         tree.grow(MOST_NODES)
         self._take(reduced, best)
+
+    def _near(self, left: Program) -> bool:
+        """Whether looking further is not worth while."""
+        near = 0 if len(left) <= _MANY else self._value * _NEAR_PPM // PPM
+        return self._bound - self._value <= near
+
+    def _core(self, reduced: Reduced, weighted: Whole, size: int, of_row: int) -> Flags:
+        """The columns of which it is least clear whether they should settle: those that do not do what their
+        weighted value says, and those which lose least if they did not; some of every row.
+        """
+        left = reduced.program
+        rank = np.empty(len(left), dtype=np.int64)
+        rank[np.argsort(np.abs(weighted), kind="stable")] = np.arange(len(left))
+        free: Flags = (rank < size) | ((weighted > 0).astype(bool) != self._chosen[reduced.columns])
+        by_row = np.lexsort((rank[left.column], left.row))
+        rows = left.row[by_row]
+        free[left.column[by_row][np.arange(len(rows)) - np.searchsorted(rows, rows) < of_row]] = True
+        return free
+
+    def _search_among(self, reduced: Reduced, free: Flags) -> None:
+        """Let HiGHS decide the free columns; the others do what they do in the best choice so far."""
+        from settlement.liquidity.highs import best_choice
+
+        chosen = self._chosen[reduced.columns].copy()
+        core = replace(reduced.program, capacity=reduced.strict).part(free, chosen)
+        limit_s = self._left_s() * _SEARCH_PARTS / _PARTS
+        found = best_choice(core, chosen[free], limit_s, whole_tree=len(chosen) <= _SMALL)
+        if found is not None:
+            chosen[free] = found
+            self._offer_first(reduced, chosen)
 
     def _enumerate(self, reduced: Reduced, tight: Program, prices: Whole, shift: int) -> None:
         best = self._best(reduced)
@@ -156,31 +183,6 @@ class _Search:
 
     def _accepts(self, reduced: Reduced) -> Accept:
         return lambda chosen: self._rule.fits(reduced.choice(chosen))
-
-    def _search_core(self, reduced: Reduced, weighted: Whole, limit_s: float) -> None:
-        """Search where it is least clear which columns should settle: by their weighted values, which are what
-        is lost where one does not do what the relaxation does. All others do that.
-        """
-        from settlement.liquidity.highs import best_choice
-
-        left = replace(reduced.program, capacity=reduced.strict)
-        settled = (weighted > 0).astype(bool)
-        rank = np.empty(len(left), dtype=np.int64)
-        rank[np.argsort(np.abs(weighted), kind="stable")] = np.arange(len(left))
-        free = rank < _CORE
-        # Some of every row, as otherwise what is settled may be more than it allows.
-        by_row = np.lexsort((rank[left.column], left.row))
-        rows = left.row[by_row]
-        free[left.column[by_row][np.arange(len(rows)) - np.searchsorted(rows, rows) < _CORE_OF_ROW]] = True
-        if free.all():
-            return
-        core = left.part(free, settled)
-        first = self._chosen[reduced.columns][free]
-        found = best_choice(core, core.capacity, first, min(limit_s, self._left_s()))
-        if found is not None:
-            chosen = settled & ~free
-            chosen[free] = found
-            self._offer_first(reduced, chosen)
 
     def _offer_first(self, reduced: Reduced, chosen: Flags) -> None:
         """Offer a choice of what is left: repaired, and completed with what is worth most first."""
