@@ -17,6 +17,7 @@
     │   └── ScenarioDiffers     its ledger is of another scenario
     ├── NameUnknown             an institution or security that the ledger does not have
     ├── FileUnwritable          an output file that cannot be written
+    ├── InstructionsInvalid     balances or instructions that nobody could settle, and where
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
@@ -177,6 +178,15 @@ class NameUnknown(SettlementError):
         self.what = what
         self.name = name
         self.known = tuple(known)
+
+
+class InstructionsInvalid(SettlementError):
+    """Balances or instructions that say something impossible at `where`, as "instructions[3].legs[0].payee"."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
 
 
 class RowRefused(SettlementError):

@@ -4,9 +4,11 @@
 - `resolve` takes instructions of any number of legs, with what each party holds: a gridlock, resolved.
 """
 
-from settlement.liquidity.choose import Chosen, choose, choose_in_order
+from settlement.liquidity.trades import Chosen, choose, choose_in_order
 from settlement.liquidity.columns import CASH, Holdings, Instructions, Shortage
+from settlement.liquidity.instructions import Instruction, Leg
 from settlement.liquidity.objectives import Objective
+from settlement.liquidity.gridlock import Level, Resolution, Short, resolve
 from settlement.liquidity.rule import choose_by_rule
 from settlement.liquidity.solve import TIME_LIMIT_S, Proof
 
@@ -15,11 +17,17 @@ __all__ = [
     "TIME_LIMIT_S",
     "Chosen",
     "Holdings",
+    "Instruction",
     "Instructions",
+    "Leg",
+    "Level",
     "Objective",
     "Proof",
+    "Resolution",
+    "Short",
     "Shortage",
     "choose",
     "choose_by_rule",
     "choose_in_order",
+    "resolve",
 ]

@@ -69,6 +69,8 @@ def strengthen(of: Program, first: Relaxed, until_s: float) -> tuple[Program, Re
 
 def _rows(of: Program) -> Iterator[_Row]:
     column = of.column
+    if not len(of.row):
+        return
     order = np.argsort(of.row, kind="stable")
     rows, first = np.unique(of.row[order], return_index=True)
     for row, entries in zip(rows.tolist(), np.split(order, first[1:]), strict=True):

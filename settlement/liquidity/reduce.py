@@ -63,7 +63,7 @@ class _Work:
     def __init__(self, of: Program, certain: Whole) -> None:
         self.program = of
         self.loose, self.strict = of.capacity.copy(), certain.copy()
-        self.column, self.row, self.change = of.column, of.row, of.change
+        self.column, self.row, self.change = of.column, of.row, of.change.copy()
         self.open = np.ones(len(of), dtype=bool)
         self.settled = np.zeros(len(of), dtype=bool)
 
@@ -117,6 +117,8 @@ class _Tightened:
 
     def __init__(self, work: _Work) -> None:
         self.changed, self._left = False, _WORK
+        if not len(work.row):
+            return
         order = np.argsort(work.row, kind="stable")
         rows, first = np.unique(work.row[order], return_index=True)
         for row, entries in zip(rows.tolist(), np.split(order, first[1:]), strict=True):

@@ -24,7 +24,7 @@ ENUMERATED = 20
 """Columns that are enumerated."""
 _STEPS = 400_000
 """Choices that enumeration looks at before it gives up: a second or two."""
-MOST_NODES = 4_000
+MOST_NODES = 20_000
 """Relaxations that a tree solves at most."""
 _MOST_WORK = 4_000_000
 """And the entries of them all: limits that do not depend on the machine's speed."""
@@ -224,8 +224,10 @@ class Tree:
         undecided[list(decided)] = False
         if not undecided.any():
             return None
-        hangs = self._of.value if part is None else self._of.value * whole(np.minimum(part, FRACTION - part))
+        hangs = self._of.value + 1  # so that what is worth nothing by itself counts, too
+        if part is not None:
+            hangs = hangs * whole(np.minimum(part, FRACTION - part))
         hangs = np.where(undecided, hangs, -1)
         if part is not None and not (hangs > 0).any():
-            hangs = np.where(undecided, self._of.value, -1)
+            hangs = np.where(undecided, self._of.value + 1, -1)
         return int(hangs.argmax())

@@ -98,6 +98,10 @@ class _Search:
             self._limit(self._of.worth(reduced.choice(np.ones(len(reduced.columns), dtype=bool))))
             if self._value < self._bound and self._left_s() > 0:
                 self._improve(reduced)
+        # What a solver leaves out for nothing comes back.
+        whole_choice = self._rule.complete(None, self._chosen)
+        if self._rule.fits(whole_choice) and self._of.worth(whole_choice) >= self._value:
+            self._chosen, self._value = whole_choice, self._of.worth(whole_choice)
         return Solved(self._chosen, self._value, self._bound, self._proof())
 
     def _improve(self, reduced: Reduced) -> None:
