@@ -8,6 +8,7 @@
     │   ├── FileUnreadable      the system does not let it be read
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
+    │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── BookDamaged         an institution's own record that is not what was kept
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
@@ -110,6 +111,15 @@ class TradingDayUnknown(FileRefused):
         self.refused = refused
 
 
+class CaseRefused(FileRefused):
+    """The `case` of the file at `path` (empty: the only one) is impossible at `where` (empty: as a whole)."""
+
+    def __init__(self, path: str, case: str, where: str, reason: str) -> None:
+        super().__init__(path, ": ".join([*filter(None, (case, where)), reason]))
+        self.case = case
+        self.where = where
+
+
 class BookDamaged(FileRefused):
     """An institution's own record at `path` is not what was kept there; `what` says where it shows."""
 
@@ -181,7 +191,8 @@ class NameUnknown(SettlementError):
 
 
 class InstructionsInvalid(SettlementError):
-    """Balances or instructions that say something impossible at `where`, as "instructions[3].legs[0].payee"."""
+    """Balances or instructions that say something impossible at `where`, as
+    "instructions[3].legs[0].payee"."""
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"{where}: {reason}")

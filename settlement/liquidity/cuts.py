@@ -1,8 +1,8 @@
 """Rows that follow from a program's own, for whole columns though not for parts: a tighter relaxation.
 
-Mixed-integer rounding of one row (Marchand and Wolsey, "Aggregation and mixed integer rounding to solve MIPs",
-2001), in integers. Of a row sum(w[j] * z[j]) <= c, each z[j] a column that settles (or one that waits, where the
-column is turned around), and any divisor d with r = c mod d:
+Mixed-integer rounding of one row (Marchand and Wolsey, "Aggregation and mixed integer rounding to solve
+MIPs", 2001), in integers. Of a row sum(w[j] * z[j]) <= c, each z[j] a column that settles (or one that waits,
+where the column is turned around), and any divisor d with r = c mod d:
 
     sum((w[j] // d * (d - r) + max(0, w[j] mod d - r)) * z[j]) <= c // d * (d - r)
 
@@ -107,9 +107,7 @@ def _violated(row: _Row, part: npt.NDArray[np.int64]) -> _Row | None:
     if best is None:
         return None
     weights, limit = best
-    return _Row(
-        row.column, np.where(turned, -weights, weights), limit - sum(weights[turned].tolist())
-    )
+    return _Row(row.column, np.where(turned, -weights, weights), limit - sum(weights[turned].tolist()))
 
 
 def _without_slack(of: Program, found: Relaxed, own: int) -> Program:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -49,8 +50,8 @@ class Resolution:
     """Positions of instructions, from 0, rising."""
     objective: Objective
     reached: int
-    """Of the objective. Of priority: the levels in one number, in which a unit of a higher priority counts more
-    than all of the lower ones together."""
+    """Of the objective. Of priority: the levels in one number, in which a unit of a higher priority counts
+    more than all of the lower ones together."""
     upper_bound: int
     """Nothing that can settle reaches more; proven in integers."""
     proof: Proof
@@ -89,10 +90,10 @@ def resolve(
 ) -> Resolution:
     """Choose what settles.
 
-    `balances` are {(party, asset): n}, {party: {asset: n}}, {party: n} of the one asset there is, or a list for
-    the parties 1, 2, …; whoever is in none is unknown. `instructions` are Instructions, lists of legs (payer,
-    payee, asset, amount), or payments (payer, payee, amount) of the one asset. Without time to prove anything
-    the answer is a rule's, and says so; it is never less than that.
+    `balances` are {(party, asset): n}, {party: {asset: n}}, {party: n} of the one asset there is, or a list
+    for the parties 1, 2, …; whoever is in none is unknown. `instructions` are Instructions, lists of legs
+    (payer, payee, asset, amount), or payments (payer, payee, amount) of the one asset. Without time to prove
+    anything the answer is a rule's, and says so; it is never less than that.
 
     Raises InstructionsInvalid, saying where, and InvalidValue for an unknown objective or time limit.
     """
@@ -151,9 +152,7 @@ class _Resolving:
         for level_, each in zip(levels, weights, strict=True):
             reached += each * level_.value
             # Below the first level that could be higher, anything could be.
-            most += each * (
-                level_.upper_bound if is_proven else of.worth(priorities == level_.priority)
-            )
+            most += each * (level_.upper_bound if is_proven else of.worth(priorities == level_.priority))
             is_proven = is_proven and level_.upper_bound <= level_.value
         proof = Proof.OPTIMAL if is_proven else Proof.BOUNDED if tried else Proof.HEURISTIC
         return self._result(chosen, reached, most, proof, tuple(levels))
@@ -200,13 +199,13 @@ class Queue:
         self._of = of
         ends, rows, changes = of.start.tolist(), of.row.tolist(), of.change.tolist()
         self._entries = [
-            list(zip(rows[first:end], changes[first:end], strict=True))
-            for first, end in zip(ends[:-1], ends[1:], strict=True)
+            list(zip(rows[first:end], changes[first:end], strict=True)) for first, end in pairwise(ends)
         ]
 
     def complete(self, order: Index | None, taken: Flags | None) -> Flags:
-        """A choice from that of `taken` (None: all). Where somebody is short, the last that gives what is short
-        waits, and so on; then, from the first on and again until none fits any more, each that fits comes back.
+        """A choice from that of `taken` (None: all). Where somebody is short, the last that gives what is
+        short waits, and so on; then, from the first on and again until none fits any more, each that fits
+        comes back.
         """
         ordered = range(len(self._of)) if order is None else order.tolist()
         chosen: Flags = np.ones(len(self._of), dtype=bool) if taken is None else taken.copy()
@@ -222,7 +221,9 @@ class Queue:
         while again:
             again = False
             for j in ordered:
-                if not chosen[j] and all(left[row] + change >= min(0, left[row]) for row, change in self._entries[j]):
+                if not chosen[j] and all(
+                    left[row] + change >= min(0, left[row]) for row, change in self._entries[j]
+                ):
                     self._apply(left, j, 1)
                     chosen[j], again = True, True
         return chosen

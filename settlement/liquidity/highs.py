@@ -70,9 +70,7 @@ class Relaxation:
             return Relaxed(Answer.UNKNOWN)
         # HiGHS counts an instance's time from its first run on.
         highs.setOptionValue("time_limit", highs.getRunTime() + time_limit_s)
-        highs.changeColsBounds(
-            self._size, self._every, lower.astype(np.float64), upper.astype(np.float64)
-        )
+        highs.changeColsBounds(self._size, self._every, lower.astype(np.float64), upper.astype(np.float64))
         highs.run()
         status = highs.getModelStatus()
         solution = highs.getSolution()
@@ -158,8 +156,8 @@ class _Model:
         return found, shift
 
 
-def _solver() -> highspy.Highs:
-    highs = highspy.Highs()
+def _solver() -> Any:
+    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("threads", 1)
     highs.setOptionValue("random_seed", 0)

@@ -34,11 +34,11 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """Legs that settle all or none. A leg is a Leg, (payer, payee, asset, amount), or, where there is only one
-    asset, (payer, payee, amount).
+    """Legs that settle all or none. A leg is a Leg, (payer, payee, asset, amount), or, where there is only
+    one asset, (payer, payee, amount).
 
-    `value` is what settling it is worth: the sum of its legs' amounts where it is not given, which is right for
-    a payment. For delivery versus payment give the amount of cash. The larger `priority` goes first.
+    `value` is what settling it is worth: the sum of its legs' amounts where it is not given, which is right
+    for a payment. For delivery versus payment give the amount of cash. The larger `priority` goes first.
     """
 
     legs: Sequence[Leg | Sequence[Any]]
@@ -61,8 +61,8 @@ class Case:
 
 def checked(balances: Any, instructions: Any) -> Case:
     """A case from plain forms. `balances` are {(party, asset): n}, {party: {asset: n}}, {party: n} of the one
-    asset, or a list of what the parties 1, 2, … have of it; `instructions` are Instructions, lists of legs, or
-    single legs, mixed at will. Raises InstructionsInvalid, saying where.
+    asset, or a list of what the parties 1, 2, … have of it; `instructions` are Instructions, lists of legs,
+    or single legs, mixed at will. Raises InstructionsInvalid, saying where.
     """
     held, parties, assets = _balances(balances)
     if not _is_list(instructions):

@@ -1,8 +1,9 @@
-"""Choosing as an integer program, in exact integers: which columns settle, so that no row falls below nothing.
+"""Choosing as an integer program, in exact integers: which columns settle, so that no row falls below
+nothing.
 
 A *column* is what settles whole or waits: a trade, an instruction. A *row* is a place that can be short: a
-party and an asset. Settling a column changes some rows; a row begins with its capacity. Wanted are the columns
-of the largest total value that leave every row at nothing or more, all of them settling together.
+party and an asset. Settling a column changes some rows; a row begins with its capacity. Wanted are the
+columns of the largest total value that leave every row at nothing or more, all of them settling together.
 """
 
 from __future__ import annotations
@@ -79,9 +80,7 @@ class Program:
         return total
 
 
-def program(
-    columns: Sequence[Mapping[int, int]], value: Sequence[int], capacity: Sequence[int]
-) -> Program:
+def program(columns: Sequence[Mapping[int, int]], value: Sequence[int], capacity: Sequence[int]) -> Program:
     """From each column's changes, row → change."""
     kept = [sorted((row, change) for row, change in each.items() if change) for each in columns]
     lengths = [len(each) for each in kept]
@@ -120,8 +119,8 @@ def whole(values: Sequence[int] | npt.NDArray[Any]) -> Whole:
 def bound(
     of: Program, multipliers: Whole, shift: int, lower: Flags | None = None, upper: Flags | None = None
 ) -> int:
-    """The most that any choice can be worth: proven by the multipliers (one a row, in 2^-shift, none negative),
-    whatever they are.
+    """The most that any choice can be worth: proven by the multipliers (one a row, in 2^-shift, none
+    negative), whatever they are.
 
     Nothing that fits leaves a row below nothing; so paying its multiplier for what is left in each row only
     adds to the value, and each column can then be chosen by itself. Good multipliers make the bound a tight
@@ -138,8 +137,8 @@ def bound(
 
 
 def contradicts(of: Program, ray: Whole, lower: Flags, upper: Flags) -> bool:
-    """Whether the multipliers of `ray` prove that nothing fits with these columns settled or waiting: even the
-    best choice leaves the rows, so weighted, below nothing."""
+    """Whether the multipliers of `ray` prove that nothing fits with these columns settled or waiting: even
+    the best choice leaves the rows, so weighted, below nothing."""
     best = sum((ray * of.capacity).tolist())
     effect = whole(np.zeros(len(of), dtype=np.int64))
     np.add.at(effect, of.column, ray[of.row] * of.change)

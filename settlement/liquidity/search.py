@@ -135,7 +135,9 @@ class _Node:
 class Tree:
     """Branch and bound, best first. `best` is improved as it grows, its bound too."""
 
-    def __init__(self, of: Program, best: Best, relaxation: Relaxation, accept: Accept, until_s: float) -> None:
+    def __init__(
+        self, of: Program, best: Best, relaxation: Relaxation, accept: Accept, until_s: float
+    ) -> None:
         """`until_s` is on the clock that counts seconds."""
         self._of, self._best, self._relaxation = of, best, relaxation
         self._accept, self._until_s = accept, until_s
@@ -148,11 +150,12 @@ class Tree:
         """Solve so many relaxations more, unless all is proven before or time is up."""
         enough = min(self._most, self._serial + nodes)
         while self._open and self._serial < enough and perf_counter() < self._until_s:
-            if self._open[0].bound <= self._best.value or self._open[0].branch is None:
+            branch = self._open[0].branch
+            if self._open[0].bound <= self._best.value or branch is None:
                 break  # proven; or all is decided and only seems to fit, so that its bound stands
             node = heappop(self._open)
             for take in (True, False):
-                self._look(node.decided | {node.branch: take}, node.bound)
+                self._look(node.decided | {branch: take}, node.bound)
             self._learn()
         self._learn()
 

@@ -1,9 +1,10 @@
-"""The largest choice of a program within a time: by a rule first, then better ones, and a bound that is proven.
+"""The largest choice of a program within a time: by a rule first, then better ones, and a bound that is
+proven.
 
 In this order: what a simple rule finds; where nothing is left to choose after that, done. Few columns are
-enumerated. Of more, the relaxation, tightened, gives a bound and an order for the rule to go by; HiGHS searches,
-first among those of which it is least clear, then among all; and a tree of our own proves, as far as time
-allows, that nothing better is there.
+enumerated. Of more, the relaxation, tightened, gives a bound and an order for the rule to go by; HiGHS
+searches, first among those of which it is least clear, then among all; and a tree of our own proves, as far
+as time allows, that nothing better is there.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _CUT_PARTS, _SEARCH_PARTS, _PARTS = 2, 7, 10
 _SMALL = 300
 """Columns up to which HiGHS searches all at once, to the end."""
 _TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((30, (200, 0)), (30, (300, 4)), (10, (300, 8)))
-"""Relaxations of the tree, then how many columns HiGHS searches among, altogether and at least of each row."""
+"""Relaxations of the tree, then how many columns HiGHS searches among, altogether and at least of each
+row."""
 _SMALL_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((200, None),)
 _MANY, _NEAR_PPM = 1_000, 100
 """Of more columns than so many, a choice so near to the bound is not improved further."""
@@ -73,7 +75,8 @@ def maximise(
     of: Program, certain: Whole, rule: Rule, time_limit_s: float, first: Flags | None = None
 ) -> Solved:
     """The best choice that can be found. Of each row's capacity, `certain` is sure to be there, and the
-    program's own is what at most could be; `rule` knows exactly. `first` is a choice that fits, to begin with.
+    program's own is what at most could be; `rule` knows exactly. `first` is a choice that fits, to begin
+    with.
     """
     return _Search(of, certain, rule, time_limit_s, first).run()
 

@@ -1,12 +1,12 @@
 """Choosing which trades of a day settle with the holdings there are: as much value, or as many, as can be.
 
-Where nobody is short once all trades are applied, all settle, and nothing is solved. Only otherwise the trades
-become a program, with a row for each place that can be short: securities in units, cash in millionths of a
-minor unit. Levy and revenue shares are cash that a broker needs. What it gives away is rounded down a share, of
-a running total; the program counts with what the shares at most come to where it searches, and with what they
-at least come to where it bounds. The rule of `settlement.liquidity.rule` knows exactly, repairs what was found,
-and lets come back what still fits. What brokers may receive as a partner's share in the same cycle is not
-counted on.
+Where nobody is short once all trades are applied, all settle, and nothing is solved. Only otherwise the
+trades become a program, with a row for each place that can be short: securities in units, cash in millionths
+of a minor unit. Levy and revenue shares are cash that a broker needs. What it gives away is rounded down a
+share, of a running total; the program counts with what the shares at most come to where it searches, and with
+what they at least come to where it bounds. The rule of `settlement.liquidity.rule` knows exactly, repairs
+what was found, and lets come back what still fits. What brokers may receive as a partner's share in the same
+cycle is not counted on.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def choose(
     objective: Objective | str = Objective.VALUE,
     time_limit_s: float = TIME_LIMIT_S,
 ) -> Chosen:
-    """The trades that settle together, as good a choice as can be found in the time: never worth less than the
-    plain rule's. Of trades, only value and number can be the objective.
+    """The trades that settle together, as good a choice as can be found in the time: never worth less than
+    the plain rule's. Of trades, only value and number can be the objective.
 
     Raises InvalidValue for another objective or time limit.
     """
@@ -142,7 +142,8 @@ def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[
     ]
     names, codes = positions.parties.tolist(), positions.securities.tolist()
     units = [
-        held.get((names[cell // len(codes)], codes[cell % len(codes)]), 0) for cell in positions.cells.tolist()
+        held.get((names[cell // len(codes)], codes[cell % len(codes)]), 0)
+        for cell in positions.cells.tolist()
     ]
     spare = len(shares) * (PPM - 1)
     certain = whole([max(0, each) for each in cash] + units)
