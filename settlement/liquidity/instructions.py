@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -148,12 +149,11 @@ def _leg(given: Any, where: str, parties: frozenset[Party], assets: frozenset[As
             raise InstructionsInvalid(where, f"{wanted}, not {_shown(given)}")
         given = Leg(*given) if len(given) == 4 else Leg(given[0], given[1], ONE_ASSET, given[2])
     for role, party in (("payer", given.payer), ("payee", given.payee)):
-        # True is 1 to a dictionary, and a list cannot be looked up in one.
-        if isinstance(party, (bool, float)) or not isinstance(party, Hashable) or party not in parties:
+        if not _is_name(party) or party not in parties:
             known = _some(parties)
             raise InstructionsInvalid(f"{where}.{role}", f"{_shown(party)} has no balance; {known} have")
     asset = given.asset
-    if isinstance(asset, (bool, float)) or not isinstance(asset, Hashable) or asset not in assets:
+    if not _is_name(asset) or asset not in assets:
         if asset == ONE_ASSET:
             reason = f"no asset is named, and balances are of {_some(assets)}"
         else:
@@ -172,6 +172,12 @@ def _whole(value: Any, where: str, least: int, most: int) -> int:
     if not least <= value <= most:
         raise InstructionsInvalid(where, f"{_shown(value)} is not from {least} to {most}")
     return int(value)
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a dictionary would not take it for another's name: to one, True is 1, and so is 1.0."""
+    is_other_number = isinstance(value, Number) and (isinstance(value, bool) or not isinstance(value, int))
+    return isinstance(value, Hashable) and not is_other_number
 
 
 def _is_list(value: Any) -> bool:

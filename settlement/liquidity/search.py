@@ -129,7 +129,7 @@ class _Node:
     serial: int
     bound: int = field(compare=False)
     decided: dict[int, bool] = field(compare=False)
-    branch: int | None = field(compare=False)
+    branch: int = field(compare=False)
 
 
 class Tree:
@@ -150,12 +150,11 @@ class Tree:
         """Solve so many relaxations more, unless all is proven before or time is up."""
         enough = min(self._most, self._serial + nodes)
         while self._open and self._serial < enough and perf_counter() < self._until_s:
-            branch = self._open[0].branch
-            if self._open[0].bound <= self._best.value or branch is None:
-                break  # proven; or all is decided and only seems to fit, so that its bound stands
+            if self._open[0].bound <= self._best.value:
+                break
             node = heappop(self._open)
             for take in (True, False):
-                self._look(node.decided | {branch: take}, node.bound)
+                self._look(node.decided | {node.branch: take}, node.bound)
             self._learn()
         self._learn()
 
@@ -181,6 +180,8 @@ class Tree:
 
     def _look(self, decided: dict[int, bool], above: int) -> None:
         """Solve a node's relaxation and keep the node unless it is proven to hold nothing better."""
+        from settlement.liquidity.highs import FRACTION
+
         lower, upper = self._bounds(decided)
         self._serial += 1
         found = self._relaxation.solve(lower, upper, self._until_s - perf_counter())
@@ -190,13 +191,10 @@ class Tree:
         elif found.prices is not None and contradicts(self._of, found.prices, lower, upper):
             return
         if len(decided) == len(self._of):
-            part, most = None, min(most, self._of.worth(lower))
-            if not self._of.fits(lower):
-                return
-        if part is not None:
-            self._take(part)
-        elif len(decided) == len(self._of):
-            self._candidate(lower)
+            self._candidate(lower)  # one choice, which is better than the best or is none
+            return
+        if part is not None and not ((part > 0) & (part < FRACTION)).any():
+            self._candidate(part > 0)
         if most > self._best.value:
             branch = self._branch(part, decided)
             heappush(self._open, _Node(-most, self._serial, most, decided, branch))
@@ -207,26 +205,17 @@ class Tree:
             lower[column] = upper[column] = take
         return lower, upper
 
-    def _take(self, part: npt.NDArray[np.int64]) -> None:
-        """A relaxation without parts is a choice."""
-        from settlement.liquidity.highs import FRACTION
-
-        if not ((part > 0) & (part < FRACTION)).any():
-            self._candidate(part > 0)
-
     def _candidate(self, chosen: Flags) -> None:
         value = self._of.worth(chosen)
         if value > self._best.value and self._of.fits(chosen) and self._accept(chosen):
             self._best.chosen, self._best.value = chosen, value
 
-    def _branch(self, part: npt.NDArray[np.int64] | None, decided: dict[int, bool]) -> int | None:
+    def _branch(self, part: npt.NDArray[np.int64] | None, decided: dict[int, bool]) -> int:
         """The column to decide next: of those in part the one on which most value hangs, else any."""
         from settlement.liquidity.highs import FRACTION
 
         undecided = np.ones(len(self._of), dtype=bool)
         undecided[list(decided)] = False
-        if not undecided.any():
-            return None
         hangs = self._of.value + 1  # so that what is worth nothing by itself counts, too
         if part is not None:
             hangs = hangs * whole(np.minimum(part, FRACTION - part))
