@@ -33,7 +33,16 @@ from settlement.limits import (
     next_netting_set,
     records_limit,
 )
-from settlement.liquidity import CASH, Holdings, Instructions, Shortage, choose
+from settlement.liquidity import (
+    CASH,
+    TIME_LIMIT_S,
+    Holdings,
+    Instructions,
+    Objective,
+    Shortage,
+    choose,
+    choose_by_rule,
+)
 from settlement.market import Market
 from settlement.model import Trades
 
@@ -52,20 +61,39 @@ more."""
 
 
 @dataclass(frozen=True, slots=True)
+class Search:
+    """What is to be as large as can be of what settles, and for how many seconds it may be looked for."""
+
+    objective: Objective = Objective.VALUE
+    time_limit_s: float = TIME_LIMIT_S
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What settles of some batches, and what each other trade that both sides affirmed waits for."""
 
     slices: tuple[Slice, ...]
     waiting: Waiting
+    reached: int = 0
+    """Of the objective: minor units, or trades."""
+    upper_bound: int = 0
+    """Proven: no choice of these batches, with what was held, reaches more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of a cycle: its transactions, how many of them are netting sets, and what waits after it."""
+    """What came of a cycle: its transactions, how many of them are netting sets, and what waits after it.
+
+    `reached` is of the objective. `upper_bound` is what the netting sets could have reached, each with what
+    was held when it was chosen; where a later round brought more than that, it is what was reached.
+    """
 
     receipts: list[Receipt]
     waiting: Waiting
     netting_sets: int
+    objective: Objective = Objective.VALUE
+    reached: int = 0
+    upper_bound: int = 0
 
 
 def batches_of(market: Market, trades: Trades, *, largest: int | None = None) -> list[tuple[Header, Records]]:
@@ -218,17 +246,40 @@ def open_parts(batches: Iterable[RecordedBatch]) -> list[Part]:
     return parts
 
 
-def choose_slices(market: Market, parts: Sequence[Part], holdings: Holdings) -> Choice:
+def choose_slices(
+    market: Market, parts: Sequence[Part], holdings: Holdings, search: Search | None = None
+) -> Choice:
     """What can settle of the parts together with these holdings (by the ledger's indexes)."""
     if not parts:
         return Choice((), {})
+    wanted = search or Search()
+    trades = _instructions(market, parts)
+    chosen = choose(trades, holdings, objective=wanted.objective, time_limit_s=wanted.time_limit_s)
+    slices, sizes = [], [int(part.rows.sum()) for part in parts]
+    for part, taken in zip(parts, np.split(chosen.settles, np.cumsum(sizes)[:-1]), strict=True):
+        if taken.any():
+            mask = np.zeros(len(part.rows), dtype=bool)
+            mask[part.rows] = taken
+            slices.append(Slice(part.batch.header, part.batch.words, pack_mask(mask)))
+    waiting = _waiting(market, trades, chosen.waiting)
+    return Choice(tuple(slices), waiting, chosen.reached, chosen.upper_bound)
+
+
+def waits_for(market: Market, parts: Sequence[Part], holdings: Holdings) -> Waiting:
+    """What the trades of the parts wait for by the plain rule, which takes no time to speak of: those that it
+    lets settle do not wait.
+    """
+    if not parts:
+        return {}
+    trades = _instructions(market, parts)
+    return _waiting(market, trades, choose_by_rule(trades, holdings)[1])
+
+
+def _instructions(market: Market, parts: Sequence[Part]) -> Instructions:
     open_ = [part.batch.records.take(part.rows) for part in parts]
-    sizes = [len(records) for records in open_]
-    days = [part.batch.header.trading_day for part in parts]
-    schedule = fees.Schedule.of(market.scenario)
-    amount = _column(open_, "amount")
-    trades = Instructions(
-        day=np.repeat(days, sizes),
+    schedule, amount = fees.Schedule.of(market.scenario), _column(open_, "amount")
+    return Instructions(
+        day=np.repeat([part.batch.header.trading_day for part in parts], [len(records) for records in open_]),
         number=_column(open_, "number"),
         buyer=_column(open_, "buyer"),
         seller=_column(open_, "seller"),
@@ -238,21 +289,21 @@ def choose_slices(market: Market, parts: Sequence[Part], holdings: Holdings) -> 
         fee=fees.commission(schedule, amount),
         levy=fees.levy(schedule, amount),
     )
-    chosen, reasons = choose(trades, holdings)
-    slices = []
-    for part, taken in zip(parts, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True):
-        if taken.any():
-            mask = np.zeros(len(part.rows), dtype=bool)
-            mask[part.rows] = taken
-            slices.append(Slice(part.batch.header, part.batch.words, pack_mask(mask)))
-    waiting = {
+
+
+def _waiting(market: Market, trades: Instructions, reasons: Mapping[int, Iterable[Shortage]]) -> Waiting:
+    return {
         (parse_day_number(int(trades.day[row])), int(trades.number[row])): _named(market, shortages)
         for row, shortages in reasons.items()
     }
-    return Choice(tuple(slices), waiting)
 
 
-def settle(market: Market, read: Callable[[], History], balances: Callable[[], Balances]) -> Settled:
+def settle(
+    market: Market,
+    read: Callable[[], History],
+    balances: Callable[[], Balances],
+    search: Search | None = None,
+) -> Settled:
     """Settle what can be in one cycle, each netting set chosen with the holdings of its moment, round after
     round until nothing more settles. Nothing to settle is no cycle.
 
@@ -263,14 +314,16 @@ def settle(market: Market, read: Callable[[], History], balances: Callable[[], B
     is_open = venue in read().open_cycles
     receipts: list[Receipt] = []
     waiting: Waiting = {}
+    wanted = search or Search()
     netting_sets, going_on = 0, True
+    reached = upper_bound = rounds = 0
     while going_on:
         before, planned, waiting = netting_sets, 0, {}
         rest = open_parts(read().batches.values())
         while rest:
             known, held = len(read().movements), balances()
             parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
-            choice = choose_slices(market, parts, holdings_of(market, held, read()))
+            choice = choose_slices(market, parts, holdings_of(market, held, read()), wanted)
             if choice.slices and not is_open:
                 market.chain.wait_until(reopens_at(market))
                 receipts.append(house.open_cycle(market.venue, market.chain.block().timestamp + CYCLE_S))
@@ -279,14 +332,17 @@ def settle(market: Market, read: Callable[[], History], balances: Callable[[], B
                     continue  # until then institutions were free to move what they hold
             rest, planned = left, planned + 1
             waiting |= choice.waiting
+            reached += choice.reached
+            upper_bound += choice.upper_bound if not rounds else 0
             if choice.slices:
                 receipts.append(house.settle(market.venue, NET, choice.slices))
                 netting_sets += 1
+        rounds += 1
         # What one netting set brought may make a trade of another fit.
         going_on = planned > 1 and netting_sets > before
     if is_open:
         receipts.append(house.close_cycle(market.venue, venue))
-    return Settled(receipts, waiting, netting_sets)
+    return Settled(receipts, waiting, netting_sets, wanted.objective, reached, max(reached, upper_bound))
 
 
 def reopens_at(market: Market) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
-from settlement.cycle import Settled
+from settlement.cycle import Search, Settled
 from settlement.model import Intake
 from settlement.operations import Ledger, Reconciled
 
@@ -34,9 +34,10 @@ def run(
     source: str,
     rejects_file: str | None = None,
     cover_ppm: int | None = None,
+    search: Search | None = None,
 ) -> Ran:
     """All steps of a day, on a ledger that is open for writing; `data` are the trade file's bytes."""
     ledger.record(intake, data, source=source, rejects_file=rejects_file)
     ledger.fund(cover_ppm)
-    settled = ledger.settle()
+    settled = ledger.settle(search)
     return Ran(settled, ledger.reconcile())

@@ -8,6 +8,7 @@
     │   ├── FileUnreadable      the system does not let it be read
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
+    │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── BookDamaged         an institution's own record that is not what was kept
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
@@ -18,6 +19,7 @@
     ├── NameUnknown             an institution or security that the ledger does not have
     ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
     ├── FileUnwritable          an output file that cannot be written
+    ├── InstructionsInvalid     balances or instructions that nobody could settle, and where
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
@@ -110,6 +112,15 @@ class TradingDayUnknown(FileRefused):
         self.refused = refused
 
 
+class CaseRefused(FileRefused):
+    """The `case` of the file at `path` (empty: the only one) is impossible at `where` (empty: as a whole)."""
+
+    def __init__(self, path: str, case: str, where: str, reason: str) -> None:
+        super().__init__(path, ": ".join([*filter(None, (case, where)), reason]))
+        self.case = case
+        self.where = where
+
+
 class BookDamaged(FileRefused):
     """An institution's own record at `path` is not what was kept there; `what` says where it shows."""
 
@@ -188,6 +199,16 @@ class TradingDayNeeded(SettlementError):
             f"the ledger has {', '.join(known) or 'no trading day'}; say which day with --date YYYY-MM-DD"
         )
         self.known = tuple(known)
+
+
+class InstructionsInvalid(SettlementError):
+    """Balances or instructions that say something impossible at `where`, as
+    "instructions[3].legs[0].payee"."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
 
 
 class RowRefused(SettlementError):

@@ -222,13 +222,14 @@ class Ledger:
             self._books = None
         return lacking
 
-    def settle(self) -> cycle.Settled:
-        """Settle what can, in one cycle, and check every figure of it against the recorded trades.
+    def settle(self, search: cycle.Search | None = None) -> cycle.Settled:
+        """Settle what can, in one cycle, and check every figure of it against the recorded trades. `search`
+        says what should be as large as can be, value where nobody says.
 
         Raises LedgerDisagrees.
         """
         with self._stage("settle"):
-            settled = cycle.settle(self.market, self.read, self.balances)
+            settled = cycle.settle(self.market, self.read, self.balances, search)
             self.receipts.setdefault("settle", []).extend(settled.receipts)
             history = self.read()
             verify(self.market, history, since=self._verified)
@@ -239,12 +240,12 @@ class Ledger:
         return settled
 
     def waiting(self) -> Mapping[tuple[date, int], tuple[tuple[str, str, int], ...]]:
-        """What each affirmed trade that cannot settle now waits for: (trading day, number) → (institution,
-        asset, how much it is short), one or more.
+        """What each affirmed trade waits for that the plain rule would not settle now: (trading day, number)
+        → (institution, asset, how much it is short), one or more.
         """
         held = cycle.holdings_of(self.market, self.balances(), self.read())
         parts = cycle.open_parts(self.read().batches.values())
-        return cycle.choose_slices(self.market, parts, held).waiting
+        return cycle.waits_for(self.market, parts, held)
 
     def reconcile(self, day: date | None = None) -> Reconciled:
         """Hold every broker's book against the ledger: trades of one trading `day` or of all, positions and

@@ -313,3 +313,41 @@ def plain_rule(
         reasons[number] = ledger.short(trade)
         ledger.change(trade, -1)
     return reasons
+
+
+def reasons_beside(
+    rules: Rules,
+    held: Mapping[Place, int],
+    settled: Iterable[Trade],
+    rest: Iterable[Trade],
+    earned: Mapping[str, int] | None = None,
+) -> dict[int, dict[Place, int]]:
+    """For each trade of the rest, by number: what would be short if it settled besides those that do."""
+    ledger, reasons = Ledger(rules, held, settled, earned), {}
+    for trade in rest:
+        ledger.change(trade, 1)
+        reasons[trade.number] = ledger.short(trade)
+        ledger.change(trade, -1)
+    return reasons
+
+
+def check_choice(
+    rules: Rules,
+    held: Mapping[Place, int],
+    trades: Sequence[Trade],
+    reasons: Mapping[int, Mapping[Place, int]],
+    most: int | None = None,
+) -> None:
+    """What settles, where the trades with `reasons` wait, leaves nobody short, and is worth no less than what
+    the plain rule lets settle, and no more than `most`. Nothing that waits would fit; each reason is right.
+    """
+    settled = [trade for trade in trades if trade.number not in reasons]
+    assert not short_of(rules, held, settled)
+    by_rule = plain_rule(rules, held, trades)
+    value = sum(trade.amount for trade in settled)
+    assert value >= sum(trade.amount for trade in trades if trade.number not in by_rule)
+    assert most is None or value <= most
+    rest = [trade for trade in trades if trade.number in reasons]
+    assert len(rest) == len(reasons)
+    assert reasons == reasons_beside(rules, held, settled, rest)
+    assert all(reasons.values()), "a trade waits that would fit"

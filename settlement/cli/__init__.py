@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from settlement.cli import days, entering, looking, settling
+from settlement.cli import days, entering, looking, resolving, settling
 from settlement.cli.output import write_out
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ for command in (
     *(entering.init, entering.record, entering.trade, entering.affirm),
     *(settling.fund, settling.settle, settling.reconcile),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
+    resolving.gridlock,
 ):
     app.command()(command)
 

@@ -20,11 +20,14 @@ from settlement.cli.output import (
     DateOption,
     FormatOption,
     JsonOption,
+    TimeLimitOption,
+    TradesObjectiveOption,
     cover_ppm,
     day_of,
     failures,
     leave,
     passphrase_from,
+    search_for,
     wants_json,
     write_json,
     write_out,
@@ -35,6 +38,7 @@ from settlement.report.progress import Progress
 if TYPE_CHECKING:
     import datetime as dt
 
+    from settlement.cycle import Search
     from settlement.intake.standing import Recorded
     from settlement.model import Intake
     from settlement.operations import Ledger
@@ -97,6 +101,8 @@ def day(
     ledger: LedgerOption = None,
     cover: CoverOption = None,
     date: DateOption = None,
+    objective: TradesObjectiveOption = "value",
+    time_limit: TimeLimitOption = None,
     strict: StrictOption = False,
     rejects: RejectsOption = None,
     export: Annotated[
@@ -118,6 +124,7 @@ def day(
             _check_engine(chain)
             loaded = scenarios.load(scenario)
             cover_ppm(cover)
+            search = search_for(objective, time_limit)
             data = files.read_regular(file)
 
             def read(recorded: Recorded | None) -> Intake:
@@ -139,6 +146,7 @@ def day(
                 start_s,
                 cover_ppm(cover),
                 export,
+                search,
             )
             summary, found = _run(asked, progress)
         _show(summary, found, json_wanted, everything)
@@ -168,6 +176,7 @@ class _Asked:
     start_s: float
     covered: int | None = None
     export_to: Path | None = None
+    search: Search | None = None
 
 
 def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
@@ -209,7 +218,13 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
         (ledger,) = entered
         seconds["intake"] = perf_counter() - asked.start_s - seconds["market"]
         ran = run(
-            ledger, found, asked.data, source=asked.source, rejects_file=written, cover_ppm=asked.covered
+            ledger,
+            found,
+            asked.data,
+            source=asked.source,
+            rejects_file=written,
+            cover_ppm=asked.covered,
+            search=asked.search,
         )
         progress("report")
         listed_s = ledger.seconds.get("market", 0)
@@ -220,6 +235,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
             trading_day,
             reconciled=replace(ran.reconciled, breaks=breaks),
             shortages=ran.settled.waiting,
+            settled=ran.settled,
             seconds=seconds,
         )
         if asked.export_to is not None:

@@ -22,6 +22,7 @@ from settlement.report.progress import Progress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from settlement.cycle import Search
     from settlement.operations import Ledger
     from settlement.report.layout import Money
 
@@ -57,6 +58,17 @@ CoverOption = Annotated[
     str | None,
     typer.Option(metavar="X", help="The part, as 0.8, of the cash they need that brokers are given."),
 ]
+ObjectiveOption = Annotated[
+    str, typer.Option(metavar="value|count|priority", help="What should be as large as can be.")
+]
+TradesObjectiveOption = Annotated[
+    str,
+    typer.Option(metavar="value|count", help="What of the trades that settle should be as large as can be."),
+]
+TimeLimitOption = Annotated[
+    float | None,  # time_limit_s
+    typer.Option(metavar="S", help="Seconds to look for the best choice; 10 where it is not given."),
+]
 
 
 def wants_json(form: Format | None, as_json: bool) -> bool:
@@ -87,8 +99,8 @@ def write_out(text: str) -> None:
         raise FileUnwritable("standard output", error.strerror or str(error)) from None
 
 
-def write_json(shown: Mapping[str, Any]) -> None:
-    """Print the one object."""
+def write_json(shown: Mapping[str, Any] | list[dict[str, Any]]) -> None:
+    """Print the one object, or the list where several were asked for."""
     write_out(json.dumps(shown, indent=2) + "\n")
 
 
@@ -177,6 +189,16 @@ def cover_ppm(cover: str | None) -> int | None:
     if not (ppm := parse_ppm(cover)):
         raise InvalidValue("cover", cover, "more than 0 is wanted")
     return ppm
+
+
+def search_for(objective: str, time_limit_s: float | None) -> Search:
+    """What is to be searched for among trades, and how long. Raises InvalidValue."""
+    from settlement.cycle import Search
+    from settlement.liquidity import TIME_LIMIT_S, Objective
+    from settlement.liquidity.objectives import checked_time_limit
+
+    wanted = Objective.of(objective, Objective.VALUE, Objective.COUNT)
+    return Search(wanted, checked_time_limit(TIME_LIMIT_S if time_limit_s is None else time_limit_s))
 
 
 def money_of(ledger: Ledger) -> Money:

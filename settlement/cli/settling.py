@@ -12,11 +12,15 @@ from settlement.cli.output import (
     FormatOption,
     JsonOption,
     PassphraseOption,
+    TimeLimitOption,
+    TradesObjectiveOption,
     cover_ppm,
     day_of,
+    failures,
     leave,
     money_of,
     opened,
+    search_for,
     wants_json,
     where,
     write_json,
@@ -63,6 +67,8 @@ def fund(
 
 def settle(
     path: DirectoryArgument,
+    objective: TradesObjectiveOption = "value",
+    time_limit: TimeLimitOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -70,12 +76,15 @@ def settle(
 ) -> None:
     """Settle what can settle now, and say what waits and why."""
     json_wanted = wants_json(form, as_json)
+    with failures():
+        search = search_for(objective, time_limit)
     with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.report.choice import choice_json, choice_line
         from settlement.report.standing import Mark, spent
         from settlement.report.waiting import waiting, waiting_json
 
         before = Mark.of(ledger.read())
-        settled = ledger.settle()
+        settled = ledger.settle(search)
         history = ledger.read()
         done = Mark.of(history).since(before)
         events = history.netting_sets[before.netting_sets :]
@@ -87,6 +96,7 @@ def settle(
             "settled": done.settled,
             "settled_value_minor": str(sum(event["grossAmount"] for event in events)),
             "settled_net_value_minor": str(sum(event["netAmount"] for event in events)),
+            **choice_json(settled),
             "pending": len(waits),
             "waiting": [waiting_json(each, money.currency) for each in waits],
         }
@@ -105,6 +115,8 @@ def settle(
                 f"{plural(done.settled, 'trade')} settled in {sets}: {money.amount(gross)}.",
                 f"{money.amount(net)} of it moved, net.",
             ]
+        if waits and settled.upper_bound:
+            parts.append(choice_line(settled, money))
         if waits:
             parts += waiting_rows(waits, money, everything=everything)
         steps = ["reconcile", "report"] if not waits else ["status", "fund", "settle"]

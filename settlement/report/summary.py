@@ -16,12 +16,14 @@ import numpy as np
 from ledger.units import exact_sum
 from settlement.reconciliation import Break
 from settlement.report import sources
+from settlement.report.choice import CHOICE_KEYS, choice_json
 from settlement.report.costs import spent
 from settlement.report.facts import Facts, gather
 from settlement.report.layout import Money
 from settlement.report.waiting import Shortages, Waiting, waiting, waiting_json
 
 if TYPE_CHECKING:
+    from settlement.cycle import Settled
     from settlement.operations import Ledger, Reconciled
 
 
@@ -81,6 +83,8 @@ class Summary:
     waiting: tuple[Waiting, ...]
     seconds: Mapping[str, float]
     rejects_file: str | None = None
+    choice: Settled | None = None
+    """What was chosen to settle just now, where something was."""
 
     @property
     def money(self) -> Money:
@@ -141,6 +145,7 @@ class Summary:
             "netting_efficiency": self.netting_efficiency,
             "settled_value_minor": str(self.settled_value),
             "settled_net_value_minor": str(self.settled_net_value),
+            **(choice_json(self.choice) if self.choice else dict.fromkeys(CHOICE_KEYS)),
             "commission_minor": str(self.commission),
             "levy_minor": str(self.levy),
             "revenue_minor": _strings(self.revenue),
@@ -164,11 +169,13 @@ def summarize(
     *,
     reconciled: Reconciled | None = None,
     shortages: Shortages | None = None,
+    settled: Settled | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> Summary:
     """The summary of all trading days of a ledger, or of `day`.
 
-    `reconciled` and `shortages` are what was found just now, where it was; `seconds` what the steps took.
+    `reconciled`, `shortages` and `settled` are what was found just now, where it was; `seconds` what the
+    steps took.
     """
     found = reconciled or ledger.reconcile(day)
     facts = gather(ledger, day, found.accounts)
@@ -176,7 +183,7 @@ def summarize(
     days = facts.days or ((day,) if day else ())
     intake = sources.intake_of(ledger, day)
     cost = spent(ledger, facts)
-    settled = facts.records.take(facts.settled)
+    moved = facts.records.take(facts.settled)
     paid = _paid(facts)
     revenue = dict(paid)
     revenue[facts.levy_beneficiary] = revenue.get(facts.levy_beneficiary, 0) + facts.levy_charged
@@ -192,11 +199,11 @@ def summarize(
         trades=intake.rows,
         rejected=intake.rejected,
         recorded=len(facts.records),
-        settled=len(settled),
+        settled=len(moved),
         disputed=int(facts.disputed.sum()),
         gross_value=facts.gross_value,
         net_value=facts.net_value,
-        settled_value=exact_sum(settled.amount),
+        settled_value=exact_sum(moved.amount),
         settled_net_value=facts.settled_net_value,
         commission=facts.commission_charged,
         levy=facts.levy_charged,
@@ -217,6 +224,7 @@ def summarize(
         ),
         seconds=dict(seconds or {}),
         rejects_file=intake.rejects_file,
+        choice=settled,
     )
 
 

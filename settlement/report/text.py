@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ledger.units import PPM, format_quantity
 from settlement.model import Reject
+from settlement.report.choice import choice_line
 from settlement.report.institutions import institutions_table
 from settlement.report.layout import bar, columns_table, page_like, percent, plural, rendered, whole
 from settlement.report.lists import breaks_table, compared_line, rejects_table, waiting_rows
@@ -42,9 +43,7 @@ def _assemble(
         parts += _section("How the commission was split", _commission(summary, console))
     parts += _section("What reconciled", _reconciled(summary, everything))
     if summary.waiting:
-        parts += _section(
-            "What waits, and why", waiting_rows(summary.waiting, summary.money, everything=everything)
-        )
+        parts += _section("What waits, and why", _waiting(summary, everything))
     if summary.rejected:
         parts += _section("What was refused", _refused(summary, rejects, everything))
     parts.append(_footer(summary))
@@ -53,6 +52,12 @@ def _assemble(
 
 def _section(title: str, body: Iterable[RenderableType]) -> list[RenderableType]:
     return [Text(title, style="bold"), *(Padding(each, (0, 0, 0, INDENT)) for each in body), Text()]
+
+
+def _waiting(summary: Summary, everything: bool) -> Iterator[RenderableType]:
+    if summary.choice is not None and summary.choice.upper_bound:
+        yield Text(choice_line(summary.choice, summary.money))
+    yield from waiting_rows(summary.waiting, summary.money, everything=everything)
 
 
 def _headline(summary: Summary) -> RenderableType:

@@ -14,6 +14,7 @@ import pytest
 from ledger import reverts
 from ledger.clients.clearing_house import Slice, Status
 from settlement.books.shelf import Shelf
+from settlement.cycle import Search
 from settlement.intake import parse_trades
 from settlement.operations import Ledger
 from tests import independent
@@ -34,6 +35,7 @@ from tests.ledgers import credit, on_ledger, reasons_of
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300"))
 AT_ONCE = 25
+BRIEFLY = Search(time_limit_s=0.5)
 TRADING_DAY = dt.date.fromisoformat(DAY)
 
 
@@ -56,12 +58,13 @@ def one_day(stage: Stage, case: Case) -> None:
     ledger = opened_again(ledger)
     credit(ledger, case.held, "opening")
     assert balances(ledger.market) == case.held
-    reasons = independent.plain_rule(case.rules, case.held, case.trades)
-    if reasons:
+    by_rule = independent.plain_rule(case.rules, case.held, case.trades)
+    if by_rule:
         check_all_at_once_changes_nothing(stage, ledger, case, batches)
-    assert reasons_of(ledger.waiting(), TRADING_DAY) == reasons
-    said = reasons_of(ledger.settle().waiting, TRADING_DAY)
-    assert said == reasons
+    assert reasons_of(ledger.waiting(), TRADING_DAY) == by_rule
+    done = ledger.settle(BRIEFLY)
+    reasons = reasons_of(done.waiting, TRADING_DAY)
+    independent.check_choice(case.rules, case.held, case.trades, reasons, done.upper_bound)
     check_settlement(ledger, case, batches, reasons)
     check_nothing_settles_twice(stage, ledger, case, batches, reasons)
     assert not ledger.reconcile().breaks
@@ -166,7 +169,7 @@ def check_all_at_once_changes_nothing(
 def check_settlement(
     ledger: Ledger, case: Case, batches: list[Recorded], reasons: dict[int, dict[Place, int]]
 ) -> None:
-    """What settled is what the plain rule leaves, and balances are what settling exactly that comes to."""
+    """What settled is all that does not wait, and balances are what settling exactly that comes to."""
     market = ledger.market
     settled: list[Trade] = []
     for batch in batches:

@@ -14,7 +14,7 @@ import pytest
 
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, PPM, exact
 from settlement.liquidity import CASH, Holdings, Instructions, Shortage
-from settlement.liquidity import choose as choose_columns
+from settlement.liquidity import choose_by_rule as choose_columns
 from tests import independent
 from tests.independent import Rules, Trade
 

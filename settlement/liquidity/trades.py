@@ -1,0 +1,150 @@
+"""Choosing which trades of a day settle with the holdings there are: as much value, or as many, as can be.
+
+Where nobody is short once all trades are applied, all settle, and nothing is solved. Only otherwise the
+trades become a program, with a row for each place that can be short: securities in units, cash in millionths
+of a minor unit. Levy and revenue shares are cash that a broker needs. What it gives away is rounded down a
+share, of a running total; the program counts with what the shares at most come to where it searches, and with
+what they at least come to where it bounds. The rule of `settlement.liquidity.rule` knows exactly, repairs
+what was found, and lets come back what still fits. What brokers may receive as a partner's share in the same
+cycle is not counted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ledger.units import PPM, exact_sum
+from settlement.liquidity.columns import CASH, Holdings, Index, Instructions, Positions, Shortage
+from settlement.liquidity.objectives import Objective, checked_time_limit
+from settlement.liquidity.program import Flags, Program, Whole, assembled, whole
+from settlement.liquidity.rule import Rule, by_number
+from settlement.liquidity.solve import TIME_LIMIT_S, Proof, maximise
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Which trades settle together, and how much better another choice could be at most."""
+
+    settles: Flags
+    """One a row."""
+    waiting: Mapping[int, list[Shortage]]
+    """What each other row waits for, rows rising."""
+    objective: Objective
+    reached: int
+    """Of the objective: settled value in minor units, or the number of trades."""
+    upper_bound: int
+    """Nothing that settles reaches more."""
+    proof: Proof
+    seconds: float = field(default=0)  # seconds
+
+    @property
+    def gap(self) -> int:
+        """By how much another choice could be better, at most."""
+        return self.upper_bound - self.reached
+
+
+def choose(
+    trades: Instructions,
+    holdings: Holdings,
+    *,
+    objective: Objective | str = Objective.VALUE,
+    time_limit_s: float = TIME_LIMIT_S,
+) -> Chosen:
+    """The trades that settle together, as good a choice as can be found in the time: never worth less than
+    the plain rule's. Of trades, only value and number can be the objective.
+
+    Raises InvalidValue for another objective or time limit.
+    """
+    wanted = Objective.of(objective, Objective.VALUE, Objective.COUNT)
+    limit_s = checked_time_limit(time_limit_s)
+    start_s = perf_counter()
+    value = trades.amount if wanted is Objective.VALUE else np.ones(len(trades), dtype=np.int64)
+    if not len(trades) or not (positions := Positions(trades, holdings)).anybody_short():
+        every, reached = np.ones(len(trades), dtype=bool), exact_sum(value)
+        return Chosen(every, {}, wanted, reached, reached, Proof.OPTIMAL, perf_counter() - start_s)
+    rule = _ExactRule(trades, positions)
+    of, certain = _program(trades, positions, whole(value))
+    solved = maximise(of, certain, rule, limit_s)
+    reasons = rule.reasons(solved.chosen)
+    return Chosen(
+        solved.chosen, reasons, wanted, solved.value, solved.bound, solved.proof, perf_counter() - start_s
+    )
+
+
+def choose_in_order(trades: Instructions, holdings: Holdings, *, bypass: bool) -> Flags:
+    """Which trades settle one by one, gross, each with what those before it have left, in the order of their
+    numbers: until the first that does not fit (strict FIFO), or with `bypass` going on after it.
+    """
+    if not len(trades):
+        return np.zeros(0, dtype=bool)
+    rule = Rule(trades, Positions(trades, holdings), by_number(trades))
+    rule.queue(bypass=bypass)
+    return rule.chosen()
+
+
+class _ExactRule:
+    """The rule over the trades, in whatever order, to the last minor unit."""
+
+    def __init__(self, trades: Instructions, positions: Positions) -> None:
+        self._trades, self._positions = trades, positions
+        self._numbers = by_number(trades)
+
+    def complete(self, order: Index | None, taken: Flags | None) -> Flags:
+        rule = Rule(self._trades, self._positions, self._numbers if order is None else order)
+        if taken is not None:
+            rule.hold_back(np.flatnonzero(~taken))
+        rule.drop()
+        rule.bring_back()
+        return rule.chosen()
+
+    def fits(self, chosen: Flags) -> bool:
+        return not self._held_back(chosen).anybody_short()
+
+    def reasons(self, chosen: Flags) -> dict[int, list[Shortage]]:
+        """What each trade that is not chosen waits for, besides those that are."""
+        return self._held_back(chosen).reasons()
+
+    def _held_back(self, chosen: Flags) -> Rule:
+        rule = Rule(self._trades, self._positions, self._numbers)
+        rule.hold_back(np.flatnonzero(~chosen))
+        return rule
+
+
+def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[Program, Whole]:
+    """The trades' program, with the capacity that at most is there, and what of it is certain."""
+    parties, places = len(positions.parties), len(positions.cells)
+    shares = [ppm for ppm in positions.holdings.shares_ppm if ppm]
+    charge = whole(trades.levy) * PPM + whole(trades.fee) * sum(shares)
+    others = np.flatnonzero(positions.buyer != positions.seller)
+    price, quantity = whole(trades.amount)[others] * PPM, whole(trades.quantity)[others]
+    rows = np.arange(len(trades))
+    entries: list[tuple[npt.NDArray[Any], npt.NDArray[Any], Whole]] = [
+        (rows, positions.buyer, -charge),
+        (rows, positions.seller, -charge),
+        (others, positions.buyer[others], -price),
+        (others, positions.seller[others], price),
+        (others, parties + positions.bought_at[others], quantity),
+        (others, parties + positions.sold_at[others], -quantity),
+    ]
+    column, row, change = (np.concatenate(each) for each in zip(*entries, strict=True))
+    start, row, change = assembled(len(trades), parties + places, column, row, change)
+    held = positions.holdings.held
+    # floor(y / PPM) * PPM is at most y, and less than PPM below it, for each share.
+    cash = [
+        held.get((name, CASH), 0) * PPM - sum(earned * ppm % PPM for ppm in shares)
+        for name, earned in zip(positions.parties.tolist(), positions.earned_before, strict=True)
+    ]
+    names, codes = positions.parties.tolist(), positions.securities.tolist()
+    units = [
+        held.get((names[cell // len(codes)], codes[cell % len(codes)]), 0)
+        for cell in positions.cells.tolist()
+    ]
+    spare = len(shares) * (PPM - 1)
+    certain = whole([max(0, each) for each in cash] + units)
+    return Program(value, whole([each + spare for each in cash] + units), start, row, change), certain
