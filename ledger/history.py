@@ -6,7 +6,7 @@ here depends on what this program meant to send. Bulk is decoded by fixed offset
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from ledger.records import Records, unpack, unpack_mask
 from ledger.units import exact_add, exact_words
 
 _TRANSFER = bytes(keccak(text="Transfer(address,address,address,uint256,uint256)"))
+_STANDING = frozenset({"InstitutionSuspended", "InstitutionReinstated"})
 _NO_TOPICS = np.zeros((0, 4, WORD), dtype=np.uint8)
 _HEADER_WORDS = 6
 NOBODY = -1
@@ -147,6 +148,9 @@ class History:
     """(venue, cycle) → the transactions that opened and closed it, and settled in it."""
     open_cycles: dict[int, int] = field(default_factory=dict)
     """Venue → its cycle that is open."""
+    said: list[Event] = field(default_factory=list)
+    """Who was suspended or reinstated, and every event of the contracts that keep limits, conditions, fails and
+    defaults."""
     totals: dict[tuple[int, int], int] = field(default_factory=dict)
     """(payer, currency) → its running total of commission in the agreement's period, in minor units."""
 
@@ -167,6 +171,7 @@ def read(clients: Clients, known: History | None = None) -> History:
     for mined in chain.logs(history.head + 1, head):
         history.blocks[mined.transaction_hash] = mined.block_number
         _read_market(history, clients, mined.logs)
+        history.said += _said(clients, mined.transaction_hash, mined.logs)
         _read_clearing(history, clients, mined.transaction_hash, mined.logs)
         for event in clients.revenue.events(mined.logs):
             _apply_revenue(history, event, mined.transaction_hash)
@@ -184,6 +189,20 @@ def _read_market(history: History, clients: Clients, logs: Logs) -> None:
         history.assets[from_bytes32(event["code"])] = event["asset"]
     for event in clients.register.events(logs, "Issued"):
         history.issues.add((event["issuer"], event["instructionReference"]))
+
+
+def _said(clients: Clients, transaction: bytes, logs: Logs) -> Iterator[Event]:
+    """In the order of the logs; few transactions have any."""
+    offices = (clients.limits, clients.conditions, clients.fails, clients.default_fund)
+    places = [(clients.consortium, _STANDING), *((office, None) for office in offices)]
+    found = np.zeros(len(logs), dtype=bool)
+    for contract, _ in places:
+        found |= logs.by(contract.address)
+    for place in np.flatnonzero(found).tolist():
+        for contract, names in places:
+            for event in contract.events([logs[place]]):
+                if names is None or event.name in names:
+                    yield replace(event, transaction=transaction)
 
 
 def _apply_revenue(history: History, event: Event, transaction: bytes) -> None:
