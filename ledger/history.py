@@ -17,7 +17,7 @@ from eth_utils import keccak
 from ledger.abi import WORD, Words
 from ledger.chain import Logs
 from ledger.clients import Clients
-from ledger.clients.clearing_house import Header
+from ledger.clients.clearing_house import Header, Status
 from ledger.clients.consortium import account_of
 from ledger.contract import Event
 from ledger.errors import EngineFailed
@@ -29,8 +29,19 @@ _TRANSFER = bytes(keccak(text="Transfer(address,address,address,uint256,uint256)
 _STANDING = frozenset({"InstitutionSuspended", "InstitutionReinstated"})
 _NO_TOPICS = np.zeros((0, 4, WORD), dtype=np.uint8)
 _HEADER_WORDS = 6
+_ENDED = (Status.CANCELLED, Status.COMPENSATED, Status.CLOSED_OUT)
 NOBODY = -1
 """In columns of movements: the zero address, from which assets are issued and to which they are redeemed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettledPart:
+    """Units of one trade that settled apart from the rest: from `start` on, `quantity` of them."""
+
+    position: int
+    start: int
+    quantity: int
+    transaction: bytes
 
 
 @dataclass(slots=True)
@@ -51,14 +62,42 @@ class RecordedBatch:
     settled_in: npt.NDArray[np.int64] = field(init=False)
     """Position in `settlements` of the transaction that settled the record; -1 where none has."""
     settlements: list[bytes] = field(default_factory=list)
+    parts: list[SettledPart] = field(default_factory=list)
+    """In the chain's order; the one that ends a trade settles it."""
+    out: dict[int, Status] = field(default_factory=dict)
+    """Position → where a trade stands that was taken out of settlement, or ended otherwise than by settling.
+    """
 
     def __post_init__(self) -> None:
         self.settled_in = np.full(len(self.records), -1, dtype=np.int64)
 
     @property
     def settled(self) -> npt.NDArray[np.bool_]:
-        """Which records are settled."""
+        """Which records are settled, all of their units."""
         return self.settled_in >= 0
+
+    @property
+    def status(self) -> npt.NDArray[np.uint8]:
+        """Where each record stands, a `Status`."""
+        status = np.where(self.settled, Status.SETTLED, Status.PENDING).astype(np.uint8)
+        if self.disputed:
+            status[np.isin(self.records.number, list(self.disputed))] = Status.DISPUTED
+        if self.out:
+            status[list(self.out)] = list(self.out.values())
+        return status
+
+    @property
+    def ended(self) -> npt.NDArray[np.bool_]:
+        """Which records were cancelled, compensated or closed out: what had not settled of them never will.
+        """
+        return np.isin(self.status, _ENDED)
+
+    def settled_in_part(self) -> dict[int, int]:
+        """Position → units settled so far, of the trades of which some are not."""
+        found: dict[int, int] = {}
+        for part in self.parts:
+            found[part.position] = part.start + part.quantity
+        return {position: units for position, units in found.items() if self.settled_in[position] < 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,8 +188,11 @@ class History:
     open_cycles: dict[int, int] = field(default_factory=dict)
     """Venue → its cycle that is open."""
     said: list[Event] = field(default_factory=list)
-    """Who was suspended or reinstated, and every event of the contracts that keep limits, conditions, fails and
-    defaults."""
+    """Who was suspended or reinstated, and every event of the contracts that keep limits, conditions, fails
+    and defaults.
+    """
+    suspended: set[int] = field(default_factory=set)
+    """Institutions that are suspended now."""
     totals: dict[tuple[int, int], int] = field(default_factory=dict)
     """(payer, currency) → its running total of commission in the agreement's period, in minor units."""
 
@@ -171,7 +213,12 @@ def read(clients: Clients, known: History | None = None) -> History:
     for mined in chain.logs(history.head + 1, head):
         history.blocks[mined.transaction_hash] = mined.block_number
         _read_market(history, clients, mined.logs)
-        history.said += _said(clients, mined.transaction_hash, mined.logs)
+        for event in _said(clients, mined.transaction_hash, mined.logs):
+            history.said.append(event)
+            if event.name == "InstitutionSuspended":
+                history.suspended.add(event["institution"])
+            elif event.name == "InstitutionReinstated":
+                history.suspended.discard(event["institution"])
         _read_clearing(history, clients, mined.transaction_hash, mined.logs)
         for event in clients.revenue.events(mined.logs):
             _apply_revenue(history, event, mined.transaction_hash)
@@ -260,12 +307,28 @@ def _apply(
         batches[batch_hash].affirmed_in[event["institution"]] = transaction
     elif event.name == "TradeDisputed":
         batches[batch_hash].disputed.setdefault(event["tradeNo"], []).append(event["institution"])
+    elif event.name == "StatusChanged":
+        out, to = batches[batch_hash].out, Status(event["to"])
+        out[event["position"]] = to
+        if to is Status.PENDING:
+            del out[event["position"]]
+    elif event.name == "TradeSettledInPart":
+        _apply_part(batches[batch_hash], event, transaction)
     elif event.name == "SliceSettled":
         batch = batches[batch_hash]
         if batch.settlements and batch.settlements[-1] == transaction:
             return  # another slice of the batch; the mask is that of all its slices
         batch.settled_in[unpack_mask(masks[batch_hash], len(batch.records))] = len(batch.settlements)
         batch.settlements.append(transaction)
+
+
+def _apply_part(batch: RecordedBatch, event: Event, transaction: bytes) -> None:
+    """The event of the batch's slice, which names the settlement, comes after those of its parts."""
+    row = int(np.flatnonzero(batch.records.number == event["tradeNo"])[0])
+    to, units = event["settledQuantity"], event["quantity"]
+    batch.parts.append(SettledPart(row, to - units, units, transaction))
+    if to == int(batch.records.quantity[row]):
+        batch.settled_in[row] = len(batch.settlements)
 
 
 def _records(calldata: bytes) -> Words:

@@ -26,7 +26,7 @@ from ledger.abi import Words
 from ledger.chain import LocalChain, Receipt
 from ledger.history import RecordedBatch
 from ledger.records import pack, pack_mask
-from settlement import cycle, directory, sample
+from settlement import directory, entering, sample
 from settlement.day import opens_at, run
 from settlement.intake import parse_trades
 from settlement.model import Intake
@@ -191,11 +191,11 @@ def _together(ledger: Ledger, source: Source, existing: bool) -> dict[str, list[
     ledger.shelf.add(source.data, source.intake(), source.scenario, source=source.name)
     _prepare(source, ledger, existing)
     receipts = []
-    packed = cycle.PackedBooks(market, ledger.books)
-    for header, records in cycle.batches_of(market, source.intake().trades):
+    packed = entering.PackedBooks(market, ledger.books)
+    for header, records in entering.batches_of(market, source.intake().trades):
         words = Words(pack(records))
         batch = RecordedBatch(header.hash_with(keccak(words)), header, words, records, b"")
-        signed = cycle.affirmations(market, batch, packed, chain.block())
+        signed = entering.affirmations(market, batch, packed, chain.block())
         mask = pack_mask(np.ones(len(records), dtype=bool))
         receipts.append(market.clients.clearing_house.clear(market.venue, header, words, signed, mask))
     return {"clear": receipts}

@@ -1,83 +1,36 @@
-"""The T+0 cycle: record, affirm, choose, settle. Each step is a transaction, or a few where a day is large.
-
-The venue records what its file says. Each institution affirms from its own book. The venue chooses what can
-settle with the holdings on the ledger, and the contract checks the choice.
-"""
+"""The T+0 cycle: the venue chooses what can settle with the holdings on the ledger, and the contract checks
+it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from ledger.abi import WORD, Words
-from ledger.accounts import Signer
-from ledger.chain import Block, Receipt
-from ledger.clients.clearing_house import NET, Header, Slice
-from ledger.history import History, RecordedBatch
-from ledger.ids import day_number, parse_day_number
-from ledger.records import PAGE_BITS, Records, pack, pack_mask
-from ledger.signatures import NO_CLIENTS, Affirmation, affirmation_hash
-from settlement import fees
-from settlement.books import Book
-from settlement.limits import (
-    BATCH_RECORDS,
-    Extent,
-    Part,
-    affirmed_together,
-    next_netting_set,
-    records_limit,
+from ledger.chain import Receipt
+from ledger.clients.clearing_house import GROSS, NET, Slice, Status
+from ledger.history import History
+from settlement import gross
+from settlement import parts as in_parts
+from settlement.choosing import (
+    Search,
+    Waiting,
+    choose_slices,
+    instructions,
+    ordered_slices,
+    part_slices,
+    rests_of,
 )
-from settlement.liquidity import (
-    CASH,
-    TIME_LIMIT_S,
-    Holdings,
-    Instructions,
-    Objective,
-    Shortage,
-    choose,
-    choose_by_rule,
-)
+from settlement.limits import SLICES, Extent, Part, next_netting_set
+from settlement.liquidity import CASH, Holdings, Instructions, Objective
 from settlement.market import Market
-from settlement.model import Trades
 
 CYCLE_S = 3_600
 """Seconds after which anyone may close a cycle that its venue left open."""
-_AFFIRMED_AT_ONCE = 64
-"""Batches affirmed over one block's hash: the chain knows those of its last 256 blocks."""
-_OLDEST_PRIOR = 128
-"""A final block further back is not signed over, but the newest."""
 
 Balances = Mapping[tuple[int, int], int]
 """(institution, asset) → units or minor units."""
-Waiting = dict[tuple[date, int], tuple[tuple[str, str, int], ...]]
-"""(trading day, trade number) → (institution, asset, how much it is short: units or minor units), one or
-more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What is to be as large as can be of what settles, and for how many seconds it may be looked for."""
-
-    objective: Objective = Objective.VALUE
-    time_limit_s: float = TIME_LIMIT_S
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What settles of some batches, and what each other trade that both sides affirmed waits for."""
-
-    slices: tuple[Slice, ...]
-    waiting: Waiting
-    reached: int = 0
-    """Of the objective: minor units, or trades."""
-    upper_bound: int = 0
-    """Proven: no choice of these batches, with what was held, reaches more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,206 +49,107 @@ class Settled:
     upper_bound: int = 0
 
 
-def batches_of(market: Market, trades: Trades, *, largest: int | None = None) -> list[tuple[Header, Records]]:
-    """The trades as batches in the contract's order: one page of trade numbers each, and `largest` records at
-    most (None: as many as the chain can carry).
+@dataclass(slots=True)
+class Cycle:
+    """A settlement cycle of the venue while it goes on. `read` and `balances` give what the ledger has
+    whenever they are called. A cycle that the venue has open already, as a run that was interrupted leaves
+    it, is used.
     """
-    day = trades.trading_day
-    due = day + timedelta(days=market.scenario.settlement_lag_days)
-    header = market.header(day_number(day), day_number(due))
-    records = to_records(market, trades)
-    size = min(BATCH_RECORDS, largest or records_limit(market.chain.limits, len(market.index)))
-    pages = records.number >> PAGE_BITS
-    by_page = np.argsort(pages, kind="stable")
-    starts = np.flatnonzero(np.diff(pages[by_page], prepend=-1))
-    batches = []
-    for rows in np.split(by_page, starts[1:]):
-        for start in range(0, len(rows), size):
-            part = records.take(rows[start : start + size])
-            batches.append((header, part.take(part.order())))
-    return batches
 
+    market: Market
+    read: Callable[[], History]
+    balances: Callable[[], Balances]
+    receipts: list[Receipt] = field(default_factory=list)
+    waiting: Waiting = field(default_factory=dict)
+    netting_sets: int = 0
+    reached: int = 0
+    upper_bound: int = 0
 
-def to_records(market: Market, trades: Trades) -> Records:
-    """The trades as the ledger has them: parties and assets by index, 0 for a security that is not listed."""
-    parties = np.array([market.index[name] for name in trades.parties], dtype=np.uint16)
-    assets = np.array([market.asset.get(code, 0) for code in trades.securities], dtype=np.uint16)
-    return Records(
-        number=trades.number,
-        time=trades.time,
-        buyer=parties[trades.buyer],
-        seller=parties[trades.seller],
-        asset=assets[trades.security],
-        quantity=trades.quantity,
-        amount=trades.amount,
-    )
+    @property
+    def is_open(self) -> bool:
+        """Whether the venue's cycle is open."""
+        return self.market.index[self.market.scenario.venue] in self.read().open_cycles
 
+    def open(self) -> bool:
+        """Open it, unless it is. False where institutions were free until then, and have moved what they
+        hold.
+        """
+        if self.is_open:
+            return True
+        known = len(self.read().movements)
+        chain, house = self.market.chain, self.market.clients.clearing_house
+        chain.wait_until(reopens_at(self.market))
+        self.receipts.append(house.open_cycle(self.market.venue, chain.block().timestamp + CYCLE_S))
+        return len(self.read().movements) == known
 
-def record(market: Market, batches: Iterable[tuple[Header, Records]]) -> list[Receipt]:
-    """The venue records batches."""
-    rows = [(header, pack(records)) for header, records in batches]
-    return market.clients.clearing_house.record_all(market.venue, rows)
+    def close(self) -> None:
+        """Close it, if it is open."""
+        if self.is_open:
+            venue = self.market.index[self.market.scenario.venue]
+            self.receipts.append(self.market.clients.clearing_house.close_cycle(self.market.venue, venue))
 
+    def settle(self, search: Search) -> None:
+        """Settle what can, each netting set chosen with the holdings of its moment, round after round until
+        nothing more settles. Where there is nothing to settle, no cycle is opened.
+        """
+        rounds, going_on = 0, True
+        while going_on:
+            before, planned, self.waiting = self.netting_sets, 0, {}
+            rest = open_parts(self.read())
+            while rest:
+                held, market = self.balances(), self.market
+                parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
+                choice = choose_slices(market, parts, holdings_of(market, held, self.read()), search)
+                if choice.slices and not self.open():
+                    continue
+                rest, planned = left, planned + 1
+                self.waiting |= choice.waiting
+                self.reached += choice.reached
+                self.upper_bound += choice.upper_bound if not rounds else 0
+                if choice.slices:
+                    self._send(search.model, choice.slices)
+            rounds += 1
+            # What one netting set brought may make a trade of another fit.
+            going_on = planned > 1 and self.netting_sets > before
 
-class PackedBooks:
-    """Institutions' books as records of the ledger, to affirm from. A day of a book is packed once."""
+    def enter(
+        self, parts: Sequence[Part], order: Callable[[Instructions], Iterable[int]], *, bypass: bool
+    ) -> None:
+        """Settle trades of the open cycle one by one by DvP model 1, in an `order` of their rows: up to the
+        first that does not fit, or with `bypass` going on after it.
+        """
+        if not parts:
+            return
+        holdings = holdings_of(self.market, self.balances(), self.read())
+        trades, rests = instructions(self.market, parts), rests_of(self.market, parts)
+        found = gross.in_order(rests, holdings, order(trades), bypass=bypass, again=False)
+        if found:
+            self._send(GROSS, ordered_slices(parts, found))
 
-    def __init__(self, market: Market, books: Mapping[str, Book]) -> None:
-        self.books = books
-        self._market = market
-        self._packed: dict[tuple[str, int], tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]] = {}
+    def fill(self, allowed: Callable[[Part, int], bool]) -> None:
+        """Settle, of trades that wait and whose sides allow it, as many units as fit."""
+        parts = open_parts(self.read())
+        if not parts:
+            return
+        rests = rests_of(self.market, parts)
+        places = [(part, row) for part in parts for row in np.flatnonzero(part.rows).tolist()]
+        may = [i for i, place in enumerate(places) if allowed(*place)]
+        holdings = holdings_of(self.market, self.balances(), self.read())
+        units = in_parts.fill([rests[i] for i in may], holdings)
+        if units:
+            self._send(NET, part_slices(places, {may[i]: count for i, count in units.items()}))
 
-    def day(self, owner: str, trading_day: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
-        """Trade numbers, rising, and a row each of the record's four words; none that is there twice, as
-        nobody could say which of them the book means. `trading_day` as yyyymmdd."""
-        found = self._packed.get((owner, trading_day))
-        if found is None:
-            found = self._packed[owner, trading_day] = self._pack(owner, parse_day_number(trading_day))
-        return found
+    def settled(self, objective: Objective) -> Settled:
+        """What came of it."""
+        most = max(self.reached, self.upper_bound)
+        return Settled(self.receipts, self.waiting, self.netting_sets, objective, self.reached, most)
 
-    def _pack(self, owner: str, day: date) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
-        trades = self.books[owner].days.get(day)
-        if trades is None:
-            return np.zeros(0, dtype=np.uint32), _rows(Words())
-        order = np.argsort(trades.number)
-        new = np.diff(trades.number[order].astype(np.int64), prepend=-1, append=1 << 32) != 0
-        once = order[new[:-1] & new[1:]]
-        return trades.number[once], _rows(pack(to_records(self._market, trades)))[once]
-
-
-def affirm(
-    market: Market, batches: Iterable[RecordedBatch], books: Mapping[str, Book], sender: Signer
-) -> list[Receipt]:
-    """Every institution that has a book of a batch's day affirms its trades of it, unless it has before: all
-    of a batch in one transaction where the chain can carry it. Anybody may be the `sender`."""
-    house, limits = market.clients.clearing_house, market.chain.limits
-    packed, receipts, rest = PackedBooks(market, books), list[Receipt](), iter(batches)
-    while part := list(islice(rest, _AFFIRMED_AT_ONCE)):
-        prior = _prior_block(market)
-        rows = [
-            (batch.header.as_tuple(), batch.words, [each.as_tuple() for each in together])
-            for batch in part
-            for together in affirmed_together(
-                limits, len(batch.records), affirmations(market, batch, packed, prior)
-            )
-        ]
-        receipts += house.send_all(sender, "affirm", rows)
-    return receipts
-
-
-def affirmations(market: Market, batch: RecordedBatch, books: PackedBooks, prior: Block) -> list[Affirmation]:
-    """The word on a batch of every institution that has trades in it and has not given it, each from its own
-    book; over the hash of the block `prior`."""
-    present = np.zeros(1 << 16, dtype=bool)
-    present[batch.records.buyer] = present[batch.records.seller] = True
-    present[list(batch.affirmed_in)] = False
-    day = parse_day_number(batch.header.trading_day)
-    return [
-        affirmation_from_book(market, batch, owner, books, prior)
-        for owner, book in books.books.items()
-        if present[market.index[owner]] and day in book.days
-    ]
-
-
-def affirmation_from_book(
-    market: Market, batch: RecordedBatch, owner: str, books: PackedBooks, prior: Block
-) -> Affirmation:
-    """The institution's signed word on a batch: its own records as its book has them.
-
-    What was recorded serves to find the exceptions: records that the book does not have, or has otherwise.
-    """
-    institution = market.index[owner]
-    numbers, held = books.day(owner, batch.header.trading_day)
-    own = np.flatnonzero((batch.records.buyer == institution) | (batch.records.seller == institution))
-    place = np.searchsorted(numbers, batch.records.number[own])
-    known = np.flatnonzero(place < len(numbers))
-    agreed = np.zeros(len(own), dtype=bool)
-    agreed[known] = (held[place[known]] == _rows(batch.words)[own[known]]).all(axis=1)
-    excepted = own[~agreed]
-    digest = market.clients.clearing_house.domain.digest(
-        affirmation_hash(
-            batch.batch_hash,
-            institution,
-            held[place[agreed]].tobytes(),
-            batch.records.number[excepted].tolist(),
-            NO_CLIENTS,
-            prior.hash,
-        )
-    )
-    return Affirmation(
-        institution,
-        len(own),
-        prior.number,
-        NO_CLIENTS,
-        tuple(excepted.tolist()),
-        market.signers[owner].sign_digest(digest),
-    )
-
-
-def open_parts(batches: Iterable[RecordedBatch]) -> list[Part]:
-    """What of the batches is affirmed by both sides, disputed by nobody and not settled."""
-    parts = []
-    for batch in batches:
-        affirmed = np.zeros(1 << 16, dtype=bool)
-        affirmed[list(batch.affirmed_in)] = True
-        rows = affirmed[batch.records.buyer] & affirmed[batch.records.seller] & ~batch.settled
-        if batch.disputed:
-            rows &= ~np.isin(batch.records.number, list(batch.disputed))
-        if rows.any():
-            parts.append(Part(batch, rows))
-    return parts
-
-
-def choose_slices(
-    market: Market, parts: Sequence[Part], holdings: Holdings, search: Search | None = None
-) -> Choice:
-    """What can settle of the parts together with these holdings (by the ledger's indexes)."""
-    if not parts:
-        return Choice((), {})
-    wanted = search or Search()
-    trades = _instructions(market, parts)
-    chosen = choose(trades, holdings, objective=wanted.objective, time_limit_s=wanted.time_limit_s)
-    slices, sizes = [], [int(part.rows.sum()) for part in parts]
-    for part, taken in zip(parts, np.split(chosen.settles, np.cumsum(sizes)[:-1]), strict=True):
-        if taken.any():
-            mask = np.zeros(len(part.rows), dtype=bool)
-            mask[part.rows] = taken
-            slices.append(Slice(part.batch.header, part.batch.words, pack_mask(mask)))
-    waiting = _waiting(market, trades, chosen.waiting)
-    return Choice(tuple(slices), waiting, chosen.reached, chosen.upper_bound)
-
-
-def waits_for(market: Market, parts: Sequence[Part], holdings: Holdings) -> Waiting:
-    """What the trades of the parts wait for by the plain rule, which takes no time to speak of: those that it
-    lets settle do not wait.
-    """
-    if not parts:
-        return {}
-    trades = _instructions(market, parts)
-    return _waiting(market, trades, choose_by_rule(trades, holdings)[1])
-
-
-def _instructions(market: Market, parts: Sequence[Part]) -> Instructions:
-    open_ = [part.batch.records.take(part.rows) for part in parts]
-    schedule, amount = fees.Schedule.of(market.scenario), _column(open_, "amount")
-    return Instructions(
-        day=np.repeat([part.batch.header.trading_day for part in parts], [len(records) for records in open_]),
-        number=_column(open_, "number"),
-        buyer=_column(open_, "buyer"),
-        seller=_column(open_, "seller"),
-        security=_column(open_, "asset"),
-        quantity=_column(open_, "quantity"),
-        amount=amount,
-        fee=fees.commission(schedule, amount),
-        levy=fees.levy(schedule, amount),
-    )
-
-
-def _waiting(market: Market, trades: Instructions, reasons: Mapping[int, Iterable[Shortage]]) -> Waiting:
-    return {
-        (parse_day_number(int(trades.day[row])), int(trades.number[row])): _named(market, shortages)
-        for row, shortages in reasons.items()
-    }
+    def _send(self, model: int, slices: Sequence[Slice]) -> None:
+        house = self.market.clients.clearing_house
+        for start in range(0, len(slices), SLICES):
+            some = slices[start : start + SLICES]
+            self.receipts.append(house.settle(self.market.venue, model, some))
+            self.netting_sets += 1
 
 
 def settle(
@@ -304,45 +158,27 @@ def settle(
     balances: Callable[[], Balances],
     search: Search | None = None,
 ) -> Settled:
-    """Settle what can be in one cycle, each netting set chosen with the holdings of its moment, round after
-    round until nothing more settles. Nothing to settle is no cycle.
-
-    `read` and `balances` give what the ledger has whenever they are called. A cycle that the venue has
-    open already, as a run that was interrupted leaves it, is used and closed.
-    """
-    house, venue = market.clients.clearing_house, market.index[market.scenario.venue]
-    is_open = venue in read().open_cycles
-    receipts: list[Receipt] = []
-    waiting: Waiting = {}
+    """Settle what can be in one cycle. Nothing to settle is no cycle."""
     wanted = search or Search()
-    netting_sets, going_on = 0, True
-    reached = upper_bound = rounds = 0
-    while going_on:
-        before, planned, waiting = netting_sets, 0, {}
-        rest = open_parts(read().batches.values())
-        while rest:
-            known, held = len(read().movements), balances()
-            parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
-            choice = choose_slices(market, parts, holdings_of(market, held, read()), wanted)
-            if choice.slices and not is_open:
-                market.chain.wait_until(reopens_at(market))
-                receipts.append(house.open_cycle(market.venue, market.chain.block().timestamp + CYCLE_S))
-                is_open = True
-                if len(read().movements) != known:
-                    continue  # until then institutions were free to move what they hold
-            rest, planned = left, planned + 1
-            waiting |= choice.waiting
-            reached += choice.reached
-            upper_bound += choice.upper_bound if not rounds else 0
-            if choice.slices:
-                receipts.append(house.settle(market.venue, NET, choice.slices))
-                netting_sets += 1
-        rounds += 1
-        # What one netting set brought may make a trade of another fit.
-        going_on = planned > 1 and netting_sets > before
-    if is_open:
-        receipts.append(house.close_cycle(market.venue, venue))
-    return Settled(receipts, waiting, netting_sets, wanted.objective, reached, max(reached, upper_bound))
+    cycle = Cycle(market, read, balances)
+    cycle.settle(wanted)
+    cycle.close()
+    return cycle.settled(wanted.objective)
+
+
+def open_parts(history: History) -> list[Part]:
+    """What of the recorded batches can settle now as far as holdings let it: pending, affirmed by both sides,
+    nobody of them suspended.
+    """
+    parts = []
+    for batch in history.batches.values():
+        able = np.zeros(1 << 16, dtype=bool)
+        able[list(batch.affirmed_in)] = True
+        able[list(history.suspended)] = False
+        rows = able[batch.records.buyer] & able[batch.records.seller] & (batch.status == Status.PENDING)
+        if rows.any():
+            parts.append(Part(batch, rows))
+    return parts
 
 
 def reopens_at(market: Market) -> int:
@@ -371,24 +207,3 @@ def extent_of(market: Market) -> Extent:
         slabs=len(market.scenario.fees.slabs),
         shares=len(market.scenario.agreements.shares),
     )
-
-
-def _prior_block(market: Market) -> Block:
-    """The block whose hash is signed: the newest final one, where the chain still knows it by then."""
-    newest, final = market.chain.block(), market.chain.final_block()
-    return final if newest.number - final.number <= _OLDEST_PRIOR else newest
-
-
-def _rows(words: Words) -> npt.NDArray[np.uint64]:
-    """A row a record, as four words of 64 bits, for comparing."""
-    return np.frombuffer(words, dtype=np.uint64).reshape(-1, WORD // 8)
-
-
-def _column(parts: Sequence[Records], name: str) -> npt.NDArray[Any]:
-    return np.concatenate([getattr(part, name) for part in parts])
-
-
-def _named(market: Market, shortages: Iterable[Shortage]) -> tuple[tuple[str, str, int], ...]:
-    institutions = {index: name for name, index in market.index.items()}
-    assets = {index: code for code, index in market.asset.items()} | {CASH: market.scenario.cash.currency}
-    return tuple((institutions[s.party], assets[s.asset], s.short) for s in shortages)

@@ -1,20 +1,19 @@
 """The end of a settlement day: prices, fails, penalties, and what is closed because it failed too often.
 
-Why a trade fails and whose fault that is the contract `Fails` finds out itself; this names the trades. What it
-charges is recomputed by `settlement.verification`.
+Why a trade fails and whose fault that is the contract `Fails` finds out itself; this names the trades. What
+it charges is recomputed by `settlement.verification`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 import numpy as np
 
 from ledger.chain import Receipt
 from ledger.clients.clearing_house import Status
-from ledger.history import History, RecordedBatch
+from ledger.history import History
 from ledger.ids import day_number
 from settlement.market import Market
 from settlement.penalties import PRICE
@@ -25,8 +24,8 @@ _IN_SETTLEMENT = (Status.PENDING, Status.HELD)
 
 
 def closing_prices(history: History, day: date) -> dict[int, int]:
-    """Security → price of one unit, in millionths of a minor unit, of its last trade up to and including `day`: amount
-    by quantity, rounded down.
+    """Security → price of one unit, in millionths of a minor unit, of its last trade up to and including
+    `day`: amount by quantity, rounded down.
     """
     until = day_number(day)
     batches = [batch for batch in history.batches.values() if batch.header.trading_day <= until]
@@ -37,7 +36,10 @@ def closing_prices(history: History, day: date) -> dict[int, int]:
         last = np.flatnonzero(np.append(records.asset[1:] != records.asset[:-1], True))
         for row in last.tolist():
             when = trading_day, int(records.number[row])
-            asset, price = int(records.asset[row]), int(records.amount[row]) * PRICE // int(records.quantity[row])
+            asset, price = (
+                int(records.asset[row]),
+                int(records.amount[row]) * PRICE // int(records.quantity[row]),
+            )
             if asset not in found or found[asset][0] < when:
                 found[asset] = when, price
     return {asset: price for asset, (_, price) in sorted(found.items()) if price}
@@ -52,8 +54,8 @@ def give_prices(market: Market, day: date, prices: Mapping[int, int]) -> list[Re
 
 
 def fail(market: Market, history: History, day: date) -> list[Receipt]:
-    """Record, in the venue's open cycle, that what should have settled by the end of `day` has not. A day is recorded
-    once a trade; what was before is passed over.
+    """Record, in the venue's open cycle, that what should have settled by the end of `day` has not. A day is
+    recorded once a trade; what was before is passed over.
     """
     number = day_number(day)
     calls = []

@@ -25,7 +25,7 @@ from ledger.history import History, RecordedBatch, read
 from ledger.ids import day_number, parse_day_number, parse_local_code
 from ledger.records import Records
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
-from settlement import cycle, fees
+from settlement import choosing, cycle, entering, fees
 from settlement.books import Book, Terms
 from settlement.books.shelf import Shelf
 from settlement.errors import NameUnknown
@@ -195,7 +195,7 @@ class Ledger:
                 sender = self.market.signers[institution]
             before = {key: {n: list(who) for n, who in b.disputed.items()} for key, b in self._batches()}
             unaffirmed = [batch for _, batch in self._batches()]
-            done = cycle.affirm(self.market, unaffirmed, books, sender)
+            done = entering.affirm(self.market, unaffirmed, books, sender)
             self.receipts.setdefault("affirm", []).extend(done)
         return self._newly_disputed(before)
 
@@ -222,7 +222,7 @@ class Ledger:
             self._books = None
         return lacking
 
-    def settle(self, search: cycle.Search | None = None) -> cycle.Settled:
+    def settle(self, search: choosing.Search | None = None) -> cycle.Settled:
         """Settle what can, in one cycle, and check every figure of it against the recorded trades. `search`
         says what should be as large as can be, value where nobody says.
 
@@ -244,8 +244,8 @@ class Ledger:
         → (institution, asset, how much it is short), one or more.
         """
         held = cycle.holdings_of(self.market, self.balances(), self.read())
-        parts = cycle.open_parts(self.read().batches.values())
-        return cycle.waits_for(self.market, parts, held)
+        parts = cycle.open_parts(self.read())
+        return choosing.waits_for(self.market, parts, held)
 
     def reconcile(self, day: date | None = None) -> Reconciled:
         """Hold every broker's book against the ledger: trades of one trading `day` or of all, positions and
@@ -284,10 +284,10 @@ class Ledger:
         with self._stage("market"):
             self.market.list_securities(_by_holders(trades))
         with self._stage("record"):
-            batches = cycle.batches_of(self.market, trades)
+            batches = entering.batches_of(self.market, trades)
             if alter is not None:
                 batches = [(header, alter(records)) for header, records in batches]
-            self.receipts.setdefault("record", []).extend(cycle.record(self.market, batches))
+            self.receipts.setdefault("record", []).extend(entering.record(self.market, batches))
 
     def _batches(self) -> list[tuple[bytes, RecordedBatch]]:
         return list(self.read().batches.items())

@@ -40,13 +40,13 @@ def fill(rests: Sequence[Rest], holdings: Holdings) -> dict[int, int]:
     nothing more does. Whole trades that fit are parts, too. `holdings` are what there is once all else has
     settled.
     """
-    desk = _Desk(holdings)
+    desk = Desk(holdings)
     settled = [rest.settled for rest in rests]
     going_on = True
     while going_on:
         going_on = False
         for i, rest in enumerate(rests):
-            if units := desk.most(rest, settled[i]):
+            if rest.buyer != rest.seller and (units := desk.most(rest, settled[i])):
                 desk.take(rest, settled[i], settled[i] + units)
                 settled[i] += units
                 going_on = True
@@ -57,40 +57,60 @@ def fill(rests: Sequence[Rest], holdings: Holdings) -> dict[int, int]:
     }
 
 
-class _Desk:
-    """What everybody has, and has earned, while parts settle one after the other."""
+class Desk:
+    """What everybody has, and has earned, while trades settle one after the other, whole or in parts."""
 
     def __init__(self, holdings: Holdings) -> None:
         self._held = dict(holdings.held)
         self._earned = dict(holdings.earned)
         self._shares = tuple(holdings.shares_ppm)
 
+    def fits(self, rest: Rest, settled: int, to: int) -> bool:
+        """Whether these units of the trade can settle, with both of its legs."""
+        return self.delivers(rest, to - settled) and all(
+            cash >= 0 for cash in self._cash_after(rest, settled, to).values()
+        )
+
+    def delivers(self, rest: Rest, units: int) -> bool:
+        """Whether the seller has the units; of a trade of a party with itself nothing is delivered."""
+        return rest.buyer == rest.seller or self._held.get((rest.seller, rest.security), 0) >= units
+
     def most(self, rest: Rest, settled: int) -> int:
         """Units that fit. What the buyer needs never falls with the units: the most is found by halving."""
         low, high = 0, min(rest.quantity - settled, self._held.get((rest.seller, rest.security), 0))
         while low < high:
             units = (low + high + 1) // 2
-            if self._charged(rest.buyer, rest, settled, settled + units, 1) >= 0:
+            if self._cash_after(rest, settled, settled + units)[rest.buyer] >= 0:
                 low = units
             else:
                 high = units - 1
         # Charges that exceed the price leave a seller with less than it had.
-        return low if low and self._charged(rest.seller, rest, settled, settled + low, -1) >= 0 else 0
+        return low if low and self.fits(rest, settled, settled + low) else 0
 
     def take(self, rest: Rest, settled: int, to: int) -> None:
         """Settle these units."""
+        for party, cash in self._cash_after(rest, settled, to).items():
+            self._held[party, CASH] = cash
         fee = cut(rest.fee, rest.quantity, settled, to)
         for party, sign in ((rest.buyer, 1), (rest.seller, -1)):
-            self._held[party, CASH] = self._charged(party, rest, settled, to, sign)
             self._earned[party] = self._earned.get(party, 0) + fee
-            place = party, rest.security
-            self._held[place] = self._held.get(place, 0) + sign * (to - settled)
+            self.move(party, rest.security, sign * (to - settled))
 
-    def _charged(self, party: int, rest: Rest, settled: int, to: int, sign: int) -> int:
-        """A party's cash after it has paid (`sign` 1) or been paid for the units, charges taken off."""
-        amount, fee, levy = (
-            cut(each, rest.quantity, settled, to) for each in (rest.amount, rest.fee, rest.levy)
-        )
-        earned = self._earned.get(party, 0)
-        shared = given(earned, earned + fee, self._shares)
-        return self._held.get((party, CASH), 0) - sign * amount - levy - shared
+    def move(self, party: int, asset: int, change: int) -> None:
+        """Change what a party holds."""
+        self._held[party, asset] = self._held.get((party, asset), 0) + change
+
+    def _cash_after(self, rest: Rest, settled: int, to: int) -> dict[int, int]:
+        """Each party's cash after it has paid or been paid for the units, levy and revenue shares taken off."""
+        whole = rest.quantity
+        amount, fee, levy = (cut(each, whole, settled, to) for each in (rest.amount, rest.fee, rest.levy))
+        changes: dict[int, int] = {}
+        fees: dict[int, int] = {}
+        for party, price in ((rest.buyer, -amount), (rest.seller, amount)):
+            changes[party] = changes.get(party, 0) + price - levy
+            fees[party] = fees.get(party, 0) + fee
+        for party, more in fees.items():
+            earned = self._earned.get(party, 0)
+            shared = given(earned, earned + more, self._shares)
+            changes[party] += self._held.get((party, CASH), 0) - shared
+        return changes

@@ -22,9 +22,19 @@ from settlement.marked_yaml import Path
 Entry = Literal["none", "fifo", "fifo_bypass"]
 Objective = Literal["value", "count", "priority"]
 Deed = Literal[
-    *("hold", "release", "allow-parts", "refuse-parts", "cancel", "keep", "dispute", "withdraw"),
-    *("stands", "falls"),
-    *("suspend", "reinstate", "default"),
+    "hold",
+    "release",
+    "allow-parts",
+    "refuse-parts",
+    "cancel",
+    "keep",
+    "dispute",
+    "withdraw",
+    "stands",
+    "falls",
+    "suspend",
+    "reinstate",
+    "default",
 ]
 """Words of `settlement.conditions`, what decides a dispute, and what is done to an institution."""
 DECISIONS = frozenset({"stands", "falls"})

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ledger.clients.clearing_house import GROSS
 from ledger.clients.consortium import TRANSIT
 from ledger.contract import Event
-from ledger.history import Accrual, History
-from ledger.units import PPM, Column, exact_sum
+from ledger.history import Accrual, History, RecordedBatch, SettledPart
+from ledger.units import PPM, Column, exact, exact_sum
 from settlement.errors import LedgerDisagrees
 from settlement.fees import Schedule
 from settlement.market import Market
@@ -32,13 +33,16 @@ _INSTITUTION = 1 << 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Settled:
-    """The trades of one netting set. Columns of indexes, units and minor units."""
+    """The trades of one netting set, whole ones and parts. Columns of indexes, units and minor units;
+    `commission` and `levy` are those of one side."""
 
-    buyer: npt.NDArray[np.int64]
-    seller: npt.NDArray[np.int64]
-    asset: npt.NDArray[np.int64]
+    buyer: npt.NDArray[Any]
+    seller: npt.NDArray[Any]
+    asset: npt.NDArray[Any]
     quantity: npt.NDArray[np.uint64]
     amount: Column
+    commission: Column
+    levy: Column
 
 
 def verify(market: Market, history: History, since: int = 0) -> None:
@@ -49,9 +53,11 @@ def verify(market: Market, history: History, since: int = 0) -> None:
     for accrual in history.accruals:
         accruals[accrual.transaction].append(accrual)
     for netting_set in history.netting_sets[since:]:
-        trades = _settled_in(history, netting_set.transaction)
+        trades = _settled_in(history, netting_set.transaction, Schedule.of(market.scenario))
         where = f"settlement 0x{netting_set.transaction.hex()}"
-        commission, levy = _charges(trades, Schedule.of(market.scenario))
+        commission, levy = (
+            _sums(each, (trades.buyer, 1), (trades.seller, 1)) for each in (trades.commission, trades.levy)
+        )
         cash = _sums(trades.amount, (trades.seller, 1), (trades.buyer, -1))
         _check_totals(where, netting_set, trades, cash, sum(commission.values()), sum(levy.values()))
         accrued = accruals[netting_set.transaction]
@@ -60,32 +66,58 @@ def verify(market: Market, history: History, since: int = 0) -> None:
         _check_movements(where, market, history, netting_set.transaction, expected)
 
 
-def _settled_in(history: History, transaction: bytes) -> _Settled:
-    parts = [
-        batch.records.take(batch.settled_in == batch.settlements.index(transaction))
-        for batch in history.batches.values()
-        if transaction in batch.settlements
-    ]
+def _settled_in(history: History, transaction: bytes, schedule: Schedule) -> _Settled:
     none = np.zeros(0, dtype=np.int64)
+    there = [batch for batch in history.batches.values() if transaction in batch.settlements]
+    found = [_whole(batch, transaction, schedule) for batch in there]
+    found += [
+        _part(batch, part, schedule)
+        for batch in there
+        for part in batch.parts
+        if part.transaction == transaction
+    ]
+    columns = {
+        name: np.concatenate([none.astype(kind), *(getattr(part, name) for part in found)])
+        for name, kind in zip(
+            _Settled.__slots__, (*3 * (np.int64,), np.uint64, *3 * (np.int64,)), strict=True
+        )
+    }
+    return _Settled(**columns)
+
+
+def _whole(batch: RecordedBatch, transaction: bytes, schedule: Schedule) -> _Settled:
+    """The trades of a batch that a transaction settled as a whole."""
+    rows = batch.settled_in == batch.settlements.index(transaction)
+    rows[[part.position for part in batch.parts]] = False
+    records = batch.records.take(rows)
+    commission, levy = _charges(records.amount, schedule)
     return _Settled(
-        buyer=np.concatenate([none, *(part.buyer for part in parts)]),
-        seller=np.concatenate([none, *(part.seller for part in parts)]),
-        asset=np.concatenate([none, *(part.asset for part in parts)]),
-        quantity=np.concatenate([none.astype(np.uint64), *(part.quantity for part in parts)]),
-        amount=np.concatenate([none, *(part.amount for part in parts)]),
+        records.buyer, records.seller, records.asset, records.quantity, records.amount, commission, levy
     )
 
 
-def _charges(trades: _Settled, schedule: Schedule) -> tuple[dict[int, int], dict[int, int]]:
-    """Commission earned and levy owed by institution; each side of each trade is rounded down by itself."""
-    rates = np.full(len(trades.amount), schedule.slabs[-1].rate_ppm, dtype=np.int64)
+def _part(batch: RecordedBatch, part: SettledPart, schedule: Schedule) -> _Settled:
+    """A part of a trade: of amount, commission and levy what is due up to its end, less what was due up to
+    its start.
+    """
+    record = batch.records.take(np.array([part.position]))
+    whole, end = int(record.quantity[0]), part.start + part.quantity
+    totals = (record.amount, *_charges(record.amount, schedule))
+    amount, commission, levy = (
+        exact([int(total[0]) * end // whole - int(total[0]) * part.start // whole]) for total in totals
+    )
+    units = np.array([part.quantity], dtype=np.uint64)
+    return _Settled(record.buyer, record.seller, record.asset, units, amount, commission, levy)
+
+
+def _charges(amount: Column, schedule: Schedule) -> tuple[Column, Column]:
+    """Commission and levy of one side of each trade, each rounded down by itself."""
+    rates = np.full(len(amount), schedule.slabs[-1].rate_ppm, dtype=np.int64)
     for slab in reversed(schedule.slabs[:-1]):
-        rates[(trades.amount <= slab.up_to_minor).astype(bool)] = slab.rate_ppm
-    commission, levy = (
-        _sums(_part_down(trades.amount, rate_ppm), (trades.buyer, 1), (trades.seller, 1))
-        for rate_ppm in (rates, np.full(len(rates), schedule.levy_ppm, dtype=np.int64))
+        rates[(amount <= slab.up_to_minor).astype(bool)] = slab.rate_ppm
+    return _part_down(amount, rates), _part_down(
+        amount, np.full(len(rates), schedule.levy_ppm, dtype=np.int64)
     )
-    return commission, levy
 
 
 def _part_down(amount: Column, rate_ppm: npt.NDArray[np.int64]) -> Column:
@@ -132,9 +164,11 @@ def _parts(values: npt.NDArray[Any], count: int) -> list[tuple[int, npt.NDArray[
 def _check_totals(
     where: str, found: Event, trades: _Settled, cash: Mapping[int, int], commission: int, levy: int
 ) -> None:
+    others = trades.amount[(trades.buyer != trades.seller).astype(bool)]
+    by_itself = found["model"] == GROSS
     expected = {
         "grossAmount": exact_sum(trades.amount),
-        "netAmount": sum(amount for amount in cash.values() if amount > 0),
+        "netAmount": exact_sum(others) if by_itself else sum(each for each in cash.values() if each > 0),
         "commission": commission,
         "levy": levy,
     }
@@ -147,7 +181,9 @@ def _check_accruals(
     where: str, market: Market, accruals: Sequence[Accrual], commission: Mapping[int, int]
 ) -> None:
     """Each payer's total has grown by its commission."""
-    grown = {accrual.payer: accrual.after - accrual.before for accrual in accruals}
+    grown: Counter[int] = Counter()
+    for accrual in accruals:
+        grown[accrual.payer] += accrual.after - accrual.before
     expected = dict(commission) if market.scenario.agreements.shares else {}
     if grown != expected:
         raise LedgerDisagrees(f"{where}, commission accrued", grown, expected)

@@ -16,7 +16,7 @@ from ledger.records import Records
 from settlement.books import Book
 from settlement.books.own_file import read_file
 from settlement.books.shelf import Shelf
-from settlement.cycle import Waiting
+from settlement.choosing import Waiting
 from settlement.day import opens_at
 from settlement.market import establish
 from settlement.model import Intake

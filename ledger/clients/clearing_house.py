@@ -62,8 +62,9 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What of a batch is to settle: its header, all its records, a mask of those that settle whole, and parts,
-    a word each (see `ledger.records.pack_parts`), of those that settle by quantity or in an order of their own.
+    """What of a batch is to settle: its header, all its records, a mask of those that settle whole, and
+    parts, a word each (see `ledger.records.pack_parts`), of those that settle by quantity or in an order of
+    their own.
     """
 
     header: Header

@@ -38,7 +38,7 @@ from settlement.report.progress import Progress
 if TYPE_CHECKING:
     import datetime as dt
 
-    from settlement.cycle import Search
+    from settlement.choosing import Search
     from settlement.intake.standing import Recorded
     from settlement.model import Intake
     from settlement.operations import Ledger

@@ -11,7 +11,7 @@ from settlement.liquidity.instructions import Instruction, Leg
 from settlement.liquidity.objectives import Objective
 from settlement.liquidity.rule import choose_by_rule
 from settlement.liquidity.solve import TIME_LIMIT_S, Proof
-from settlement.liquidity.trades import Chosen, choose, choose_in_order
+from settlement.liquidity.trades import Chosen, choose, choose_in_order, shortages
 
 __all__ = [
     "CASH",
@@ -31,4 +31,5 @@ __all__ = [
     "choose_by_rule",
     "choose_in_order",
     "resolve",
+    "shortages",
 ]

@@ -88,6 +88,11 @@ def choose_in_order(trades: Instructions, holdings: Holdings, *, bypass: bool) -
     return rule.chosen()
 
 
+def shortages(trades: Instructions, holdings: Holdings, settles: Flags) -> dict[int, list[Shortage]]:
+    """What each trade that does not settle would be short of if it settled, too; rows rising."""
+    return _ExactRule(trades, Positions(trades, holdings)).reasons(settles)
+
+
 class _ExactRule:
     """The rule over the trades, in whatever order, to the last minor unit."""
 

@@ -1,7 +1,7 @@
 """What did not settle and what that came to: fails, penalties, claims, the default fund, defaults.
 
-All of it is recomputed from the ledger's facts as they are read; where the contracts have come to something else,
-LedgerDisagrees says where.
+All of it is recomputed from the ledger's facts as they are read; where the contracts have come to something
+else, LedgerDisagrees says where.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What failed, why, and what is owed for it: recomputed from the ledger's facts, event by event.
 
-The contract `Fails` has computed the same. Where the two differ, LedgerDisagrees says where. Of limits it is not
-recomputed that they stood in the way, only that nothing else did.
+The contract `Fails` has computed the same. Where the two differ, LedgerDisagrees says where. Of limits it is
+not recomputed that they stood in the way, only that nothing else did.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _HELD = 0
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A trade that failed: the last day (yyyymmdd), on how many by then, and why (see `Reason`). What was left of it:
-    units, minor units. `penalties` are of that day.
+    """A trade that failed: the last day (yyyymmdd), on how many by then, and why (see `Reason`). What was
+    left of it: units, minor units. `penalties` are of that day.
     """
 
     trade: Trade
@@ -45,7 +45,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Compensated:
-    """A trade that was closed with the difference: who owes whom how much, in minor units; zeros where nobody does."""
+    """A trade that was closed with the difference: who owes whom how much, in minor units; zeros where nobody
+    does.
+    """
 
     trade: Trade
     day: int
@@ -113,7 +115,9 @@ class Fails:
 
     def due(self, venue: int, currency: int) -> dict[tuple[int, int], int]:
         """(debtor, creditor) → all that is owed, in minor units; zeros left out."""
-        sums = {key[2:]: sum(owed.values()) for key, owed in self.claims.items() if key[:2] == (venue, currency)}
+        sums = {
+            key[2:]: sum(owed.values()) for key, owed in self.claims.items() if key[:2] == (venue, currency)
+        }
         return {pair: amount for pair, amount in sums.items() if amount}
 
     def _fail(self, event: Event, batch: RecordedBatch, moment: Moment) -> None:

@@ -32,7 +32,9 @@ class Left:
 
 @dataclass(slots=True)
 class Moment:
-    """Follows a history. `at` brings it to the state before a transaction, which must not lie before the last."""
+    """Follows a history. `at` brings it to the state before a transaction, which must not lie before the
+    last.
+    """
 
     history: History
     schedule: Schedule
@@ -69,7 +71,9 @@ class Moment:
         """What is left of a trade at this moment."""
         records = batch.records
         quantity, amount = int(records.quantity[row]), int(records.amount[row])
-        done = sum(part.quantity for part in batch.parts if part.position == row and self._past(part.transaction))
+        done = sum(
+            part.quantity for part in batch.parts if part.position == row and self._past(part.transaction)
+        )
         each_levy = int(levy(self.schedule, [amount])[0])
         return Left(
             int(records.number[row]),
@@ -114,14 +118,15 @@ class Moment:
     def cycle(self, venue: int) -> int:
         """The number of the venue's newest cycle, 0 before there was any."""
         opened = (
-            number for (who, number), transactions in self.history.cycles.items()
+            number
+            for (who, number), transactions in self.history.cycles.items()
             if who == venue and self._order[transactions[0]] <= self._now
         )
         return max(opened, default=0)
 
     def cash_change(self, left: Left, currency: int) -> dict[int, int]:
-        """Party → what settling the rest of the trade by itself brings it in cash: price, levy and revenue shares, which
-        a party may also receive.
+        """Party → what settling the rest of the trade by itself brings it in cash: price, levy and revenue
+        shares, which a party may also receive.
         """
         change: dict[int, int] = defaultdict(int)
         change[left.buyer] -= left.amount
@@ -138,4 +143,3 @@ class Moment:
                 change[party] -= share
                 change[receiver] += share
         return {party: change[party] for party in (left.buyer, left.seller)}
-

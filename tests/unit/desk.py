@@ -14,7 +14,7 @@ from eth_utils import keccak
 from ledger.history import History, RecordedBatch, read
 from ledger.records import Records
 from ledger.units import TIME_UNKNOWN, exact
-from settlement import cycle
+from settlement import cycle, entering
 from settlement.books import Book
 from settlement.market import Market
 from settlement.model import Trades
@@ -58,12 +58,12 @@ class Desk:
 
     def record(self, alter: Callable[[Records], Records] = lambda records: records) -> None:
         for trades in self.days.values():
-            batches = cycle.batches_of(self.market, trades)
-            cycle.record(self.market, [(header, alter(records)) for header, records in batches])
+            batches = entering.batches_of(self.market, trades)
+            entering.record(self.market, [(header, alter(records)) for header, records in batches])
 
     def affirm(self, *names: str) -> None:
         books = {name: self.books[name] for name in names or self.books}
-        cycle.affirm(self.market, self.batches, books, self.market.venue)
+        entering.affirm(self.market, self.batches, books, self.market.venue)
 
     def settle(self) -> cycle.Settled:
         self.stage.clock.seconds = max(

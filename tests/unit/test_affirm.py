@@ -15,7 +15,7 @@ import pytest
 
 from ledger.records import Records
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY
-from settlement import cycle
+from settlement import cycle, entering
 from settlement.books import Book
 from tests.independent import Trade
 from tests.invariant.stage import Stage, build
@@ -144,7 +144,7 @@ def test_affirm_given_another_block_than_the_newest_signs_over_the_final_one(
     final = stage.chain.block(2)
     monkeypatch.setattr(stage.chain, "final_block", lambda: final)
     (batch,) = desk.batches
-    found = cycle.affirmations(desk.market, batch, cycle.PackedBooks(desk.market, desk.books), final)
+    found = entering.affirmations(desk.market, batch, entering.PackedBooks(desk.market, desk.books), final)
     assert {each.prior_block for each in found} == {2}
     desk.affirm()
     assert len(desk.batches[0].affirmed_in) == 2

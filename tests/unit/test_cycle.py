@@ -18,7 +18,7 @@ from ledger.chain import Limits
 from ledger.clients.consortium import TRANSIT
 from ledger.errors import Reverted
 from ledger.units import MAX_AMOUNT
-from settlement import cycle, limits
+from settlement import cycle, entering, limits
 from tests.independent import Rules, Trade
 from tests.invariant.cases import PAGE, SECURITIES
 from tests.invariant.stage import Stage, build
@@ -41,7 +41,7 @@ def test_batches_are_one_page_each_and_ordered(stage: Stage) -> None:
     numbers = [7, 3, PAGE - 1, PAGE, PAGE + 9, 5, 1, 2 * PAGE, 6, 2]
     trades = [Trade(n, "B1", "B2", f"S{n % 9 + 1}", 1, 500) for n in numbers]
     desk = desk_of(stage, trades)
-    batches = cycle.batches_of(desk.market, desk.days[DAY], largest=4)
+    batches = entering.batches_of(desk.market, desk.days[DAY], largest=4)
     found = [records.number.tolist() for _, records in batches]
     assert sorted(n for part in found for n in part) == sorted(numbers)
     assert [{n // PAGE for n in part} for part in found] == [{0}, {0}, {1}, {2}]
@@ -49,7 +49,7 @@ def test_batches_are_one_page_each_and_ordered(stage: Stage) -> None:
         keys = list(zip(records.asset.tolist(), records.number.tolist(), strict=True))
         assert keys == sorted(keys)
         assert len(keys) <= 4
-    cycle.record(desk.market, batches)
+    entering.record(desk.market, batches)
     desk.affirm()
     settled = desk.settle()
     assert settled.waiting == {}
@@ -60,7 +60,7 @@ def test_batches_are_one_page_each_and_ordered(stage: Stage) -> None:
 def test_batches_given_limits_have_no_more_records_than_fit_a_transaction(stage: Stage) -> None:
     desk = desk_of(stage, [Trade(n, "B1", "B2", "S1", 1, 500) for n in range(1, 301)])
     stage.chain.limits = Limits(30_000_000, 14_000)
-    batches = cycle.batches_of(desk.market, desk.days[DAY])
+    batches = entering.batches_of(desk.market, desk.days[DAY])
     largest = limits.records_limit(stage.chain.limits, len(desk.market.index))
     sizes = [len(records) for _, records in batches]
     assert 1 < largest < 300
@@ -70,7 +70,7 @@ def test_batches_given_limits_have_no_more_records_than_fit_a_transaction(stage:
 
 def test_batches_of_no_trades_are_none(stage: Stage) -> None:
     desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 1, 500)])
-    assert cycle.batches_of(desk.market, desk.days[DAY].take(np.zeros(0, dtype=np.int64))) == []
+    assert entering.batches_of(desk.market, desk.days[DAY].take(np.zeros(0, dtype=np.int64))) == []
 
 
 def test_affirm_given_small_limits_splits_and_settles_all_the_same(stage: Stage) -> None:
@@ -265,6 +265,6 @@ def test_holdings_given_an_earlier_cycle_have_its_commission(stage: Stage) -> No
 def test_settlement_date_is_the_scenarios_lag_after_the_trading_day(stage: Stage) -> None:
     desk = desk_of(stage, [Trade(1, "B1", "B2", "S1", 5, 500)])
     desk.market.scenario = desk.market.scenario.model_copy(update={"settlement_lag_days": 11})
-    ((header, _),) = cycle.batches_of(desk.market, desk.days[DAY])
+    ((header, _),) = entering.batches_of(desk.market, desk.days[DAY])
     assert header.trading_day == 20191121
     assert header.intended_settlement_date == int((DAY + timedelta(days=11)).strftime("%Y%m%d"))

@@ -23,7 +23,7 @@ from ledger.clock import SteppedClock
 from ledger.history import RecordedBatch, read
 from ledger.records import Records, pack, pack_mask
 from ledger.signatures import NO_CLIENTS, Affirmation
-from settlement import cycle
+from settlement import cycle, entering
 from settlement.books import Book
 from settlement.limits import (
     BATCH_RECORDS,
@@ -239,7 +239,7 @@ def affirmed(market: Market, shape: str) -> tuple[list[Part], dict[tuple[int, in
         for k, (count, securities, brokers) in enumerate(SHAPES[shape])
     ]
     for k, trades in enumerate(days):
-        cycle.record(market, cycle.batches_of(market, trades))
+        entering.record(market, entering.batches_of(market, trades))
         sold = {
             (trades.parties[s], trades.securities[c]): 2**32
             for s, c in zip(trades.seller.tolist(), trades.security.tolist(), strict=True)
@@ -249,8 +249,8 @@ def affirmed(market: Market, shape: str) -> tuple[list[Part], dict[tuple[int, in
         name: Book(name, {DAY: joined([own(trades, i) for trades in days])})
         for i, name in enumerate(market.scenario.brokers)
     }
-    cycle.affirm(market, list(read(market.clients, history).batches.values()), books, market.venue)
-    parts = cycle.open_parts(read(market.clients, history).batches.values())
+    entering.affirm(market, list(read(market.clients, history).batches.values()), books, market.venue)
+    parts = cycle.open_parts(read(market.clients, history))
     assert sum(int(part.rows.sum()) for part in parts) == sum(len(trades) for trades in days)
     return parts, market.clients.register.balances(history.movements.places())
 
