@@ -14,6 +14,7 @@ import pytest
 
 from ledger.chain import ENGINES, available, connect, default_engine
 from ledger.compile import Artifact
+from tests.contracts.office import Office, office_for
 from tests.contracts.stand_in import StandIn, stand_in_for
 from tests.contracts.support import Ledger, SetClock, establish
 
@@ -58,3 +59,9 @@ def ledger(established: Ledger) -> Iterator[Ledger]:
 def stand_in(ledger: Ledger, test_artifacts: dict[str, Artifact]) -> StandIn:
     """A register of this test's own, whose `settle` the test may call as the clearing house does."""
     return stand_in_for(ledger, test_artifacts)
+
+
+@pytest.fixture
+def office(ledger: Ledger, test_artifacts: dict[str, Artifact]) -> Office:
+    """A clearing house of this test's own, whose offices the test speaks through."""
+    return office_for(ledger, test_artifacts)
