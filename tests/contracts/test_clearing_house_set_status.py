@@ -102,7 +102,6 @@ def test_settle_given_trade_is_out_reverts_and_others_settle(
     assert office.statuses(batch) == [Status.SETTLED, status, Status.SETTLED]
 
 
-
 @pytest.mark.parametrize("count", [3, 300])
 @pytest.mark.parametrize("in_parts", [False, True])
 def test_set_status_given_all_others_settled_lets_one_back_alone(
