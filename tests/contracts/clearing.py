@@ -226,20 +226,24 @@ class Floor:
         return {key: amount for key, amount in zip(keys, amounts, strict=True) if amount}
 
     def expected_transfers(self, outcome: Outcome) -> Counter[tuple[str, str, int, int]]:
-        """(sender, receiver, asset, amount) of the Transfers of one netting set, in lower case."""
+        """(sender, receiver, asset, amount) of the Transfers of one settlement, in lower case."""
         index, transit = self.ledger.index, account_of(0).lower()
         transfers: Counter[tuple[str, str, int, int]] = Counter()
-        for (name, code), delta in outcome.deltas.items():
+        for (name, code), delta in (item for step in outcome.steps for item in step.items()):
             account, asset = account_of(index[name]).lower(), self.ledger.asset[code]
             ends = (transit, account) if delta > 0 else (account, transit)
             transfers[*ends, asset, abs(delta)] += 1
         return transfers
 
 
-def slice_of(batch: Batch, positions: Iterable[int] | None = None) -> Slice:
-    """The batch with the chosen positions, all where none are given."""
-    chosen = range(len(batch.trades)) if positions is None else positions
-    return Slice(batch.header, batch.records, mask(len(batch.trades), chosen))
+def slice_of(
+    batch: Batch, positions: Iterable[int] | None = None, parts: Sequence[tuple[int, int]] | None = None
+) -> Slice:
+    """The batch with the chosen positions, all where neither they nor parts (position, quantity) are given."""
+    if positions is None:
+        positions = range(len(batch.trades)) if parts is None else ()
+    words = Words(b"".join((at << 64 | quantity).to_bytes(32, "big") for at, quantity in parts or ()))
+    return Slice(batch.header, batch.records, mask(len(batch.trades), positions), words)
 
 
 def altered(batch: Batch, position: int, bit: int) -> Batch:

@@ -46,16 +46,42 @@ def levy(amount: int, ppm: int = LEVY_PPM) -> int:
     return amount * ppm // PPM
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The units of a trade from `start` up to `end`, which settle as a part of it."""
+
+    trade: Trade
+    start: int
+    end: int
+
+    def cut(self, total: int) -> int:
+        """What of a total of the whole trade these units bring: floors up to where they end and begin."""
+        whole = self.trade.quantity
+        return total * self.end // whole - total * self.start // whole
+
+
 @dataclass(slots=True)
 class Outcome:
     """What settling some trades as one netting set does. `deltas` by (institution, asset), no zeros;
-    `commission` and `levy` by who earned or owes it."""
+    `commission` and `levy` by who earned or owes it. `steps` are the same changes in the order in which the
+    model of DvP makes them: after each no balance is below zero."""
 
     deltas: dict[tuple[str, str], int]
     commission: Counter[str]
     levy: Counter[str]
     gross: int
     net: int
+    steps: list[dict[tuple[str, str], int]]
+
+    def fits(self, held: Mapping[tuple[str, str], int]) -> bool:
+        """Whether no balance falls below zero at any step."""
+        balances = Counter(held)
+        for step in self.steps:
+            for key, delta in step.items():
+                balances[key] += delta
+                if balances[key] < 0:
+                    return False
+        return True
 
 
 @dataclass(slots=True)
@@ -69,20 +95,31 @@ class Model:
     beneficiary: str = "R"
     cash: str = "NPR"
 
-    def settle(self, trades: Iterable[Trade]) -> Outcome:
-        """The outcome; totals of payers with an agreement go on."""
+    def settle(self, trades: Iterable[Trade | Piece], model: int = 3) -> Outcome:
+        """The outcome by a model of DvP; totals of payers with an agreement go on."""
+        pieces = [each if isinstance(each, Piece) else Piece(each, 0, each.quantity) for each in trades]
+        if model == 1:
+            return _in_turn([self._together([piece]) for piece in pieces])
+        outcome = self._together(pieces)
+        if model == 2:
+            outcome.steps = [_securities(piece) for piece in pieces]
+            outcome.steps.append({key: n for key, n in outcome.deltas.items() if key[1] == self.cash})
+        return outcome
+
+    def _together(self, pieces: Iterable[Piece]) -> Outcome:
         deltas: Counter[tuple[str, str]] = Counter()
         earned: Counter[str] = Counter()
         owed: Counter[str] = Counter()
         cash: Counter[str] = Counter()
         gross = 0
-        for trade in trades:
-            gross += trade.amount
+        for piece in pieces:
+            trade, amount = piece.trade, piece.cut(piece.trade.amount)
+            gross += amount
             for name, sign in ((trade.buyer, 1), (trade.seller, -1)):
-                deltas[name, trade.security] += sign * trade.quantity
-                cash[name] -= sign * trade.amount
-                earned[name] += commission(trade.amount, self.slabs)
-                owed[name] += levy(trade.amount, self.levy_ppm)
+                deltas[name, trade.security] += sign * (piece.end - piece.start)
+                cash[name] -= sign * amount
+                earned[name] += piece.cut(commission(trade.amount, self.slabs))
+                owed[name] += piece.cut(levy(trade.amount, self.levy_ppm))
         net = sum(-value for value in cash.values() if value < 0)
         for name, value in owed.items():
             cash[name] -= value
@@ -95,7 +132,35 @@ class Model:
                 cash[payer] -= due
                 cash[party] += due
         deltas.update({(name, self.cash): value for name, value in cash.items()})
-        return Outcome({key: value for key, value in deltas.items() if value}, earned, owed, gross, net)
+        moved = {key: value for key, value in deltas.items() if value}
+        return Outcome(moved, earned, owed, gross, net, [moved])
+
+
+def _securities(piece: Piece) -> dict[tuple[str, str], int]:
+    trade, units = piece.trade, piece.end - piece.start
+    if trade.buyer == trade.seller:
+        return {}
+    return {(trade.seller, trade.security): -units, (trade.buyer, trade.security): units}
+
+
+def _in_turn(each: Sequence[Outcome]) -> Outcome:
+    """Several outcomes, one after the other, as one."""
+    deltas: Counter[tuple[str, str]] = Counter()
+    earned: Counter[str] = Counter()
+    owed: Counter[str] = Counter()
+    for outcome in each:
+        for key, delta in outcome.deltas.items():
+            deltas[key] += delta
+        earned.update(outcome.commission)
+        owed.update(outcome.levy)
+    return Outcome(
+        {key: value for key, value in deltas.items() if value},
+        earned,
+        owed,
+        sum(outcome.gross for outcome in each),
+        sum(outcome.net for outcome in each),
+        [outcome.deltas for outcome in each],
+    )
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ import pytest
 from ledger.chain import ENGINES, available, connect, default_engine
 from ledger.compile import Artifact
 from tests.contracts.fund import Fund, establish_fund
+from tests.contracts.office import Office, office_for
 from tests.contracts.stand_in import StandIn, stand_in_for
 from tests.contracts.support import Ledger, SetClock, establish
 
@@ -79,3 +80,9 @@ def fund(established_fund: Fund) -> Iterator[Fund]:
     yield Fund(own, established_fund.prices)
     established.chain.restore(snapshot)
     established.clock.seconds = seconds
+
+
+@pytest.fixture
+def office(ledger: Ledger, test_artifacts: dict[str, Artifact]) -> Office:
+    """A clearing house of this test's own, whose offices the test speaks through."""
+    return office_for(ledger, test_artifacts)
