@@ -50,7 +50,7 @@ class Parties:
     ) -> Receipt:
         """An institution does one of `WAYS`."""
         it = batch or self.batch
-        signer = self.ledger.signers[name] if name in self.ledger.signers else self.ledger.outsider
+        signer = self.ledger.signers[name]
         function = "allowPartial" if way in ("allow", "disallow") else way
         more = [way == "allow"] if function == "allowPartial" else []
         given = it.records if records is None else records
