@@ -1,4 +1,4 @@
-"""Days that fail, for the tests of Fails: what parties have, and penalties reckoned apart from it.
+"""Days that fail, for the tests of Fails: what parties have, and penalties reckoned anew."""
 
 from __future__ import annotations
 
