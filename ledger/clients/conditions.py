@@ -13,8 +13,7 @@ from ledger.contract import Contract
 
 
 class Condition(IntEnum):
-    """What a side can say of a trade. Of a trade's flags, bit 2c is the buyer's and bit 2c + 1 the seller's.
-    """
+    """What a side can say of a trade. In a trade's flags, bit 2c is the buyer's, bit 2c + 1 the seller's."""
 
     HELD = 0
     """On hold until released (sese.030's hold indicator)."""

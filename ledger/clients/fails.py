@@ -41,8 +41,7 @@ _OF_COUNTERPARTY = {Reason.LACK: "CLAC", Reason.MONY: "CMON", Reason.PREA: "PRCY
 
 
 def iso_codes(reasons: int, *, seller: bool) -> tuple[str, ...]:
-    """The codes in a status message to the seller, or to the buyer: LACK is the seller's, CLAC tells the
-    buyer.
+    """The codes in a status message to the seller, or to the buyer: LACK tells the seller, CLAC the buyer.
 
     Both sides' holds are BOTH. Who has not affirmed is told LATE, and only the other side CLAT.
     """
@@ -99,8 +98,9 @@ def pack_pairs(pairs: Iterable[tuple[int, int]]) -> Words:
 
 
 class Fails(Contract):
-    """Client of the contract; see `contracts/interfaces/IFails.sol` for what each call means. Days are
-    yyyymmdd.
+    """Client of the contract; see `contracts/interfaces/IFails.sol` for what each call means.
+
+    Days are yyyymmdd.
     """
 
     def set_prices(self, venue: Signer, day: int, currency: int, prices: Mapping[int, int]) -> Receipt:
@@ -124,8 +124,7 @@ class Fails(Contract):
     def compensate(
         self, by: Signer, day: int, header: Header, records: Words, positions: Sequence[int]
     ) -> Receipt:
-        """End what is left of trades by cash compensation, at the price of the last day that they failed on.
-        """
+        """End what is left of trades by cash compensation, at the price of their last failed day."""
         return self.send(by, "compensate", day, header.as_tuple(), records, list(positions))
 
     def collect(self, venue: Signer, currency: int, pairs: Iterable[tuple[int, int]]) -> Receipt:
