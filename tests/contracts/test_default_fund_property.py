@@ -44,7 +44,10 @@ def harness(ledger: Ledger, test_artifacts: dict[str, Artifact]) -> Contract:
 
 
 WEIGHTS = st.lists(
-    st.integers(0, 3) | st.integers(0, 2**128 - 1) | st.sampled_from([LARGE, 2**128 - 1]),
+    st.integers(0, 3)
+    | st.integers(0, 2**128 - 1)
+    | st.integers(0, 2**200)
+    | st.sampled_from([LARGE, 2**128 - 1]),
     min_size=1,
     max_size=40,
 ).filter(any)
