@@ -122,10 +122,11 @@ contract DefaultFund is Purses {
         if (!CONSORTIUM.institution(institution).suspended) revert DefaultFund_NotSuspended(institution);
     }
 
+    /// @dev The other side of a trade with oneself is in default too.
     /// @return the other side where the trade gives it a claim, 0 where it does not
     function _claimant(Default storage it, bytes32 batchHash, bytes32 r, Status status) private view returns (uint16) {
         (uint16 buyer, uint16 seller) = (r.buyer(), r.seller());
-        if (status == Status.DISPUTED || buyer == seller) return 0;
+        if (status == Status.DISPUTED) return 0;
         if (!CLEARING_HOUSE.affirmedBy(batchHash, buyer) || !CLEARING_HOUSE.affirmedBy(batchHash, seller)) return 0;
         uint16 other = buyer == it.institution ? seller : buyer;
         return openDefaultOf[other][it.currency] == 0 ? other : 0;
@@ -176,14 +177,15 @@ contract DefaultFund is Purses {
         }
     }
 
-    /// @dev The other members' contributions, pro rata; of members whose own default is open none.
+    /// @dev The other members' contributions, pro rata; the defaulter's own is empty by now, of members whose default is
+    /// open none is taken.
     function _drawMutual(uint256 id, uint256 uncovered, uint256 rows) private returns (uint256 drawn) {
         if (uncovered == 0) return 0;
-        (uint16 defaulter, uint16 currency) = (_defaults[id].institution, _defaults[id].currency);
+        uint16 currency = _defaults[id].currency;
         uint256[] memory weights = new uint256[](rows);
         uint256 sum = 0;
         for (uint256 i = 1; i < rows; ++i) {
-            if (i == defaulter || openDefaultOf[uint16(i)][currency] != 0) continue;
+            if (openDefaultOf[uint16(i)][currency] != 0) continue;
             weights[i] = purseOf(uint16(i), currency, Purse.CONTRIBUTION);
             sum += weights[i];
         }

@@ -170,7 +170,7 @@ interface IDefaultFund {
         external;
 
     /// @notice Runs the waterfall and pays the claims. What was not closed out by then gives no claim. Costs some 40,000
-    /// gas for an institution that contributes and claims, and 8,000 for one that does neither.
+    /// gas for an institution that contributes and claims, and 12,500 for one that does neither.
     /// @param loss what the claimants claim together, minor units
     /// @custom:access an exchange and a regulator, while no cycle is open
     function finish(uint256 id, uint128 loss) external;

@@ -201,15 +201,19 @@ def test_finish_given_ties_the_lower_index_bears(fund: Fund) -> None:
 
 
 def test_finish_given_venues_each_answers_for_its_part(fund: Fund) -> None:
-    """Losses of 30 on V and 60 on V2; margin covers 9. V has 100 and gives 27, V2 has 10 of its 54."""
+    """Losses of 30 on V and 60 on V2; margin covers 9. V has 100 and gives 27, V2 has 10 of its 54, off which
+    nothing goes for what B4 gains on V2."""
     ledger = fund.ledger
     ledger.admit("V2", Role.EXCHANGE)
     ledger.admit("V3", Role.EXCHANGE)
     ledger.issue({("V2", "NPR"): 10, ("V3", "NPR"): 1_000}, "capital")
     ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, SLABS)
+    ledger.admit("B4", Role.BROKER)
     fund.price("S1", 1_000_000, venue="V2")
+    fund.price("S2", 51_000_000, venue="V2")
     theirs = fund.floor.entered(
         Trade(1, "B1", "B2", quantity=1, amount=61),
+        Trade(2, "B1", "B4", "S2", quantity=1, amount=1),
         by="V2",
         venue=ledger.index["V2"],
         fee_schedule_id=2,

@@ -24,7 +24,9 @@ from tests.contracts.support import SLABS, Ledger, refused
 
 LARGE = 2**100
 UNIT = 2**64
-"""What one unit of S2 is worth, in which large claims are."""
+"""What one unit of S2 is worth, in which large claims are; minor units, as PRICE."""
+PRICE = 30
+"""What one unit of S1 is worth."""
 AMOUNTS = st.integers(0, 3) | st.integers(0, 60) | st.integers(0, LARGE) | st.sampled_from([LARGE, LARGE - 1])
 MEMBERS = ("V", "P", "A", "B1", "B2", "B3", "B4", "B5")
 CLAIMANTS = ("B2", "B3", "B4", "B5")
@@ -32,7 +34,7 @@ CLAIM = st.tuples(
     st.sampled_from(CLAIMANTS),
     st.sampled_from(("V", "V2")),
     st.booleans(),
-    st.integers(1, 4) | st.integers(1, 2**36),
+    st.integers(PRICE - 3, PRICE + 3) | st.integers(1, 2 * PRICE) | st.integers(1, 2**36),
 )
 
 
@@ -42,7 +44,10 @@ def harness(ledger: Ledger, test_artifacts: dict[str, Artifact]) -> Contract:
 
 
 WEIGHTS = st.lists(
-    st.integers(0, 3) | st.integers(0, 2**128 - 1) | st.sampled_from([LARGE, 2**128 - 1]),
+    st.integers(0, 3)
+    | st.integers(0, 2**128 - 1)
+    | st.integers(0, 2**200)
+    | st.sampled_from([LARGE, 2**128 - 1]),
     min_size=1,
     max_size=40,
 ).filter(any)
@@ -76,7 +81,7 @@ def test_by_weight_given_no_weight_gives_nothing(harness: Contract) -> None:
         harness.call("byWeight", 1, [0, 0])
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     margin=AMOUNTS,
     contributions=st.fixed_dictionaries(dict.fromkeys(MEMBERS, AMOUNTS)),
@@ -104,14 +109,14 @@ def test_finish_does_what_the_model_does(
 
 @pytest.fixture
 def stage(fund: Fund) -> Fund:
-    """With B4, B5 and V2, all of them rich, and prices: a minor unit for S1, UNIT for S2."""
+    """With B4, B5 and V2, all of them rich, and prices: PRICE for S1, UNIT for S2."""
     ledger = fund.ledger
     for name, role in (("B4", Role.BROKER), ("B5", Role.BROKER), ("V2", Role.EXCHANGE)):
         ledger.admit(name, role)
     ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, SLABS)
     ledger.issue({(name, "NPR"): 4 * LARGE for name in (*MEMBERS, "V2")}, "rich")
     for venue in ("V", "V2"):
-        fund.price("S1", 1_000_000, venue=venue)
+        fund.price("S1", PRICE * 1_000_000, venue=venue)
         fund.price("S2", UNIT * 1_000_000, venue=venue)
     return fund
 
@@ -177,8 +182,8 @@ def _close_out(
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Trades for the claims, (claimant, venue, large, size), closed out in default 1.
 
-    Large, B1 sells `size` units that are worth UNIT each for one minor unit; else it buys one, worth a minor
-    unit, for `size`: at a size of 1 nothing is lost. Claims by claimant, losses by venue.
+    Large, B1 sells `size` units that are worth UNIT each for one minor unit; else it buys one, worth PRICE,
+    for `size`, which is a gain where it is less. Claims by claimant, losses by venue.
     """
     ledger, index = fund.ledger, fund.ledger.index
     nets: Counter[int] = Counter()
@@ -193,10 +198,10 @@ def _close_out(
                 trades.append(Trade(number, claimant, "B1", "S2", quantity=size, amount=1))
             else:
                 trades.append(Trade(number, "B1", claimant, "S1", quantity=1, amount=size))
-            loss = size * UNIT - 1 if large else size - 1
-            if claimant != also_in_default and loss:
+            loss = size * UNIT - 1 if large else size - PRICE
+            if claimant != also_in_default:
                 nets[index[claimant]] += loss
-                losses[index[venue]] += loss
+                losses[index[venue]] += max(loss, 0)
         if trades:
             fields = {"venue": index[venue], "fee_schedule_id": schedule}
             batches.append((venue, fund.floor.entered(*trades, by=venue, **fields)))
@@ -206,4 +211,4 @@ def _close_out(
     for venue, batch in batches:
         fund.close_out(1, batch, venue=venue)
     assert ledger.clearing_house.call("openCycles") == 0
-    return dict(nets), dict(losses)
+    return {claimant: net for claimant, net in nets.items() if net > 0}, dict(losses)
