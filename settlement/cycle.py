@@ -7,9 +7,10 @@ settle with the holdings on the ledger, and the contract checks the choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import islice
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,10 @@ from settlement.limits import (
 )
 from settlement.liquidity import (
     CASH,
-    TIME_LIMIT_S,
     Holdings,
     Instructions,
     Objective,
+    Search,
     Shortage,
     choose,
     choose_by_rule,
@@ -53,19 +54,14 @@ _AFFIRMED_AT_ONCE = 64
 _OLDEST_PRIOR = 128
 """A final block further back is not signed over, but the newest."""
 
+_LEAST_S = 0.001  # time_limit_s
+"""What is left of a time limit that is over: enough for the plain rule to be asked alone."""
+
 Balances = Mapping[tuple[int, int], int]
 """(institution, asset) → units or minor units."""
 Waiting = dict[tuple[date, int], tuple[tuple[str, str, int], ...]]
 """(trading day, trade number) → (institution, asset, how much it is short: units or minor units), one or
 more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What is to be as large as can be of what settles, and for how many seconds it may be looked for."""
-
-    objective: Objective = Objective.VALUE
-    time_limit_s: float = TIME_LIMIT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,13 +313,16 @@ def settle(
     wanted = search or Search()
     netting_sets, going_on = 0, True
     reached = upper_bound = rounds = 0
+    until_s = perf_counter() + wanted.time_limit_s
     while going_on:
         before, planned, waiting = netting_sets, 0, {}
         rest = open_parts(read().batches.values())
         while rest:
             known, held = len(read().movements), balances()
             parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
-            choice = choose_slices(market, parts, holdings_of(market, held, read()), wanted)
+            left_s = max(until_s - perf_counter(), _LEAST_S) / (2 if left else 1)
+            part = replace(wanted, time_limit_s=left_s)
+            choice = choose_slices(market, parts, holdings_of(market, held, read()), part)
             if choice.slices and not is_open:
                 market.chain.wait_until(reopens_at(market))
                 receipts.append(house.open_cycle(market.venue, market.chain.block().timestamp + CYCLE_S))
