@@ -157,7 +157,7 @@ def test_smallest_day_on_pyevm_settles_everything_as_worked_out_independently() 
 
 
 @pytest.mark.parametrize(
-    ("day", "cover", "gap_ppm"), [("2019-11-21", "0.8", 2_000), ("2019-10-10", "0.3", 5_000)]
+    ("day", "cover", "gap_ppm"), [("2019-11-21", "0.8", 10_000), ("2019-10-10", "0.3", 30_000)]
 )
 def test_day_given_part_of_the_cover_settles_what_is_nearly_the_most(
     day: str, cover: str, gap_ppm: int
