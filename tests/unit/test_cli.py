@@ -86,7 +86,8 @@ def test_version_given_nothing_else_loads_nothing_heavy(clearing: Any) -> None:
 def test_help_given_any_command_says_its_options(clearing: Any) -> None:
     commands = {
         "demo": "--seed --trades --chain --ledger --all --save",
-        "day": "--scenario --chain --ledger --cover --date --objective --time-limit --strict --rejects --export --all",
+        "day": "--scenario --chain --ledger --cover --date --objective --time-limit --strict --rejects"
+        " --export --all",
         "init": "--scenario --chain --join --finality --passphrase-file",
         "record": "--date --strict --rejects --no-affirm --all --passphrase-file",
         "trade": "--buyer --seller --security --quantity --amount --passphrase-file",
