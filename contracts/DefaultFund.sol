@@ -209,7 +209,7 @@ contract DefaultFund is Purses {
             uint256 paid = claims[i] - parts[i];
             changes[i] += int256(paid);
             changes[account] -= int256(paid);
-            emit ClaimPaid(id, uint16(i), claims[i], paid);
+            emit ClaimantPaid(id, uint16(i), claims[i], paid);
         }
     }
 

@@ -161,7 +161,7 @@ contract Fails is Assessing {
         uint256 forCash = rest.amount * rate / (DAYS_OF_YEAR * Fees.PPM);
         for (uint256 side = BUYER; side <= SELLER; ++side) {
             // The other side is owed nothing for a day on which it stood in the way itself.
-            if (reasons & ((PREA | BLOC) << (1 - side)) != 0) continue;
+            if (reasons & ((PREA | SBLO) << (1 - side)) != 0) continue;
             if (reasons & (LACK << side) != 0) {
                 _accrue(rest, header, day, side, _penaltyForSecurities(rest, header, day), cycle);
             }

@@ -1,4 +1,5 @@
-"""Gas a trade, trades a second, whole days, a million trades, the same day in SQL databases: `make bench`.
+"""Gas a trade, trades a second, whole days, a million trades, the same day in SQL databases, what settles
+with less cash: `make bench`.
 
 `.venv/bin/python scripts/bench.py [FILE] [--json] [--only PART ...]`. FILE is a day in the nepse format;
 without one it is 2019-11-21 where the shared data are, else a generated day.
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench_chain import Source, days, gas, million, stages
+from bench_liquidity import measure as liquidity
+from bench_liquidity import shown as liquidity_table
 from bench_sql import measure as sql
 
 from ledger.chain import available
@@ -37,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "days": lambda: days(sorted(SHARED.glob("*.csv")), available()),
         "million": lambda: million(options.trades),
         "sql": lambda: sql(source),
+        "liquidity": lambda: liquidity(sorted(SHARED.glob("*.csv"))),
     }
     parser = argparse.ArgumentParser(description="Measure gas and speed.")
     parser.add_argument("file", nargs="?", type=Path, help="a day in the nepse format")
@@ -131,6 +135,15 @@ def _show_sql(found: Mapping[str, Any]) -> None:
         print(f"  left out: {reason}")
 
 
+def _show_liquidity(found: Sequence[dict[str, Any]]) -> None:
+    print("\nwhat can settle at once, by part of the cash and of the securities: value, and its bound")
+    print("\n".join(liquidity_table(found)))
+    for row in found:
+        if "without" in row:
+            part = row["value_of_others_ppm"]
+            print(f"  {row['day']} without charges, trades of brokers with themselves left out: {part:,} ppm")
+
+
 def _show_ratios(found: Mapping[str, Any]) -> None:
     print("\nseconds of record plus settle, as a multiple of anvil's")
     for name, times in found.items():
@@ -144,6 +157,7 @@ _SHOW: dict[str, Callable[[Any], None]] = {
     "days": _show_days,
     "million": _show_million,
     "sql": _show_sql,
+    "liquidity": _show_liquidity,
 }
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from settlement import fees, gross
 from settlement.limits import Part
 from settlement.liquidity import (
     CASH,
-    TIME_LIMIT_S,
     Holdings,
     Instructions,
     Objective,
+    Search,
     Shortage,
     choose,
     choose_by_rule,
@@ -38,17 +38,6 @@ more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """By which DvP model trades settle, what of them is to be as much as can be, and for how many seconds it
-    may be looked for.
-    """
-
-    objective: Objective = Objective.VALUE
-    time_limit_s: float = TIME_LIMIT_S
-    model: int = NET
-
-
-@dataclass(frozen=True, slots=True)
 class Choice:
     """What settles of some batches, and what each other trade that can settle waits for."""
 
@@ -61,19 +50,23 @@ class Choice:
 
 
 def choose_slices(
-    market: Market, parts: Sequence[Part], holdings: Holdings, search: Search | None = None
+    market: Market,
+    parts: Sequence[Part],
+    holdings: Holdings,
+    search: Search | None = None,
+    model: int = NET,
 ) -> Choice:
-    """What can settle of the parts together with these holdings (by the ledger's indexes)."""
+    """What can settle of the parts by a DvP model, with these holdings (by the ledger's indexes)."""
     if not parts:
         return Choice((), {})
     wanted = search or Search()
     trades = instructions(market, parts)
     chosen = choose(trades, holdings, objective=wanted.objective, time_limit_s=wanted.time_limit_s)
-    if wanted.model == NET:
+    if model == NET:
         slices = _masked(parts, chosen.settles)
         waiting = _waiting(market, trades, chosen.waiting)
         return Choice(slices, waiting, chosen.reached, chosen.upper_bound)
-    found = _one_by_one(market, parts, trades, holdings, chosen.settles, wanted)
+    found = _one_by_one(market, parts, trades, holdings, chosen.settles, wanted, model)
     settles = np.zeros(len(trades), dtype=bool)
     settles[found] = True
     value = trades.amount if wanted.objective is Objective.VALUE else np.ones(len(trades), dtype=np.int64)
@@ -88,10 +81,11 @@ def _one_by_one(
     holdings: Holdings,
     chosen: Flags,
     search: Search,
+    model: int,
 ) -> list[int]:
     """The rows that settle by models 1 and 2, in their order: first what nets best, if its turn comes."""
     rests = rests_of(market, parts)
-    if search.model == GROSS:
+    if model == GROSS:
         order = np.argsort(~chosen, kind="stable").tolist()
         return gross.in_order(rests, holdings, order, bypass=True, again=True)
 

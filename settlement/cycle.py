@@ -4,7 +4,8 @@ it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from time import perf_counter
 
 import numpy as np
 
@@ -14,7 +15,6 @@ from ledger.history import History
 from settlement import gross
 from settlement import parts as in_parts
 from settlement.choosing import (
-    Search,
     Waiting,
     choose_slices,
     instructions,
@@ -23,11 +23,17 @@ from settlement.choosing import (
     rests_of,
 )
 from settlement.limits import SLICES, Extent, Part, next_netting_set
-from settlement.liquidity import CASH, Holdings, Instructions, Objective
+from settlement.liquidity import CASH, Holdings, Instructions, Objective, Search
 from settlement.market import Market
 
 CYCLE_S = 3_600
 """Seconds after which anyone may close a cycle that its venue left open."""
+
+_LEAST_S = 0.001  # time_limit_s
+"""What is left of a time limit that is over: enough for the plain rule to be asked alone."""
+
+_LEAST_S = 0.001  # time_limit_s
+"""What is left of a time limit that is over: enough for the plain rule to be asked alone."""
 
 Balances = Mapping[tuple[int, int], int]
 """(institution, asset) → units or minor units."""
@@ -88,18 +94,21 @@ class Cycle:
             venue = self.market.index[self.market.scenario.venue]
             self.receipts.append(self.market.clients.clearing_house.close_cycle(self.market.venue, venue))
 
-    def settle(self, search: Search) -> None:
-        """Settle what can, each netting set chosen with the holdings of its moment, round after round until
-        nothing more settles. Where there is nothing to settle, no cycle is opened.
+    def settle(self, search: Search, model: int = NET) -> None:
+        """Settle what can by a DvP model, each netting set chosen with the holdings of its moment, round
+        after round until nothing more settles. Where there is nothing to settle, no cycle is opened.
         """
         rounds, going_on = 0, True
+        until_s = perf_counter() + search.time_limit_s
         while going_on:
             before, planned, self.waiting = self.netting_sets, 0, {}
             rest = open_parts(self.read())
             while rest:
                 held, market = self.balances(), self.market
                 parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
-                choice = choose_slices(market, parts, holdings_of(market, held, self.read()), search)
+                left_s = max(until_s - perf_counter(), _LEAST_S) / (2 if left else 1)
+                some = replace(search, time_limit_s=left_s)
+                choice = choose_slices(market, parts, holdings_of(market, held, self.read()), some, model)
                 if choice.slices and not self.open():
                     continue
                 rest, planned = left, planned + 1
@@ -107,7 +116,7 @@ class Cycle:
                 self.reached += choice.reached
                 self.upper_bound += choice.upper_bound if not rounds else 0
                 if choice.slices:
-                    self._send(search.model, choice.slices)
+                    self._send(model, choice.slices)
             rounds += 1
             # What one netting set brought may make a trade of another fit.
             going_on = planned > 1 and self.netting_sets > before
@@ -157,11 +166,12 @@ def settle(
     read: Callable[[], History],
     balances: Callable[[], Balances],
     search: Search | None = None,
+    model: int = NET,
 ) -> Settled:
-    """Settle what can be in one cycle. Nothing to settle is no cycle."""
+    """Settle what can in one cycle, by a DvP model. Nothing to settle is no cycle."""
     wanted = search or Search()
     cycle = Cycle(market, read, balances)
-    cycle.settle(wanted)
+    cycle.settle(wanted, model)
     cycle.close()
     return cycle.settled(wanted.objective)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
-from settlement.choosing import Search
 from settlement.cycle import Settled
+from settlement.liquidity import Search
 from settlement.model import Intake
 from settlement.operations import Ledger, Reconciled
 

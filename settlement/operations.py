@@ -31,6 +31,7 @@ from settlement.books.shelf import Shelf
 from settlement.errors import NameUnknown
 from settlement.funding import need
 from settlement.limits import issued_at_once
+from settlement.liquidity import Search
 from settlement.market import Market
 from settlement.model import Intake, Trades
 from settlement.reconciliation import Account, Break, Compared, accounts, ledger_trades, reconcile
@@ -222,7 +223,7 @@ class Ledger:
             self._books = None
         return lacking
 
-    def settle(self, search: choosing.Search | None = None) -> cycle.Settled:
+    def settle(self, search: Search | None = None) -> cycle.Settled:
         """Settle what can, in one cycle, and check every figure of it against the recorded trades. `search`
         says what should be as large as can be, value where nobody says.
 

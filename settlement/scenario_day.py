@@ -20,7 +20,7 @@ from ledger.units import MAX_QUANTITY, PPM, parse_minor
 from settlement.marked_yaml import Path
 
 Entry = Literal["none", "fifo", "fifo_bypass"]
-Objective = Literal["value", "count", "priority"]
+Objective = Literal["value", "count"]
 Deed = Literal[
     "hold",
     "release",

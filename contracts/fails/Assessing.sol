@@ -42,7 +42,7 @@ abstract contract Assessing is IFails, Joint {
     uint16 internal constant MONY = 1 << 2;
     uint16 internal constant PREA = 1 << 4;
     uint16 internal constant CLAT = 1 << 6;
-    uint16 internal constant BLOC = 1 << 8;
+    uint16 internal constant SBLO = 1 << 8;
     uint16 internal constant FLIM = 1 << 10;
     uint16 internal constant EITHER = 3;
 
@@ -74,7 +74,7 @@ abstract contract Assessing is IFails, Joint {
         }
         for (uint256 side = BUYER; side <= SELLER; ++side) {
             if (!CLEARING_HOUSE.affirmedBy(rest.batchHash, rest.parties[side])) reasons |= CLAT << side;
-            if (!CONSORTIUM.isActive(rest.parties[side])) reasons |= BLOC << side;
+            if (!CONSORTIUM.isActive(rest.parties[side])) reasons |= SBLO << side;
         }
         if (reasons & (EITHER * CLAT) != 0) return reasons;
         int256[2] memory cash = _cash(rest, currency, beneficiary);

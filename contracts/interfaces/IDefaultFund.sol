@@ -70,7 +70,7 @@ interface IDefaultFund {
     /// @notice The institution bears `amount` (minor units, not zero) of the loss in this step.
     event WaterfallStep(uint256 indexed id, Step indexed step, uint16 indexed institution, uint256 amount);
     /// @notice The claimant got `paid` of what it claimed, minor units.
-    event ClaimPaid(uint256 indexed id, uint16 indexed claimant, uint256 claim, uint256 paid);
+    event ClaimantPaid(uint256 indexed id, uint16 indexed claimant, uint256 claim, uint256 paid);
     /// @notice The waterfall has run; nothing of this default changes any more. Minor units.
     event DefaultFinished(uint256 indexed id, uint256 loss, uint256 uncovered);
 

@@ -38,7 +38,7 @@ struct Claim {
 ///   do not cover its own.
 /// - 2 PREA, instruction on hold.
 /// - 3 CLAT, too late: the side has not affirmed. What it holds is not looked at then: it has agreed to nothing.
-/// - 4 BLOC, account blocked: the side is suspended.
+/// - 4 SBLO, account blocked: the side is suspended.
 /// - 5 FLIM, limit reached: nothing else stands in the way. ISO's is of foreign holdings; it has no nearer one.
 ///
 /// Who is short is so though the trade is on hold as well, or a hold would be a way out of a penalty. But who itself

@@ -30,7 +30,7 @@ class Reason(IntEnum):
     """Instruction on hold."""
     CLAT = 3
     """Too late: the side has not affirmed."""
-    BLOC = 4
+    SBLO = 4
     """Account blocked: the side is suspended."""
     FLIM = 5
     """Limit reached. ISO's is of foreign holdings; it has no nearer code."""

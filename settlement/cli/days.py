@@ -38,8 +38,8 @@ from settlement.report.progress import Progress
 if TYPE_CHECKING:
     import datetime as dt
 
-    from settlement.choosing import Search
     from settlement.intake.standing import Recorded
+    from settlement.liquidity import Search
     from settlement.model import Intake
     from settlement.operations import Ledger
     from settlement.report.summary import Summary

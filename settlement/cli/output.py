@@ -22,7 +22,7 @@ from settlement.report.progress import Progress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from settlement.choosing import Search
+    from settlement.liquidity import Search
     from settlement.operations import Ledger
     from settlement.report.layout import Money
 
@@ -193,8 +193,7 @@ def cover_ppm(cover: str | None) -> int | None:
 
 def search_for(objective: str, time_limit_s: float | None) -> Search:
     """What is to be searched for among trades, and how long. Raises InvalidValue."""
-    from settlement.choosing import Search
-    from settlement.liquidity import TIME_LIMIT_S, Objective
+    from settlement.liquidity import TIME_LIMIT_S, Objective, Search
     from settlement.liquidity.objectives import checked_time_limit
 
     wanted = Objective.of(objective, Objective.VALUE, Objective.COUNT)

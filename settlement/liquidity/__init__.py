@@ -8,9 +8,9 @@ checked.
 from settlement.liquidity.columns import CASH, Holdings, Instructions, Shortage
 from settlement.liquidity.gridlock import Level, Resolution, Short, resolve
 from settlement.liquidity.instructions import Instruction, Leg
-from settlement.liquidity.objectives import Objective
+from settlement.liquidity.objectives import TIME_LIMIT_S, Objective, Search
 from settlement.liquidity.rule import choose_by_rule
-from settlement.liquidity.solve import TIME_LIMIT_S, Proof
+from settlement.liquidity.solve import Proof
 from settlement.liquidity.trades import Chosen, choose, choose_in_order, shortages
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Objective",
     "Proof",
     "Resolution",
+    "Search",
     "Short",
     "Shortage",
     "choose",

@@ -18,9 +18,9 @@ import numpy as np
 from ledger.units import PPM
 from settlement.liquidity.columns import Index
 from settlement.liquidity.instructions import Asset, Case, Party, Place, checked, like
-from settlement.liquidity.objectives import Objective, checked_time_limit
+from settlement.liquidity.objectives import TIME_LIMIT_S, Objective, checked_time_limit
 from settlement.liquidity.program import Flags, Program, assembled, program, whole
-from settlement.liquidity.solve import TIME_LIMIT_S, Proof, maximise
+from settlement.liquidity.solve import Proof, maximise
 
 
 @dataclass(frozen=True, slots=True)

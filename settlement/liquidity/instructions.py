@@ -176,8 +176,9 @@ def _whole(value: Any, where: str, least: int, most: int) -> int:
 
 def _is_name(value: Any) -> bool:
     """Whether a dictionary would not take it for another's name: to one, True is 1, and so is 1.0."""
-    is_other_number = isinstance(value, Number) and (isinstance(value, bool) or not isinstance(value, int))
-    return isinstance(value, Hashable) and not is_other_number
+    if isinstance(value, int):
+        return not isinstance(value, bool)
+    return isinstance(value, Hashable) and not isinstance(value, Number)
 
 
 def _is_list(value: Any) -> bool:

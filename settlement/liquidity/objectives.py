@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
 
 from ledger.errors import InvalidValue
 
+TIME_LIMIT_S = 10
+"""Seconds that a solver has where nobody says otherwise."""
 LONGEST_S = 86_400
 """Seconds that a solver may be given: a day."""
 
@@ -29,6 +32,15 @@ class Objective(StrEnum):
             if each == name:
                 return each
         raise InvalidValue("objective", name, f"one of {', '.join(allowed)} is wanted")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is to be as large as can be of what settles, and for how many seconds it may be looked for: in a
+    cycle of several netting sets altogether."""
+
+    objective: Objective = Objective.VALUE
+    time_limit_s: float = TIME_LIMIT_S
 
 
 def checked_time_limit(time_limit_s: float) -> float:  # seconds

@@ -23,8 +23,6 @@ from settlement.liquidity.program import Flags, Program, Whole, whole
 from settlement.liquidity.reduce import Reduced, reduce
 from settlement.liquidity.search import ENUMERATED, MOST_NODES, Accept, Best, Tree, enumerate_choices
 
-TIME_LIMIT_S = 10
-"""Seconds that a solver has where nobody says otherwise."""
 MOST_SEARCHED = 200_000
 """Columns up to which whole choices are searched for; of more only the relaxation is solved."""
 _CUT_PARTS, _SEARCH_PARTS, _PARTS = 2, 7, 10

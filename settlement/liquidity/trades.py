@@ -21,10 +21,10 @@ import numpy.typing as npt
 
 from ledger.units import PPM, exact_sum
 from settlement.liquidity.columns import CASH, Holdings, Index, Instructions, Positions, Shortage
-from settlement.liquidity.objectives import Objective, checked_time_limit
+from settlement.liquidity.objectives import TIME_LIMIT_S, Objective, checked_time_limit
 from settlement.liquidity.program import Flags, Program, Whole, assembled, whole
 from settlement.liquidity.rule import Rule, by_number
-from settlement.liquidity.solve import TIME_LIMIT_S, Proof, maximise
+from settlement.liquidity.solve import Proof, maximise
 
 
 @dataclass(frozen=True, slots=True, eq=False)

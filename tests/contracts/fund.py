@@ -146,7 +146,7 @@ def steps(facts: Facts, fund: Fund) -> list[tuple[Step, str, int]]:
 def paid(facts: Facts, fund: Fund) -> dict[str, int]:
     """What each claimant got."""
     names = {index: name for name, index in fund.ledger.index.items()}
-    return {names[f["claimant"]]: f["paid"] for name, f in facts if name == "ClaimPaid"}
+    return {names[f["claimant"]]: f["paid"] for name, f in facts if name == "ClaimantPaid"}
 
 
 def establish_fund(chain: Chain, clock: SetClock, prices: Artifact) -> Fund:

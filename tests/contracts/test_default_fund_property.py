@@ -155,7 +155,7 @@ def _check(
     ]
     assert sorted(steps) == sorted(outcome.steps)
     assert [step for step, _, _ in steps] == sorted(step for step, _, _ in steps)
-    assert {fact["claimant"]: fact["paid"] for name, fact in facts if name == "ClaimPaid"} == outcome.paid
+    assert {fact["claimant"]: fact["paid"] for name, fact in facts if name == "ClaimantPaid"} == outcome.paid
     assert facts[-1] == (
         "DefaultFinished",
         {"id": 1, "loss": sum(nets.values()), "uncovered": outcome.uncovered},

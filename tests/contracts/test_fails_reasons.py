@@ -3,7 +3,7 @@
 ├── the seller lacks securities, the buyer or the seller cash, both ─ LACK, MONY, each to the unit; penalties
 ├── a side holds ─ PREA; who is short is so all the same, but who holds is owed nothing
 ├── a side has not affirmed ─ CLAT alone, no penalty
-├── a side is suspended ─ BLOC, who is owed nothing
+├── a side is suspended ─ SBLO, who is owed nothing
 ├── a limit does not allow it ─ FLIM, no penalty, and only where nothing else is
 ├── shares of commission and a levy's beneficiary count as the clearing house nets them
 ├── a self-trade ─ its charges; no penalty
@@ -183,7 +183,7 @@ def test_fail_given_suspended_is_blocked_and_owed_nothing(
     ledger.suspend(name)
     desk.floor.open()
     facts = ledger.facts(desk.fail(batch))
-    assert facts[0] == desk.trade_failed(batch, 0, bit(Reason.BLOC, side) | bit(Reason.MONY, "b"))
+    assert facts[0] == desk.trade_failed(batch, 0, bit(Reason.SBLO, side) | bit(Reason.MONY, "b"))
     assert facts[1:] == ([desk.penalty(batch, 0, "B1", "B2", POOR)] if name == "B1" else [])
 
 
@@ -306,5 +306,5 @@ def test_iso_codes_when_told_to_each_side() -> None:
     assert iso_codes(bit(Reason.PREA, "bs"), seller=True) == ("BOTH",)
     assert iso_codes(bit(Reason.CLAT, "s"), seller=True) == ("LATE",)
     assert iso_codes(bit(Reason.CLAT, "s"), seller=False) == ("CLAT",)
-    assert iso_codes(bit(Reason.BLOC, "bs") | bit(Reason.FLIM, "s"), seller=True) == ("BLOC", "FLIM")
+    assert iso_codes(bit(Reason.SBLO, "bs") | bit(Reason.FLIM, "s"), seller=True) == ("SBLO", "FLIM")
     assert iso_codes(0, seller=True) == ()

@@ -14,8 +14,8 @@ import pytest
 from ledger import reverts
 from ledger.clients.clearing_house import Slice, Status
 from settlement.books.shelf import Shelf
-from settlement.choosing import Search
 from settlement.intake import parse_trades
+from settlement.liquidity import Search
 from settlement.operations import Ledger
 from tests import independent
 from tests.independent import PPM, Place, Trade

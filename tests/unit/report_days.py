@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ledger.records import Records
 from settlement import sample
 from settlement.intake import parse_trades
+from settlement.liquidity import Search
 from settlement.model import Intake
 from settlement.operations import Ledger
 from settlement.report.summary import Summary, summarize
@@ -72,11 +73,16 @@ def run_sample(
         rejects_file = "x" if intake.rejects else None
         ledger.record(intake, data, source="sample.csv", rejects_file=rejects_file, alter=alter)
         ledger.fund()
-        waiting = ledger.settle().waiting
+        settled = ledger.settle(Search(time_limit_s=1))
         then(ledger)
         reconciled = ledger.reconcile(sample.TRADING_DAY)
         seconds = {"intake": 0.25, "market": 0.5} | ledger.seconds
         summary = summarize(
-            ledger, sample.TRADING_DAY, reconciled=reconciled, shortages=waiting, seconds=seconds
+            ledger,
+            sample.TRADING_DAY,
+            reconciled=reconciled,
+            shortages=settled.waiting,
+            settled=settled,
+            seconds=seconds,
         )
         return Done(data, intake, summary)

@@ -86,13 +86,15 @@ def test_version_given_nothing_else_loads_nothing_heavy(clearing: Any) -> None:
 def test_help_given_any_command_says_its_options(clearing: Any) -> None:
     commands = {
         "demo": "--seed --trades --chain --ledger --all --save",
-        "day": "--scenario --chain --ledger --cover --date --strict --rejects --export --all",
+        "day": "--scenario --chain --ledger --cover --date --objective --time-limit --strict --rejects"
+        " --export --all",
         "init": "--scenario --chain --join --finality --passphrase-file",
         "record": "--date --strict --rejects --no-affirm --all --passphrase-file",
         "trade": "--buyer --seller --security --quantity --amount --passphrase-file",
         "affirm": "--as --book --passphrase-file",
         "fund": "--cover --passphrase-file",
-        "settle": "--all --passphrase-file",
+        "settle": "--objective --time-limit --all --passphrase-file",
+        "gridlock": "--objective --time-limit",
         "reconcile": "--date --all",
         "status": "",
         "report": "--date --export --all",

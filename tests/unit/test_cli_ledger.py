@@ -162,21 +162,23 @@ def test_settle_given_part_of_the_cover_says_what_settled_and_what_waits(
     life: dict[str, Left], trades: Any
 ) -> None:
     held = independent.opening(SAMPLE, trades, Fraction(1, 2))
-    reasons = independent.plain_rule(SAMPLE, held, trades)
-    outcome = independent.settle(SAMPLE, [trade for trade in trades if trade.number not in reasons])
     shown = life["settle part"].shown
+    reasons = {
+        each["trade"]: {
+            (row["institution"], row["asset"]): int(row.get("short_minor", row.get("short_quantity")))
+            for row in each["short"]
+        }
+        for each in shown["waiting"]
+    }
+    independent.check_choice(SAMPLE, held, trades, reasons, int(shown["upper_bound"]))
+    outcome = independent.settle(SAMPLE, [trade for trade in trades if trade.number not in reasons])
+    assert (shown["objective"], shown["objective_reached"]) == ("value", str(outcome.gross))
     assert shown["settled"] == TRADES - len(reasons)
     assert (shown["settled_value_minor"], shown["settled_net_value_minor"]) == (
         str(outcome.gross),
         str(outcome.net),
     )
     assert (shown["netting_sets"], shown["transactions"], shown["pending"]) == (1, 3, len(reasons))
-    for each in shown["waiting"]:
-        short = {
-            (row["institution"], row["asset"]): int(row.get("short_minor", row.get("short_quantity")))
-            for row in each["short"]
-        }
-        assert short == reasons[each["trade"]]
 
 
 def test_status_given_a_day_under_way_counts_by_day(life: dict[str, Left]) -> None:

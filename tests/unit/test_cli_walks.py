@@ -5,6 +5,7 @@ on where another ended; and where a passphrase comes from.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def test_text_given_a_life_says_amounts_and_what_is_next(tmp_path: Path, data: b
     part = clearing("settle", ledger)
     assert part.code == 1
     assert "is short of" in part.out
+    assert re.search(r"EUR [\d,.]+ settled(;\s+with what is held no more could| of at most)", part.out)
     assert f"clearing fund {ledger}" in part.out
     clearing("fund", ledger)
     rest = clearing("settle", ledger)

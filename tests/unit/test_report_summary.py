@@ -13,6 +13,7 @@ import json
 from collections import defaultdict
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import pytest
@@ -77,6 +78,10 @@ def test_summary_given_full_cover_is_as_worked_out_from_the_file(full: Done) -> 
         "netting_efficiency": (wanted.gross - wanted.net) / wanted.gross,
         "settled_value_minor": str(wanted.gross),
         "settled_net_value_minor": str(wanted.net),
+        "objective": "value",
+        "objective_reached": str(wanted.gross),
+        "upper_bound": str(wanted.gross),
+        "gap_ppm": 0,
         "commission_minor": str(sum(wanted.commission.values())),
         "levy_minor": str(sum(wanted.levy.values())),
         "revenue_minor": {name: str(amount) for name, amount in wanted.revenue.items()},
@@ -122,16 +127,23 @@ def test_flows_given_full_cover_are_what_the_file_moves(full: Done) -> None:
 def test_summary_given_part_of_the_cover_says_what_waits_and_why(part: Done) -> None:
     trades = read_canonical(part.data)
     held = independent.opening(SAMPLE, trades, Fraction(4, 5))
-    reasons = independent.plain_rule(SAMPLE, held, trades)
     amounts = {trade.number: trade.amount for trade in trades}
     shown = figures(part.summary)
-    assert [each["trade"] for each in shown["waiting"]] == sorted(reasons)
-    for each in shown["waiting"]:
-        short = {
+    reasons = {
+        each["trade"]: {
             (row["institution"], row["asset"]): int(row.get("short_minor", row.get("short_quantity")))
             for row in each["short"]
         }
-        assert short == reasons[each["trade"]]
+        for each in shown["waiting"]
+    }
+    assert list(reasons) == sorted(reasons)
+    independent.check_choice(SAMPLE, held, trades, reasons, int(shown["upper_bound"]))
+    assert shown["objective_reached"] == shown["settled_value_minor"]
+    assert shown["objective"] == "value"
+    reached, most = int(shown["objective_reached"]), int(shown["upper_bound"])
+    assert shown["gap_ppm"] == ceil(Fraction((most - reached) * 10**6, most))
+    for each in shown["waiting"]:
+        short = reasons[each["trade"]]
         assert each["reason"] == ("MONY" if {asset for _, asset in short} == {"EUR"} else "LACK")
         assert each["settlement_amount_minor"] == str(amounts[each["trade"]])
     assert {each["reason"] for each in shown["waiting"]} == {"MONY", "LACK"}
