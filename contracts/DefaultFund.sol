@@ -68,6 +68,7 @@ contract DefaultFund is Purses {
             if (r.buyer() != it.institution && r.seller() != it.institution) {
                 revert DefaultFund_NotParty(batchHash, r.tradeNo(), it.institution);
             }
+            if (status == Status.DISPUTED) status = _readmit(batchHash, positions[i]);
             uint16 claimant = _claimant(it, batchHash, r, status);
             if (claimant == 0) emit TradeClosedOut(id, batchHash, r.tradeNo(), 0, 0, 0, 0);
             else _reckon(id, venue, batchHash, r, positions[i], claimant);
@@ -120,6 +121,16 @@ contract DefaultFund is Purses {
 
     function _requireSuspended(uint16 institution) private view {
         if (!CONSORTIUM.institution(institution).suspended) revert DefaultFund_NotSuspended(institution);
+    }
+
+    /// @dev Tells a dispute from an exception: the clearing house lets back in what was disputed after both sides had
+    /// affirmed it. Else either side could dispute what closing out costs it.
+    function _readmit(bytes32 batchHash, uint256 position) private returns (Status) {
+        try CLEARING_HOUSE.setStatus(batchHash, position, Status.PENDING) {
+            return Status.PENDING;
+        } catch {
+            return Status.DISPUTED;
+        }
     }
 
     /// @dev The other side of a trade with oneself is in default too.

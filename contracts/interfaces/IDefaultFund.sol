@@ -17,9 +17,10 @@ import {Header, Status} from "../types/Types.sol";
 /// When a suspended member is declared in default, each venue closes out its trades at the prices of one day, which the
 /// declaration fixes. What closing out costs the other side is its loss, what it gains is set against its losses of the
 /// same default (close-out netting), and what remains, if it is a loss, is its claim. Losses are rounded down, so trades
-/// cut small never claim more than whole ones. A trade gives a claim only if both sides have affirmed it: one that is
-/// disputed never was irrevocable, or is not at the time. A trade between two members in default at the time
-/// gives none: neither may draw on the fund. Nor does one of the defaulter with itself.
+/// cut small never claim more than whole ones. A trade gives a claim only if both sides have affirmed it. One that a side
+/// excepted never was irrevocable and gives none; a dispute raised later takes away neither claim nor gain, or either
+/// side would dispute what closing out costs it. A trade between two members in default at the time gives no claim:
+/// neither may draw on the fund. Nor does one of the defaulter with itself.
 ///
 /// The waterfall pays claims, each step as far as the last left something: the defaulter's margin, its contribution, the
 /// capital of the venues (each answers for the part of the loss that arose on it, no more), the other members'
