@@ -26,9 +26,9 @@ contract DefaultFund is Purses {
 
     uint256 public defaultCount;
     mapping(uint256 id => Default) private _defaults;
-    /// @dev Losses less gains, minor units.
-    mapping(uint256 id => mapping(uint16 claimant => int256)) private _nets;
-    /// @dev Losses that arose on a venue, without the gains, minor units: by what venues' capital is drawn.
+    /// @dev Minor units.
+    mapping(uint256 id => mapping(uint16 claimant => uint256)) private _claims;
+    /// @dev Losses that arose on a venue, minor units: by what venues' capital is drawn.
     mapping(uint256 id => mapping(uint16 venue => uint256)) private _losses;
 
     constructor(IConsortium consortium, IAssetRegister register, IClearingHouse clearingHouse, IFails fails)
@@ -68,6 +68,7 @@ contract DefaultFund is Purses {
             if (r.buyer() != it.institution && r.seller() != it.institution) {
                 revert DefaultFund_NotParty(batchHash, r.tradeNo(), it.institution);
             }
+            if (status == Status.DISPUTED) status = _readmit(batchHash, positions[i]);
             uint16 claimant = _claimant(it, batchHash, r, status);
             if (claimant == 0) emit TradeClosedOut(id, batchHash, r.tradeNo(), 0, 0, 0, 0);
             else _reckon(id, venue, batchHash, r, positions[i], claimant);
@@ -110,7 +111,7 @@ contract DefaultFund is Purses {
 
     /// @inheritdoc IDefaultFund
     function claimOf(uint256 id, uint16 claimant) public view returns (uint256) {
-        return _positive(_nets[id][claimant]);
+        return _claims[id][claimant];
     }
 
     function _open(uint256 id) private view returns (Default storage it) {
@@ -120,6 +121,16 @@ contract DefaultFund is Purses {
 
     function _requireSuspended(uint16 institution) private view {
         if (!CONSORTIUM.institution(institution).suspended) revert DefaultFund_NotSuspended(institution);
+    }
+
+    /// @dev Tells a dispute from an exception: the clearing house lets back in what was disputed after both sides had
+    /// affirmed it. Else either side could dispute what closing out costs it.
+    function _readmit(bytes32 batchHash, uint256 position) private returns (Status) {
+        try CLEARING_HOUSE.setStatus(batchHash, position, Status.PENDING) {
+            return Status.PENDING;
+        } catch {
+            return Status.DISPUTED;
+        }
     }
 
     /// @dev The other side of a trade with oneself is in default too.
@@ -144,13 +155,13 @@ contract DefaultFund is Purses {
         bool buys = claimant == r.buyer();
         uint256 value = buys ? worth / PRICE_SCALE : Math.ceilDiv(worth, PRICE_SCALE);
         if (value > type(uint128).max) revert DefaultFund_ValueOutOfRange(batchHash, r.tradeNo(), value);
-        int256 loss = int256(value) - int256(_amountLeft(r, settled));
-        if (!buys) loss = -loss;
-
-        int256 net = _nets[id][claimant];
-        _nets[id][claimant] = net + loss;
-        it.loss = SafeCast.toUint128(it.loss + _positive(net + loss) - _positive(net));
-        if (loss > 0) _losses[id][venue] += uint256(loss);
+        uint256 amount = _amountLeft(r, settled);
+        (uint256 costs, uint256 spared) = buys ? (value, amount) : (amount, value);
+        // What replacing the trade brings the claimant it keeps: no gain is set against another trade's loss.
+        uint256 loss = costs > spared ? costs - spared : 0;
+        _claims[id][claimant] += loss;
+        _losses[id][venue] += loss;
+        it.loss = SafeCast.toUint128(it.loss + loss);
         emit TradeClosedOut(id, batchHash, r.tradeNo(), price, value, claimant, loss);
     }
 
@@ -218,9 +229,5 @@ contract DefaultFund is Purses {
         amount = purseOf(institution, currency, purse);
         if (amount == 0) return 0;
         emit Released(institution, currency, purse, amount, _debit(institution, currency, purse, amount));
-    }
-
-    function _positive(int256 value) private pure returns (uint256) {
-        return value > 0 ? uint256(value) : 0;
     }
 }

@@ -15,11 +15,11 @@ import {Header, Status} from "../types/Types.sol";
 /// asked for. Requirements of several venues add up.
 ///
 /// When a suspended member is declared in default, each venue closes out its trades at the prices of one day, which the
-/// declaration fixes. What closing out costs the other side is its loss, what it gains is set against its losses of the
-/// same default (close-out netting), and what remains, if it is a loss, is its claim. Losses are rounded down, so trades
-/// cut small never claim more than whole ones. A trade gives a claim only if both sides have affirmed it: one that is
-/// disputed never was irrevocable, or is not at the time. A trade between two members in default at the time
-/// gives none: neither may draw on the fund. Nor does one of the defaulter with itself.
+/// declaration fixes. What replacing a trade at that price costs the other side is its loss, rounded down, and the sum
+/// of its losses is its claim; what replacing one brings it, it keeps. A trade gives a claim only if both sides have affirmed it. One that a side
+/// excepted never was irrevocable and gives none; a dispute raised later takes no claim away, or the defaulter would
+/// dispute what it cannot pay. A trade between two members in default at the time gives no claim:
+/// neither may draw on the fund. Nor does one of the defaulter with itself.
 ///
 /// The waterfall pays claims, each step as far as the last left something: the defaulter's margin, its contribution, the
 /// capital of the venues (each answers for the part of the loss that arose on it, no more), the other members'
@@ -56,8 +56,8 @@ interface IDefaultFund {
     /// @notice The institution cannot pay in this currency; its trades are closed out at the prices of `day`.
     event DefaultDeclared(uint256 indexed id, uint16 indexed institution, uint16 indexed currency, uint32 day);
     /// @notice The trade has ended. What was left of it is worth `value` at `price` (millionths of a minor unit for a
-    /// unit) and costs the claimant `loss`, a gain where negative; minor units. No claimant: claimant, price, value and
-    /// loss are 0.
+    /// unit), and replacing it costs the claimant `loss`; minor units. No claimant: claimant, price, value and loss are
+    /// 0.
     event TradeClosedOut(
         uint256 indexed id,
         bytes32 indexed batchHash,
@@ -65,7 +65,7 @@ interface IDefaultFund {
         uint128 price,
         uint256 value,
         uint16 claimant,
-        int256 loss
+        uint256 loss
     );
     /// @notice The institution bears `amount` (minor units, not zero) of the loss in this step.
     event WaterfallStep(uint256 indexed id, Step indexed step, uint16 indexed institution, uint256 amount);
@@ -215,7 +215,7 @@ interface IDefaultFund {
     /// @custom:access anyone
     function openDefaults(uint16 currency) external view returns (uint256);
 
-    /// @return minor units that the institution claims, losses less gains
+    /// @return minor units that the institution claims
     /// @custom:access anyone
     function claimOf(uint256 id, uint16 claimant) external view returns (uint256);
 }

@@ -148,5 +148,5 @@ class DefaultFund(Contract):
         return int(self.call("openDefaultOf", institution, currency))
 
     def claim_of(self, default: int, claimant: int) -> int:
-        """Minor units that the institution claims, losses less gains."""
+        """Minor units that the institution claims."""
         return int(self.call("claimOf", default, claimant))

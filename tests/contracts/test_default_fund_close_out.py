@@ -6,7 +6,8 @@ closeOut
   given losses and gains of one claimant  ─ set against each other; of two claimants, not
   given trades cut small                  ─ claim no more than whole
   given HELD                              ─ closed with a claim
-  given a dispute, one side's word only, a self-trade, another defaulter ─ closed without, no price needed
+  given a dispute after both affirmed     ─ closed as if there were none
+  given an exception, one side's word only, a self-trade, another defaulter ─ closed without, without a price
   when twice, of settled or cancelled trades, beyond the last, of others, wrong records ─ refused
   when by others, of another currency or venue, recorded after, without a price ─ refused
   given it is reinstated, or finished ─ refused
@@ -166,20 +167,37 @@ def test_close_out_given_a_held_trade_claims(fund: Fund) -> None:
     assert outcome(fund.ledger.facts(fund.close_out(1, batch))) == [(1, 9, 5, MILLION)]
 
 
+def test_close_out_given_a_later_dispute_claims_and_gains_all_the_same(fund: Fund) -> None:
+    """Both had affirmed. Else a defaulter would dispute what it owes, and a claimant what it gains."""
+    batch = fund.floor.entered(
+        Trade(1, "B1", "B2", quantity=1, amount=30), Trade(2, "B1", "B2", quantity=1, amount=2)
+    )
+    fund.price("S1", 10 * MILLION)
+    for position in (0, 1):
+        fund.status(batch, position, Status.DISPUTED)
+    fund.default("B1")
+    facts = fund.ledger.facts(fund.close_out(1, batch))
+    assert outcome(facts) == [(10, 9, 20, 10 * MILLION), (10, 9, -8, 10 * MILLION)]
+    assert [(fact["from"], fact["to"]) for name, fact in facts if name == "StatusChanged"] == [
+        (Status.DISPUTED, Status.PENDING),
+        (Status.PENDING, Status.CLOSED_OUT),
+    ] * 2
+    assert fund.client.claim_of(1, 9) == 12
+    assert fund.floor.house.call("batch", batch.hash)[1] == 0
+
+
 def test_close_out_given_no_claim_closes_without_a_price(fund: Fund) -> None:
     trades = (
         Trade(1, "B1", "B2", "S2"),  # B2 excepts it
         Trade(2, "B1", "B1", "S2"),
         Trade(3, "B1", "B3", "S2"),  # B3 is in default too
-        Trade(4, "B1", "B2", "S2"),  # disputed later
     )
     batch = fund.floor.entered(*trades, excepts={"B2": [0]})
-    fund.status(batch, 3, Status.DISPUTED)
     fund.default("B1")
     fund.default("B3")
     facts = fund.ledger.facts(fund.close_out(1, batch))
-    assert outcome(facts) == [(0, 0, 0, 0)] * 4
-    assert [fact["to"] for name, fact in facts if name == "StatusChanged"] == [Status.CLOSED_OUT] * 4
+    assert outcome(facts) == [(0, 0, 0, 0)] * 3
+    assert [fact["to"] for name, fact in facts if name == "StatusChanged"] == [Status.CLOSED_OUT] * 3
     assert fund.client.default_of(1).loss == 0
 
 
