@@ -52,24 +52,7 @@ contract ClearingHouse is Recording, Affirming, Settling {
 
     /// @inheritdoc IClearingHouse
     function settle(uint8 model, Slice[] calldata slices) external {
-        if (model < GROSS || model > NET) revert ClearingHouse_UnknownModel(model);
-        if (slices.length == 0 || slices.length > MAX_SLICES) revert ClearingHouse_SliceCount(slices.length);
-        uint16 venue = slices[0].header.venue;
-        _requireVenue(venue);
-        if (!_cycles[venue].open) revert ClearingHouse_NoCycle(venue);
-        bytes32[] memory hashes = new bytes32[](slices.length);
-        Netting.Pass memory pass = _newPass(slices[0].header, slices.length);
-        for (uint256 k = 0; k < slices.length; ++k) {
-            Slice calldata slice = slices[k];
-            _requireAlike(slice.header, slices[0].header, k);
-            (uint256 start, bytes32 recordsHash) = slice.records.load();
-            hashes[k] = hashOf(slice.header, recordsHash);
-            _requireRecorded(hashes[k]);
-            Sent memory sent = Sent(k, hashes[k], start, slice.records.length, 0, 0);
-            if (slice.parts.length != 0) _takeParts(pass, model == NET, sent, slice.parts);
-            _take(pass, sent, slice.mask, slice.parts.length != 0);
-        }
-        _settle(model, pass, slices[0].header, hashes);
+        _settle(model, slices);
     }
 
     /// @inheritdoc IClearingHouse
@@ -83,21 +66,39 @@ contract ClearingHouse is Recording, Affirming, Settling {
     }
 
     /// @inheritdoc IClearingHouse
-    function clear(
-        Header calldata header,
-        bytes32[] calldata records,
-        Affirmation[] calldata affirmations,
-        uint256[] calldata mask
-    ) external {
-        _requireVenue(header.venue);
-        (uint256 start, bytes32 recordsHash) = records.load();
-        bytes32[] memory hashes = new bytes32[](1);
-        hashes[0] = _record(header, records, recordsHash);
-        _affirm(hashes[0], records, affirmations);
-        _openCycle(header.venue, uint64(block.timestamp) + 1);
-        Netting.Pass memory pass = _newPass(header, 1);
-        _take(pass, Sent(0, hashes[0], start, records.length, 0, 0), mask, false);
-        _settle(NET, pass, header, hashes);
-        _closeCycle(header.venue);
+    function clear(uint8 model, Slice[] calldata slices, Affirmation[] calldata affirmations) external {
+        if (slices.length != 1) revert ClearingHouse_SliceCount(slices.length);
+        Slice calldata slice = slices[0];
+        uint16 venue = slice.header.venue;
+        _requireVenue(venue);
+        _affirm(_record(slice.header, slice.records, slice.records.hash()), slice.records, affirmations);
+        _openCycle(venue, uint64(block.timestamp) + 1);
+        _settle(model, slices);
+        _closeCycle(venue);
+    }
+
+    function _settle(uint8 model, Slice[] calldata slices) private {
+        if (model < GROSS || model > NET) revert ClearingHouse_UnknownModel(model);
+        if (slices.length == 0 || slices.length > MAX_SLICES) revert ClearingHouse_SliceCount(slices.length);
+        uint16 venue = slices[0].header.venue;
+        _requireVenue(venue);
+        if (!_cycles[venue].open) revert ClearingHouse_NoCycle(venue);
+        bytes32[] memory hashes = new bytes32[](slices.length);
+        Netting.Pass memory pass = _newPass(slices[0].header, slices.length);
+        pass.model = model;
+        for (uint256 k = 0; k < slices.length; ++k) {
+            _requireAlike(slices[k].header, slices[0].header, k);
+            hashes[k] = _takeSlice(pass, slices[k], k);
+        }
+        _settle(pass, slices[0].header, hashes);
+    }
+
+    function _takeSlice(Netting.Pass memory pass, Slice calldata slice, uint256 k) private returns (bytes32 batchHash) {
+        (uint256 start, bytes32 recordsHash) = slice.records.load();
+        batchHash = hashOf(slice.header, recordsHash);
+        _requireRecorded(batchHash);
+        Sent memory sent = Sent(k, batchHash, start, slice.records.length, 0, 0, slice.parts.length != 0);
+        if (sent.inParts) _takeParts(pass, sent, slice.parts);
+        _take(pass, sent, slice.mask);
     }
 }

@@ -93,9 +93,10 @@ contract Fails is Assessing {
         FeeSchedule memory fees = CLEARING_HOUSE.feeSchedule(header.feeScheduleId);
         for (uint256 i = 0; i < positions.length; ++i) {
             Rest memory rest = _rest(batchHash, records, positions[i], fees);
+            rest.currency = header.cashAsset;
             Fail storage it = _fails[batchHash][positions[i]];
             if (day <= it.day) revert Fails_DayRecorded(rest.tradeNo, it.day);
-            uint16 reasons = _reasons(rest, header.cashAsset, fees.levyBeneficiary);
+            uint16 reasons = _reasons(rest, fees.levyBeneficiary);
             if (reasons == 0) revert Fails_Settleable(rest.tradeNo);
             (it.day, it.reasons) = (day, reasons);
             emit TradeFailed(
@@ -117,6 +118,7 @@ contract Fails is Assessing {
         FeeSchedule memory fees = CLEARING_HOUSE.feeSchedule(header.feeScheduleId);
         for (uint256 i = 0; i < positions.length; ++i) {
             Rest memory rest = _rest(batchHash, records, positions[i], fees);
+            rest.currency = header.cashAsset;
             if (caller != header.venue && caller != rest.parties[BUYER] && caller != rest.parties[SELLER]) {
                 revert Fails_NotParty(caller, rest.tradeNo);
             }

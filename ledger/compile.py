@@ -33,7 +33,7 @@ SOURCES = ROOT / "contracts"
 ARTIFACTS = Path(__file__).resolve().parent / "artifacts.json"
 
 SETTINGS: Mapping[str, Any] = {
-    "optimizer": {"enabled": True, "runs": 200},
+    "optimizer": {"enabled": True, "runs": 700},
     "viaIR": True,
     "evmVersion": "cancun",
     "metadata": {"bytecodeHash": "none"},

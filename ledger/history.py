@@ -88,8 +88,7 @@ class RecordedBatch:
 
     @property
     def ended(self) -> npt.NDArray[np.bool_]:
-        """Which records were cancelled, compensated or closed out: what had not settled of them never will.
-        """
+        """Which records were cancelled, compensated or closed out: what had not settled of them never will."""
         return np.isin(self.status, _ENDED)
 
     def settled_in_part(self) -> dict[int, int]:
@@ -270,7 +269,7 @@ def _read_clearing(history: History, clients: Clients, transaction: bytes, logs:
             history.fee_schedules[event["venue"]] = event["feeScheduleId"]
         elif "batchHash" in event.arguments:
             if event.name == "SliceSettled" and not masks:
-                masks = _masks(clients.clearing_house.chain.transaction_input(transaction), clients)
+                masks = _masks(clients.clearing_house.chain.transaction_input(transaction))
             history.concerned.setdefault(transaction, set()).add(event["batchHash"])
             _apply(history.batches, event, transaction, masks, clients)
         if "cycle" in event.arguments:
@@ -298,7 +297,7 @@ def _apply(
 ) -> None:
     batch_hash = event["batchHash"]
     if event.name == "BatchRecorded":
-        words = _records(clients.clearing_house.chain.transaction_input(transaction))
+        words = _records(clients.clearing_house.chain.transaction_input(transaction), clients)
         if keccak(words) != event["recordsHash"]:
             raise EngineFailed(clients.clearing_house.chain.url, "calldata", f"not batch {batch_hash.hex()}")
         header = Header(*event["header"])
@@ -331,21 +330,26 @@ def _apply_part(batch: RecordedBatch, event: Event, transaction: bytes) -> None:
         batch.settled_in[row] = len(batch.settlements)
 
 
-def _records(calldata: bytes) -> Words:
-    """The records in the calldata of `record` or `clear`, whose second argument they are."""
-    return _array(calldata[4:], _number(calldata[4:], _HEADER_WORDS))
-
-
-def _masks(calldata: bytes, clients: Clients) -> dict[bytes, Words]:
-    """Batch hash → what is chosen of it in all slices, from the calldata of `settle` or `clear`."""
+def _records(calldata: bytes, clients: Clients) -> Words:
+    """The records in the calldata of `record`, whose second argument they are, or of the one slice of `clear`."""
     body = calldata[4:]
     if calldata[:4] == clients.clearing_house.selector("clear"):
-        return {_hash(body): _array(body, _number(body, _HEADER_WORDS + 2))}
+        body = next(_slices(body))
+    return _array(body, _number(body, _HEADER_WORDS))
+
+
+def _slices(body: bytes) -> Iterator[bytes]:
+    """Where each slice begins in the arguments of `settle` or `clear`, whose second one they are."""
     start = _number(body, 1)
     offsets = body[start + WORD :]
-    found: dict[bytes, Words] = {}
     for k in range(_number(body[start:], 0)):
-        part = offsets[_number(offsets, k) :]
+        yield offsets[_number(offsets, k) :]
+
+
+def _masks(calldata: bytes) -> dict[bytes, Words]:
+    """Batch hash → what is chosen of it in all slices, from the calldata of `settle` or `clear`."""
+    found: dict[bytes, Words] = {}
+    for part in _slices(calldata[4:]):
         mask, batch_hash = _array(part, _number(part, _HEADER_WORDS + 1)), _hash(part)
         found[batch_hash] = _union(found[batch_hash], mask) if batch_hash in found else mask
     return found

@@ -24,6 +24,7 @@ from eth_utils import keccak
 
 from ledger.abi import Words
 from ledger.chain import LocalChain, Receipt
+from ledger.clients.clearing_house import NET, Slice
 from ledger.history import RecordedBatch
 from ledger.records import pack, pack_mask
 from settlement import directory, entering, sample
@@ -197,7 +198,9 @@ def _together(ledger: Ledger, source: Source, existing: bool) -> dict[str, list[
         batch = RecordedBatch(header.hash_with(keccak(words)), header, words, records, b"")
         signed = entering.affirmations(market, batch, packed, chain.block())
         mask = pack_mask(np.ones(len(records), dtype=bool))
-        receipts.append(market.clients.clearing_house.clear(market.venue, header, words, signed, mask))
+        receipts.append(
+            market.clients.clearing_house.clear(market.venue, NET, Slice(header, words, mask), signed)
+        )
     return {"clear": receipts}
 
 

@@ -19,15 +19,19 @@ abstract contract Settling is House {
     using Netting for Netting.Pass;
     using Records for bytes32;
 
-    /// @dev Of a netting set, minor units.
-    struct Totals {
+    /// @dev What is to be moved: securities, cash by institution and so far without shares and levy, and who has earned how
+    /// much commission. Movements have room behind them for one of cash a row. The rest are sums in minor units.
+    struct Due {
+        uint256[] movements;
+        int256[] cash;
+        uint256[] accruals;
         uint256 net;
         uint256 commission;
         uint256 levy;
     }
 
     /// @dev Slice k of a call: its batch, its records in memory, and of the record whose part is taken, the units that had
-    /// settled `from` before and have `to` now.
+    /// settled `from` before and have `to` now; whether some of it settles in parts.
     struct Sent {
         uint256 k;
         bytes32 batchHash;
@@ -35,6 +39,7 @@ abstract contract Settling is House {
         uint256 count;
         uint256 from;
         uint256 to;
+        bool inParts;
     }
 
     /// @dev The DvP models of the BIS.
@@ -90,7 +95,8 @@ abstract contract Settling is House {
 
     /// @dev Checks the parts, marks their records, and leaves in memory what settles of each. Before the mask is taken, so
     /// that it cannot name one of them.
-    function _takeParts(Netting.Pass memory pass, bool sorted, Sent memory sent, uint256[] calldata parts) internal {
+    function _takeParts(Netting.Pass memory pass, Sent memory sent, uint256[] calldata parts) internal {
+        bool sorted = pass.model == NET;
         uint256 first = Memory.allocate(((2 * parts.length) + 1) << 5);
         uint256 toOwnFees = (parts.length + 1) << 5;
         pass.add(first, Netting.UNREAD, toOwnFees);
@@ -154,7 +160,7 @@ abstract contract Settling is House {
     }
 
     /// @dev Checks the mask, marks its records settled, and leaves in memory the chosen records of the slice.
-    function _take(Netting.Pass memory pass, Sent memory sent, uint256[] calldata mask, bool inParts) internal {
+    function _take(Netting.Pass memory pass, Sent memory sent, uint256[] calldata mask) internal {
         uint256 words = (sent.count + 255) >> 8;
         if (mask.length != words) revert ClearingHouse_MaskLength(sent.k, mask.length, words);
         bytes32 batchHash = sent.batchHash;
@@ -177,7 +183,7 @@ abstract contract Settling is House {
             to = chosen == all ? _keepAll(from, to, held < 256 ? held : 256) : _keep(from, to, chosen);
         }
         if (to == sent.start) {
-            if (inParts) return;
+            if (sent.inParts) return;
             revert ClearingHouse_EmptyMask(sent.k);
         }
         Memory.poke(to, Netting.END);
@@ -212,13 +218,15 @@ abstract contract Settling is House {
     }
 
     /// @dev Moves everything, by the model, and tells it.
-    function _settle(uint8 model, Netting.Pass memory pass, Header calldata header, bytes32[] memory hashes) internal {
+    /// @dev Which model it is lies in memory: as a parameter that one caller gives as a literal it would have the compiler
+    /// make a second copy of all this.
+    function _settle(Netting.Pass memory pass, Header calldata header, bytes32[] memory hashes) internal {
         uint256[] memory movements;
         assembly ("memory-safe") {
             movements := mload(0x40)
             mstore(add(pass, 0xc0), add(movements, 0x20))
         }
-        if (model == NET) Netting.run(pass);
+        if (pass.model == NET) Netting.run(pass);
         else Netting.list(pass);
         assembly ("memory-safe") {
             let out := mload(add(pass, 0xc0))
@@ -232,11 +240,20 @@ abstract contract Settling is House {
             uint256 sides = _checkParties(pass, hashes[k], active, k);
             emit SliceSettled(header.venue, cycle, hashes[k], sides / 2);
         }
-        (Totals memory totals, int256[] memory cash, uint256[] memory accruals) = _sum(pass);
-        if (model == GROSS) totals.net = _settleEach(pass, header);
-        else _pay(header, movements, cash, accruals, totals.levy);
+        Due memory due;
+        due.movements = movements;
+        _sum(pass, due);
+        if (pass.model == GROSS) _settleEach(pass, header, due);
+        else _pay(header, due);
         emit NettingSetSettled(
-            header.venue, cycle, header.cashAsset, model, pass.gross, totals.net, totals.commission, totals.levy
+            header.venue,
+            cycle,
+            header.cashAsset,
+            pass.model,
+            pass.gross,
+            due.net,
+            due.commission,
+            due.levy
         );
     }
 
@@ -258,94 +275,74 @@ abstract contract Settling is House {
     }
 
     /// @dev Net cash of the trades less levy, and who earned what.
-    function _sum(Netting.Pass memory pass)
-        internal
-        pure
-        returns (Totals memory totals, int256[] memory cash, uint256[] memory accruals)
-    {
+    function _sum(Netting.Pass memory pass, Due memory due) internal pure {
         uint256 rows = pass.size >> 8;
-        cash = new int256[](rows);
-        accruals = new uint256[](rows);
+        due.cash = new int256[](rows);
+        due.accruals = new uint256[](rows);
         uint256 n = 0;
         for (uint256 i = 1; i < rows; ++i) {
             int256 traded = Netting.cashOf(pass, i);
-            if (traded < 0) totals.net += uint256(-traded);
+            if (traded < 0) due.net += uint256(-traded);
             (uint256 commission, uint256 levy) = (0, 0);
             for (uint256 k = 0; k < pass.slices; ++k) {
                 (, uint256 earned, uint256 owed) = Netting.feesOf(pass, k, i);
                 commission += earned;
                 levy += owed;
             }
-            totals.commission += commission;
-            totals.levy += levy;
-            if (commission != 0) accruals[n++] = (i << 240) | commission;
-            cash[i] = traded - int256(levy);
+            due.commission += commission;
+            due.levy += levy;
+            if (commission != 0) due.accruals[n++] = (i << 240) | commission;
+            due.cash[i] = traded - int256(levy);
         }
-        Memory.resize(accruals, n);
+        Memory.resize(due.accruals, n);
     }
 
     /// @dev Settles each trade by itself, securities and cash, in the order of the runs; memory does not grow.
-    /// @return net cash that changed hands, minor units
-    function _settleEach(Netting.Pass memory pass, Header calldata header) internal returns (uint256 net) {
-        uint256 rows = pass.size >> 8;
-        uint256[] memory movements = new uint256[](rows + 2);
-        int256[] memory cash = new int256[](rows);
-        uint256[] memory accruals = new uint256[](2);
+    /// @param all of which the net is that of each trade by itself
+    function _settleEach(Netting.Pass memory pass, Header calldata header, Due memory all) internal {
+        Due memory due;
+        due.cash = new int256[](pass.size >> 8);
+        due.movements = new uint256[](due.cash.length + 2);
+        due.accruals = new uint256[](2);
+        all.net = 0;
         uint256 free = Memory.free();
         for (uint256 it = pass.runs; it < pass.last; it += Netting.RUN) {
             uint256 toOwnFees = Memory.peek(it + 0x40);
             for (uint256 p = Memory.peek(it); Memory.peek(p) != Netting.END; p += 0x20) {
                 bytes32 r = bytes32(Memory.peek(p));
-                uint256 fees = toOwnFees == 0 ? pass.feesOn(r.amount()) : Memory.peek(p + toOwnFees);
-                net += _settleOne(header, r, fees, movements, cash, accruals);
+                _owe(due, r, toOwnFees == 0 ? pass.feesOn(r.amount()) : Memory.peek(p + toOwnFees));
+                all.net += due.net;
+                _pay(header, due);
                 Memory.release(free);
             }
         }
     }
 
-    function _settleOne(
-        Header calldata header,
-        bytes32 r,
-        uint256 fees,
-        uint256[] memory movements,
-        int256[] memory cash,
-        uint256[] memory accruals
-    ) internal returns (uint256 net) {
-        (uint256 buyer, uint256 seller) = (r.buyer(), r.seller());
+    /// @dev What settling one trade moves.
+    function _owe(Due memory due, bytes32 r, uint256 fees) internal pure {
         (uint256 commission, uint256 levy) = Netting.unpack(fees);
-        Memory.resize(accruals, 2);
-        accruals[0] = (buyer << 240) | commission;
-        accruals[1] = (seller << 240) | commission;
-        Memory.resize(movements, 2);
-        if (buyer == seller) {
-            accruals[0] += commission;
-            Memory.resize(accruals, 1);
-            Memory.resize(movements, 0);
-        } else {
-            net = r.amount();
-            int128 quantity = int128(uint128(r.quantity()));
-            movements[0] = Movements.pack(r.asset(), uint16(seller), -quantity);
-            movements[1] = Movements.pack(r.asset(), uint16(buyer), quantity);
-        }
-        if (commission == 0) Memory.resize(accruals, 0);
-        cash[buyer] -= int256(net + levy);
-        cash[seller] += int256(net) - int256(levy);
-        _pay(header, movements, cash, accruals, 2 * levy);
+        bool self = r.buyer() == r.seller();
+        due.net = self ? 0 : r.amount();
+        due.levy = 2 * levy;
+        due.cash[r.buyer()] -= int256(due.net + levy);
+        due.cash[r.seller()] += int256(due.net) - int256(levy);
+        Memory.resize(due.accruals, commission == 0 ? 0 : self ? 1 : 2);
+        if (commission != 0) due.accruals[0] = (uint256(r.buyer()) << 240) | (self ? 2 * commission : commission);
+        if (commission != 0 && !self) due.accruals[1] = (uint256(r.seller()) << 240) | commission;
+        Memory.resize(due.movements, self ? 0 : 2);
+        if (self) return;
+        int128 quantity = int128(uint128(r.quantity()));
+        due.movements[0] = Movements.pack(r.asset(), r.seller(), -quantity);
+        due.movements[1] = Movements.pack(r.asset(), r.buyer(), quantity);
     }
 
     /// @dev Splits commission, adds cash to the movements, and has them made and held against limits.
-    function _pay(
-        Header calldata header,
-        uint256[] memory movements,
-        int256[] memory cash,
-        uint256[] memory accruals,
-        uint256 levy
-    ) internal {
-        cash[_feeSchedules[header.feeScheduleId].levyBeneficiary] += int256(levy);
-        uint256[] memory changes = REVENUE_SHARING.accrue(header.cashAsset, accruals);
-        for (uint256 i = 0; i < changes.length; ++i) cash[changes[i].institutionOf()] += changes[i].deltaOf();
-        movements.append(cash, header.cashAsset);
-        movements.send(address(REGISTER), IAssetRegister.settle.selector);
-        if (LIMITS.limitCount() != 0) movements.send(address(LIMITS), ILimits.check.selector);
+    function _pay(Header calldata header, Due memory due) internal {
+        due.cash[_feeSchedules[header.feeScheduleId].levyBeneficiary] += int256(due.levy);
+        uint256[] memory changes = REVENUE_SHARING.accrue(header.cashAsset, due.accruals);
+        for (uint256 i = 0; i < changes.length; ++i) due.cash[changes[i].institutionOf()] += changes[i].deltaOf();
+        due.movements.append(due.cash, header.cashAsset);
+        due.movements.send(address(REGISTER), IAssetRegister.settle.selector);
+        if (LIMITS.limitCount() != 0) due.movements.send(address(LIMITS), ILimits.check.selector);
     }
 }

@@ -34,6 +34,13 @@ abstract contract Purses is IDefaultFund, Joint {
         MISSING
     }
 
+    /// @dev By institution: its word on the batch at hand, and minor units of what is still to be settled, and of all.
+    struct Sums {
+        Word[] words;
+        uint256[] pending;
+        uint256[] all;
+    }
+
     uint64 public constant NOTICE_PERIOD = 7 days;
     uint256 internal constant PPM = 1_000_000;
 
@@ -120,18 +127,18 @@ abstract contract Purses is IDefaultFund, Joint {
         _requireNoCycle();
         _requireCurrency(currency);
         uint256 rows = uint256(CONSORTIUM.institutionCount()) + 1;
-        (uint256[] memory pending, uint256[] memory all) = (new uint256[](rows), new uint256[](rows));
+        Sums memory sums = Sums(new Word[](0), new uint256[](rows), new uint256[](rows));
         bytes32[] memory hashes = new bytes32[](listed.length);
         for (uint256 k = 0; k < listed.length; ++k) {
             if (listed[k].header.venue != venue) revert DefaultFund_NotVenue(venue, listed[k].header.venue);
             (hashes[k],) = _recorded(listed[k].header, listed[k].records, currency);
             if (k != 0 && hashes[k] <= hashes[k - 1]) revert DefaultFund_BatchOrder(k);
-            _add(hashes[k], listed[k].records, pending, all);
+            _add(sums, hashes[k], listed[k].records);
         }
         uint32 call = ++_calls[currency][venue];
         if (call == 1) _callers[currency].push(venue);
         emit RequirementsCalled(venue, currency, call, hashes);
-        _require(_requirements[currency][venue], call, _rates[currency], pending, all);
+        _require(_requirements[currency][venue], call, _rates[currency], sums.pending, sums.all);
         _pull(currency, _receiving(), rows);
     }
 
@@ -206,27 +213,25 @@ abstract contract Purses is IDefaultFund, Joint {
 
     /// @dev Adds the amounts of a batch to those of each party that has affirmed it: what is still to be settled, and
     /// all. This contract signs nothing, so of the fund itself, whoever names it, nothing is ever asked.
-    function _add(bytes32 batchHash, bytes32[] calldata records, uint256[] memory pending, uint256[] memory all)
-        private
-        view
-    {
-        Word[] memory words = new Word[](all.length);
+    function _add(Sums memory sums, bytes32 batchHash, bytes32[] calldata records) private view {
+        sums.words = new Word[](sums.all.length);
         for (uint256 i = 0; i < records.length; ++i) {
             bytes32 r = records[i];
             Status status = CLEARING_HOUSE.statusOf(batchHash, i);
             if (status == Status.DISPUTED || r.buyer() == r.seller()) continue;
-            uint256 left =
-                _isOpen(status) ? _amountLeft(r, CLEARING_HOUSE.settledQuantityOf(batchHash, i)) : 0;
-            for (uint256 side = 0; side < 2; ++side) {
-                uint16 party = side == 0 ? r.buyer() : r.seller();
-                if (words[party] == Word.UNASKED) {
-                    words[party] = CLEARING_HOUSE.affirmedBy(batchHash, party) ? Word.GIVEN : Word.MISSING;
-                }
-                if (words[party] == Word.MISSING) continue;
-                all[party] += r.amount();
-                pending[party] += left;
-            }
+            uint256 left = _isOpen(status) ? _amountLeft(r, CLEARING_HOUSE.settledQuantityOf(batchHash, i)) : 0;
+            _addSide(sums, batchHash, r.buyer(), r.amount(), left);
+            _addSide(sums, batchHash, r.seller(), r.amount(), left);
         }
+    }
+
+    function _addSide(Sums memory sums, bytes32 batchHash, uint16 party, uint256 amount, uint256 left) private view {
+        if (sums.words[party] == Word.UNASKED) {
+            sums.words[party] = CLEARING_HOUSE.affirmedBy(batchHash, party) ? Word.GIVEN : Word.MISSING;
+        }
+        if (sums.words[party] == Word.MISSING) return;
+        sums.all[party] += amount;
+        sums.pending[party] += left;
     }
 
     /// @dev Amounts are u88 and a call has fewer than 2^24 records, so requirements fit in u112.

@@ -20,7 +20,8 @@ import {FeeSchedule, RevenueShare, Status} from "../types/Types.sol";
 abstract contract Assessing is IFails, Joint {
     using Records for bytes32;
 
-    /// @dev What is left of a trade: units, and minor units. Commission and levy are of one side.
+    /// @dev What is left of a trade: units, and minor units. Commission and levy are of one side; `cash` is what settling
+    /// it by itself would bring each.
     struct Rest {
         bytes32 batchHash;
         uint256 position;
@@ -32,6 +33,8 @@ abstract contract Assessing is IFails, Joint {
         uint256 amount;
         uint256 commission;
         uint256 levy;
+        uint16 currency;
+        int256[2] cash;
     }
 
     /// @dev Sides: indexes into a Rest's parties.
@@ -68,7 +71,7 @@ abstract contract Assessing is IFails, Joint {
     }
 
     /// @return reasons why the rest of the trade cannot settle by itself; none where it can
-    function _reasons(Rest memory rest, uint16 currency, uint16 beneficiary) internal view returns (uint16 reasons) {
+    function _reasons(Rest memory rest, uint16 beneficiary) internal view returns (uint16 reasons) {
         if (rest.status == Status.HELD) {
             reasons = uint16(CONDITIONS.flagsOf(rest.batchHash, rest.position) & EITHER) * PREA;
         }
@@ -77,46 +80,51 @@ abstract contract Assessing is IFails, Joint {
             if (!CONSORTIUM.isActive(rest.parties[side])) reasons |= SBLO << side;
         }
         if (reasons & (EITHER * CLAT) != 0) return reasons;
-        int256[2] memory cash = _cash(rest, currency, beneficiary);
-        int256[2] memory securities = [int256(uint256(rest.quantity)), -int256(uint256(rest.quantity))];
-        if (_isSelfTrade(rest)) securities = [int256(0), 0];
+        _reckonCash(rest, beneficiary);
+        int256 units = _isSelfTrade(rest) ? int256(0) : int256(uint256(rest.quantity));
+        if (_isShort(rest.parties[SELLER], rest.asset, -units)) reasons |= LACK << SELLER;
         for (uint256 side = BUYER; side <= SELLER; ++side) {
-            if (_isShort(rest.parties[side], rest.asset, securities[side])) reasons |= LACK << side;
-            if (_isShort(rest.parties[side], currency, cash[side])) reasons |= MONY << side;
+            if (_isShort(rest.parties[side], rest.currency, rest.cash[side])) reasons |= MONY << side;
         }
         if (reasons != 0) return reasons;
+        if (!_allowed(rest, BUYER, units)) reasons |= FLIM << BUYER;
+        if (!_allowed(rest, SELLER, -units)) reasons |= FLIM << SELLER;
+    }
+
+    function _allowed(Rest memory rest, uint256 side, int256 units) internal view returns (bool) {
+        (uint16 party, int256 cash) = (rest.parties[side], rest.cash[side]);
+        return (units == 0 || LIMITS.allows(party, rest.asset, units))
+            && (cash == 0 || LIMITS.allows(party, rest.currency, cash));
+    }
+
+    /// @dev Finds the cash that settling the rest by itself would bring each side, minor units: as the clearing house
+    /// nets it, where a side may be the levy's beneficiary, or have a share of either side's commission.
+    function _reckonCash(Rest memory rest, uint16 beneficiary) internal view {
+        bool self = _isSelfTrade(rest);
+        if (!self) rest.cash = [-int256(rest.amount), int256(rest.amount)];
         for (uint256 side = BUYER; side <= SELLER; ++side) {
-            uint16 party = rest.parties[side];
-            bool allowed = (securities[side] == 0 || LIMITS.allows(party, rest.asset, securities[side]))
-                && (cash[side] == 0 || LIMITS.allows(party, currency, cash[side]));
-            if (!allowed) reasons |= FLIM << side;
+            _add(rest, rest.parties[side], -int256(rest.levy));
+            _add(rest, beneficiary, int256(rest.levy));
+            if (self && side == SELLER) continue;
+            _addShares(rest, rest.parties[side], self ? 2 * rest.commission : rest.commission);
         }
     }
 
-    /// @return cash that settling the rest by itself would bring each side, minor units: as the clearing house nets it,
-    /// where a side may be the levy's beneficiary, or have a share of either side's commission
-    function _cash(Rest memory rest, uint16 currency, uint16 beneficiary) internal view returns (int256[2] memory cash) {
-        bool self = _isSelfTrade(rest);
-        if (!self) cash = [-int256(rest.amount), int256(rest.amount)];
-        for (uint256 side = BUYER; side <= SELLER; ++side) {
-            _add(cash, rest, rest.parties[side], -int256(rest.levy));
-            _add(cash, rest, beneficiary, int256(rest.levy));
-            if (self && side == SELLER) continue;
-            uint256 commission = self ? 2 * rest.commission : rest.commission;
-            (,, uint256 total, RevenueShare[] memory shares) = REVENUE_SHARING.agreement(rest.parties[side], currency);
-            for (uint256 k = 0; k < shares.length; ++k) {
-                uint256 due = Allocation.floorShare(total + commission, shares[k].sharePpm)
-                    - Allocation.floorShare(total, shares[k].sharePpm);
-                _add(cash, rest, rest.parties[side], -int256(due));
-                _add(cash, rest, shares[k].party, int256(due));
-            }
+    /// @dev What earning the commission would move, by the payer's agreement.
+    function _addShares(Rest memory rest, uint16 payer, uint256 commission) internal view {
+        (,, uint256 total, RevenueShare[] memory shares) = REVENUE_SHARING.agreement(payer, rest.currency);
+        for (uint256 k = 0; k < shares.length; ++k) {
+            uint256 share = shares[k].sharePpm;
+            uint256 due = Allocation.floorShare(total + commission, share) - Allocation.floorShare(total, share);
+            _add(rest, payer, -int256(due));
+            _add(rest, shares[k].party, int256(due));
         }
     }
 
     /// @dev A self-trade's one party has the same in both places.
-    function _add(int256[2] memory cash, Rest memory rest, uint16 institution, int256 change) internal pure {
-        if (institution == rest.parties[BUYER]) cash[BUYER] += change;
-        if (institution == rest.parties[SELLER]) cash[SELLER] += change;
+    function _add(Rest memory rest, uint16 institution, int256 change) internal pure {
+        if (institution == rest.parties[BUYER]) rest.cash[BUYER] += change;
+        if (institution == rest.parties[SELLER]) rest.cash[SELLER] += change;
     }
 
     function _isShort(uint16 institution, uint16 asset, int256 change) internal view returns (bool) {

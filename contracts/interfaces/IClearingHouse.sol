@@ -77,8 +77,8 @@ interface IClearingHouse {
 
     /// @notice Only the contracts that keep conditions, fails and defaults say this.
     error ClearingHouse_NotOffice(address caller);
-    /// @notice A trade that has ended does not change, nothing settles but by settling, and what a side excepted does not
-    /// come back.
+    /// @notice A trade that has ended does not change, nothing settles but by settling, and what a side excepted can only
+    /// end.
     error ClearingHouse_Transition(bytes32 batchHash, uint256 position, Status from, Status to);
     /// @notice The caller acts for another institution than the header's venue.
     error ClearingHouse_NotVenue(uint16 caller, uint16 venue);
@@ -197,14 +197,11 @@ interface IClearingHouse {
     /// @custom:access the venue; after the deadline anyone
     function closeCycle(uint16 venue) external;
 
-    /// @notice Records, affirms and settles one batch as a cycle of its own, in one transaction, by model 3.
+    /// @notice Records, affirms and settles one batch as a cycle of its own, in one transaction.
+    /// @param model of DvP: 1, 2 or 3
+    /// @param slices one: the batch, and what of it settles
     /// @custom:access the header's venue, while it has no cycle open
-    function clear(
-        Header calldata header,
-        bytes32[] calldata records,
-        Affirmation[] calldata affirmations,
-        uint256[] calldata mask
-    ) external;
+    function clear(uint8 model, Slice[] calldata slices, Affirmation[] calldata affirmations) external;
 
     /// @notice Bars a trade from settlement, lets it back in (to PENDING) or ends it.
     /// @custom:access the contracts Conditions, Fails and DefaultFund

@@ -32,6 +32,7 @@ library Netting {
         uint256 slabs; // 0xa0 three words a slab: upTo, ratePpm, levyPpm
         uint256 out; // 0xc0 where the next movement goes
         uint256 gross; // 0xe0 minor units
+        uint8 model; // 0x100 of DvP
     }
 
     uint256 internal constant RUN = 0x60;

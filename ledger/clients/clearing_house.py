@@ -118,17 +118,10 @@ class ClearingHouse(Contract):
         """Close a venue's cycle."""
         return self.send(sender, "closeCycle", venue)
 
-    def clear(
-        self,
-        venue: Signer,
-        header: Header,
-        records: Words,
-        affirmations: Sequence[Affirmation],
-        mask: Words,
-    ) -> Receipt:
-        """Record, affirm and settle one batch in one transaction."""
+    def clear(self, venue: Signer, model: int, batch: Slice, affirmations: Sequence[Affirmation]) -> Receipt:
+        """Record, affirm and settle one batch, by a DvP model, in one transaction."""
         given = [affirmation.as_tuple() for affirmation in affirmations]
-        return self.send(venue, "clear", header.as_tuple(), records, given, mask)
+        return self.send(venue, "clear", model, [batch.as_tuple()], given)
 
     def status_of(self, batch_hash: bytes, position: int) -> Status:
         """Where the record at a position of a batch stands."""

@@ -166,8 +166,7 @@ class Floor:
     ) -> Receipt:
         """All of one batch in one transaction, affirmed by all its parties."""
         given = self.affirmations(batch) if affirmations is None else affirmations
-        part = slice_of(batch, positions)
-        return self.house.clear(self.ledger.signers[venue], batch.header, part.records, given, part.mask)
+        return self.house.clear(self.ledger.signers[venue], NET, slice_of(batch, positions), given)
 
     def pause(self) -> None:
         """A block in which nothing of the market happens."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ledger.chain import Receipt
 from ledger.clients.clearing_house import Status
-from tests.contracts.clearing import Batch, Floor, mask, slice_of
+from tests.contracts.clearing import Batch, Floor, slice_of
 from tests.contracts.clearing_model import Trade
 from tests.contracts.support import Ledger
 
@@ -60,7 +60,7 @@ def send(floor: Floor, function: str, body: bytes, gas: int = 30_000_000, by: st
 
 def _selector(floor: Floor, function: str) -> bytes:
     header = floor.ledger.header().as_tuple()
-    arguments = {"record": (header, []), "affirm": (header, [], []), "clear": (header, [], [], [])}
+    arguments = {"record": (header, []), "affirm": (header, [], []), "clear": (3, [], [])}
     return floor.house.encode(function, *arguments[function])[:4]
 
 
@@ -138,7 +138,7 @@ def test_when_calldata_ends_early_reverts(floor: Floor, ledger: Ledger, function
         "record": lambda: floor.house.encode("record", header, records),
         "affirm": lambda: floor.house.encode("affirm", header, records, given),
         "settle": lambda: floor.house.encode("settle", 3, [slice_of(batch).as_tuple()]),
-        "clear": lambda: floor.house.encode("clear", header, records, given, mask(3, range(3))),
+        "clear": lambda: floor.house.encode("clear", 3, [slice_of(batch).as_tuple()], given),
     }[function]()[4:]
     # A signature's last word is filled up with 31 bytes that nobody reads.
     needed = len(whole) - (31 if function == "affirm" else 0)
@@ -166,7 +166,7 @@ def test_when_offset_or_length_points_outside_reverts(
         "record": lambda: floor.house.encode("record", header, records),
         "affirm": lambda: floor.house.encode("affirm", header, records, given),
         "settle": lambda: floor.house.encode("settle", 3, [slice_of(batch).as_tuple()]),
-        "clear": lambda: floor.house.encode("clear", header, records, given, mask(3, [1, 2])),
+        "clear": lambda: floor.house.encode("clear", 3, [slice_of(batch, [1, 2]).as_tuple()], given),
     }[function]()[4:]
     # Words by their place: those that are offsets or lengths are small multiples of 32, or small counts.
     pointers = {

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from ledger import reverts
-from ledger.clients.clearing_house import Status
+from ledger.clients.clearing_house import NET, Slice, Status
 from ledger.clients.consortium import Role
 from tests.contracts.clearing import Batch, Floor, mask, slice_of, transfers_in
 from tests.contracts.clearing_model import MAX_CYCLE, Model, Trade
@@ -116,16 +116,14 @@ def test_clear_when_caller_is_no_exchange_reverts(floor: Floor, ledger: Ledger) 
     given, part = floor.affirmations(batch), slice_of(batch)
     for _, signer in ledger.everyone_but("V"):
         with refused(reverts.Consortium_RoleRequired, caller=signer.address, role=Role.EXCHANGE):
-            floor.house.clear(signer, batch.header, batch.records, given, part.mask)
+            floor.house.clear(signer, NET, part, given)
 
 
 def test_clear_when_caller_is_another_exchange_reverts(floor: Floor, ledger: Ledger) -> None:
     other = ledger.admit("V2", Role.EXCHANGE)
     batch = floor.batch(*TRADES)
     with refused(reverts.ClearingHouse_NotVenue, caller=other, venue=1):
-        floor.house.clear(
-            ledger.signers["V2"], batch.header, batch.records, floor.affirmations(batch), slice_of(batch).mask
-        )
+        floor.house.clear(ledger.signers["V2"], NET, slice_of(batch), floor.affirmations(batch))
 
 
 def test_clear_given_cycle_is_open_reverts(floor: Floor) -> None:
@@ -222,5 +220,31 @@ def test_clear_when_a_step_is_wrong_reverts_and_nothing_remains(floor: Floor, le
     ]
     for kind, sent, affirmations, chosen in cases:
         with pytest.raises(kind):
-            floor.house.clear(ledger.signers["V"], sent.header, sent.records, affirmations, chosen)
+            floor.house.clear(
+                ledger.signers["V"], NET, Slice(sent.header, sent.records, chosen), affirmations
+            )
         assert state(floor, batch) == before, kind
+
+
+def test_clear_when_slices_are_not_one_reverts(floor: Floor, ledger: Ledger) -> None:
+    batch = floor.batch(*TRADES)
+    part, given = slice_of(batch).as_tuple(), [each.as_tuple() for each in floor.affirmations(batch)]
+    for slices in ([], [part, part]):
+        with refused(reverts.ClearingHouse_SliceCount, count=len(slices)):
+            floor.house.send(ledger.signers["V"], "clear", NET, slices, given)
+
+
+@pytest.mark.parametrize("model", [1, 2])
+def test_clear_by_the_gross_models_settles_what_has_its_turn(floor: Floor, model: int) -> None:
+    """B2 delivers to B1 what B3 delivers to it first."""
+    first, second = Trade(1, "B2", "B3", "S1"), Trade(2, "B1", "B2", "S1")
+    floor.fund(first, second)
+    floor.ledger.issue({(name, "NPR"): 10**9 for name in ("B1", "B2", "B3")}, "cash")
+    floor.house.clear(
+        floor.ledger.signers["V"],
+        model,
+        slice_of(floor.batch(first, second)),
+        floor.affirmations(floor.batch(first, second)),
+    )
+    statuses = [floor.house.status_of(floor.batch(first, second).hash, i) for i in range(2)]
+    assert statuses == [Status.SETTLED] * 2
