@@ -17,7 +17,7 @@ from eth_utils import keccak
 from ledger.abi import WORD, Words
 from ledger.chain import Logs
 from ledger.clients import Clients
-from ledger.clients.clearing_house import Header
+from ledger.clients.clearing_house import Header, Status
 from ledger.clients.consortium import account_of
 from ledger.contract import Event
 from ledger.errors import EngineFailed
@@ -30,6 +30,16 @@ _NO_TOPICS = np.zeros((0, 4, WORD), dtype=np.uint8)
 _HEADER_WORDS = 6
 NOBODY = -1
 """In columns of movements: the zero address, from which assets are issued and to which they are redeemed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettledPart:
+    """The units of a trade from `start` up to `end`, which one transaction settled."""
+
+    transaction: bytes
+    position: int
+    start: int
+    end: int
 
 
 @dataclass(slots=True)
@@ -48,16 +58,56 @@ class RecordedBatch:
     disputed: dict[int, list[int]] = field(default_factory=dict)
     """Trade number → indexes of the institutions that except it."""
     settled_in: npt.NDArray[np.int64] = field(init=False)
-    """Position in `settlements` of the transaction that settled the record; -1 where none has."""
+    """Position in `settlements` of the transaction that settled the record, or the last part of it; -1 where
+    not all of it is settled."""
+    settled_quantity: npt.NDArray[np.uint64] = field(init=False)
+    """Units settled so far."""
     settlements: list[bytes] = field(default_factory=list)
+    parts: list[SettledPart] = field(default_factory=list)
+    """In the chain's order; a trade that settled as a whole by a mask has none."""
+    out: dict[int, Status] = field(default_factory=dict)
+    """Position → what an office last said of the trade, other than PENDING; the disputed are beside them."""
+    _positions: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.settled_in = np.full(len(self.records), -1, dtype=np.int64)
+        self.settled_quantity = np.zeros(len(self.records), dtype=np.uint64)
 
     @property
     def settled(self) -> npt.NDArray[np.bool_]:
-        """Which records are settled."""
+        """Which records are settled, all their units."""
         return self.settled_in >= 0
+
+    @property
+    def barred(self) -> npt.NDArray[np.bool_]:
+        """Which records are out of settlement: disputed, held, or ended otherwise than by settling."""
+        barred: npt.NDArray[np.bool_] = np.isin(self.records.number, list(self.disputed))
+        barred[list(self.out)] = True
+        return barred
+
+    def position_of(self, number: int) -> int:
+        """Where the record of a trade number is."""
+        if not self._positions:
+            self._positions.update((n, i) for i, n in enumerate(self.records.number.tolist()))
+        return self._positions[number]
+
+    def settle(self, transaction: bytes, rows: npt.NDArray[np.bool_]) -> None:
+        """A transaction settled these records as a whole."""
+        self.settled_in[rows] = self._place(transaction)
+        self.settled_quantity[rows] = self.records.quantity[rows]
+
+    def settle_part(self, part: SettledPart) -> None:
+        """A transaction settled units of a record."""
+        place = self._place(part.transaction)
+        self.parts.append(part)
+        self.settled_quantity[part.position] = part.end
+        if part.end == int(self.records.quantity[part.position]):
+            self.settled_in[part.position] = place
+
+    def _place(self, transaction: bytes) -> int:
+        if not self.settlements or self.settlements[-1] != transaction:
+            self.settlements.append(transaction)
+        return len(self.settlements) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -241,12 +291,19 @@ def _apply(
         batches[batch_hash].affirmed_in[event["institution"]] = transaction
     elif event.name == "TradeDisputed":
         batches[batch_hash].disputed.setdefault(event["tradeNo"], []).append(event["institution"])
+    elif event.name == "StatusChanged":
+        batch, status = batches[batch_hash], Status(event["to"])
+        batch.out.pop(event["position"], None)
+        if status != Status.PENDING:
+            batch.out[event["position"]] = status
+    elif event.name == "TradeSettledInPart":
+        batch, end = batches[batch_hash], event["settledQuantity"]
+        position = batch.position_of(event["tradeNo"])
+        batch.settle_part(SettledPart(transaction, position, end - event["quantity"], end))
     elif event.name == "SliceSettled":
+        # The mask is that of all slices of the batch: another of them says the same again.
         batch = batches[batch_hash]
-        if batch.settlements and batch.settlements[-1] == transaction:
-            return  # another slice of the batch; the mask is that of all its slices
-        batch.settled_in[unpack_mask(masks[batch_hash], len(batch.records))] = len(batch.settlements)
-        batch.settlements.append(transaction)
+        batch.settle(transaction, unpack_mask(masks[batch_hash], len(batch.records)))
 
 
 def _records(calldata: bytes) -> Words:

@@ -2,7 +2,7 @@
 
 A record, big-endian: `tradeNo u32 | time u24 | buyer u16 | seller u16 | asset u16 | quantity u64 | amount
 u88`. A movement: `asset u16 | institution u16 | zeros | delta i128`. A mask: bit i (word i / 256, bit i %
-256) is record i. The contracts' `types/Types.sol` and `libraries/` are the source.
+256) is record i. A part: `zeros | position u32 | quantity u64`. The contracts' `types/Types.sol` and `libraries/` are the source.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ _MOVEMENT = np.dtype(
         "formats": [">u2", ">u2", ">u8", ">u8"],
         "itemsize": WORD,
     }
+)
+
+_PART = np.dtype(
+    {"names": ["position", "quantity"], "offsets": [20, 24], "formats": [">u4", ">u8"], "itemsize": WORD}
 )
 
 
@@ -143,6 +147,25 @@ def unpack_mask(words: bytes, count: int) -> npt.NDArray[np.bool_]:
     """The chosen records of `count`; the inverse of `pack_mask`."""
     bits = np.unpackbits(np.frombuffer(words, dtype=np.uint8).reshape(-1, WORD), axis=1)
     return np.asarray(bits[:, ::-1].reshape(-1)[:count], dtype=np.bool_)
+
+
+def pack_parts(position: npt.NDArray[Any], quantity: npt.NDArray[Any]) -> Words:
+    """Parts of records as words: so many units of the record at each position, 0 for all that is left of it.
+
+    Raises InvalidValue where a value does not fit its field.
+    """
+    rows = np.zeros(len(position), dtype=_PART)
+    rows["position"] = _fitting(position, 32)
+    rows["quantity"] = _fitting(quantity, 64)
+    return Words(rows.tobytes())
+
+
+def unpack_parts(words: bytes) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
+    """Positions and quantities; the inverse of `pack_parts`."""
+    if len(words) % WORD:
+        raise InvalidValue("list of parts", len(words), f"a part has {WORD} bytes")
+    rows = np.frombuffer(words, dtype=_PART)
+    return rows["position"].astype(np.uint32), rows["quantity"].astype(np.uint64)
 
 
 def _fitting(column: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:

@@ -205,14 +205,15 @@ def affirmation_from_book(
 
 
 def open_parts(batches: Iterable[RecordedBatch]) -> list[Part]:
-    """What of the batches is affirmed by both sides, disputed by nobody and not settled."""
+    """What of the batches is affirmed by both sides, not out of settlement, and not settled, not in part
+    either."""
     parts = []
     for batch in batches:
         affirmed = np.zeros(1 << 16, dtype=bool)
         affirmed[list(batch.affirmed_in)] = True
-        rows = affirmed[batch.records.buyer] & affirmed[batch.records.seller] & ~batch.settled
-        if batch.disputed:
-            rows &= ~np.isin(batch.records.number, list(batch.disputed))
+        rows = affirmed[batch.records.buyer] & affirmed[batch.records.seller] & (batch.settled_quantity == 0)
+        if batch.disputed or batch.out:
+            rows &= ~batch.barred
         if rows.any():
             parts.append(Part(batch, rows))
     return parts

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ledger.clients.clearing_house import GROSS
 from ledger.clients.consortium import TRANSIT
 from ledger.contract import Event
-from ledger.history import Accrual, History
+from ledger.history import Accrual, History, RecordedBatch
+from ledger.records import Records
 from ledger.units import PPM, Column, exact_sum
 from settlement.errors import LedgerDisagrees
 from settlement.fees import Schedule
@@ -32,13 +34,16 @@ _INSTITUTION = 1 << 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Settled:
-    """The trades of one netting set. Columns of indexes, units and minor units."""
+    """The trades of one netting set, or what of them settled. Columns of indexes, units and minor units;
+    commission and levy are one side's."""
 
     buyer: npt.NDArray[np.int64]
     seller: npt.NDArray[np.int64]
     asset: npt.NDArray[np.int64]
     quantity: npt.NDArray[np.uint64]
     amount: Column
+    commission: Column
+    levy: Column
 
 
 def verify(market: Market, history: History, since: int = 0) -> None:
@@ -49,9 +54,11 @@ def verify(market: Market, history: History, since: int = 0) -> None:
     for accrual in history.accruals:
         accruals[accrual.transaction].append(accrual)
     for netting_set in history.netting_sets[since:]:
-        trades = _settled_in(history, netting_set.transaction)
+        trades = _settled_in(history, netting_set.transaction, Schedule.of(market.scenario))
         where = f"settlement 0x{netting_set.transaction.hex()}"
-        commission, levy = _charges(trades, Schedule.of(market.scenario))
+        commission, levy = (
+            _sums(each, (trades.buyer, 1), (trades.seller, 1)) for each in (trades.commission, trades.levy)
+        )
         cash = _sums(trades.amount, (trades.seller, 1), (trades.buyer, -1))
         _check_totals(where, netting_set, trades, cash, sum(commission.values()), sum(levy.values()))
         accrued = accruals[netting_set.transaction]
@@ -60,32 +67,62 @@ def verify(market: Market, history: History, since: int = 0) -> None:
         _check_movements(where, market, history, netting_set.transaction, expected)
 
 
-def _settled_in(history: History, transaction: bytes) -> _Settled:
-    parts = [
-        batch.records.take(batch.settled_in == batch.settlements.index(transaction))
+def _settled_in(history: History, transaction: bytes, schedule: Schedule) -> _Settled:
+    found = [
+        each
         for batch in history.batches.values()
         if transaction in batch.settlements
+        for each in (_whole(batch, transaction, schedule), _in_parts(batch, transaction, schedule))
     ]
     none = np.zeros(0, dtype=np.int64)
-    return _Settled(
-        buyer=np.concatenate([none, *(part.buyer for part in parts)]),
-        seller=np.concatenate([none, *(part.seller for part in parts)]),
-        asset=np.concatenate([none, *(part.asset for part in parts)]),
-        quantity=np.concatenate([none.astype(np.uint64), *(part.quantity for part in parts)]),
-        amount=np.concatenate([none, *(part.amount for part in parts)]),
+    columns = {
+        name: np.concatenate(
+            [none.astype(np.uint64) if name == "quantity" else none, *(row[name] for row in found)]
+        )
+        for name in _Settled.__slots__
+    }
+    return _Settled(**columns)
+
+
+def _whole(batch: RecordedBatch, transaction: bytes, schedule: Schedule) -> dict[str, Any]:
+    """The trades that the transaction settled by a mask."""
+    rows = batch.settled_in == batch.settlements.index(transaction)
+    rows[[part.position for part in batch.parts]] = False
+    return _columns(batch.records.take(rows), schedule)
+
+
+def _in_parts(batch: RecordedBatch, transaction: bytes, schedule: Schedule) -> dict[str, Any]:
+    """What the transaction settled of trades by quantity: of each total of the whole, floors of it up to
+    where the part ends and begins."""
+    parts = [part for part in batch.parts if part.transaction == transaction]
+    columns = _columns(
+        batch.records.take(np.array([part.position for part in parts], dtype=np.int64)), schedule
     )
+    for name in ("amount", "commission", "levy"):
+        columns[name] = np.array(
+            [
+                total * part.end // whole - total * part.start // whole
+                for total, whole, part in zip(
+                    columns[name].tolist(), columns["quantity"].tolist(), parts, strict=True
+                )
+            ],
+            dtype=object,
+        )
+    columns["quantity"] = np.array([part.end - part.start for part in parts], dtype=np.uint64)
+    return columns
 
 
-def _charges(trades: _Settled, schedule: Schedule) -> tuple[dict[int, int], dict[int, int]]:
-    """Commission earned and levy owed by institution; each side of each trade is rounded down by itself."""
-    rates = np.full(len(trades.amount), schedule.slabs[-1].rate_ppm, dtype=np.int64)
+def _columns(records: Records, schedule: Schedule) -> dict[str, Any]:
+    """Records as whole trades, each side's charges rounded down by itself."""
+    rates = np.full(len(records), schedule.slabs[-1].rate_ppm, dtype=np.int64)
     for slab in reversed(schedule.slabs[:-1]):
-        rates[(trades.amount <= slab.up_to_minor).astype(bool)] = slab.rate_ppm
-    commission, levy = (
-        _sums(_part_down(trades.amount, rate_ppm), (trades.buyer, 1), (trades.seller, 1))
-        for rate_ppm in (rates, np.full(len(rates), schedule.levy_ppm, dtype=np.int64))
-    )
-    return commission, levy
+        rates[(records.amount <= slab.up_to_minor).astype(bool)] = slab.rate_ppm
+    columns = {name: getattr(records, name) for name in ("buyer", "seller", "asset", "quantity", "amount")}
+    levied = np.full(len(records), schedule.levy_ppm, dtype=np.int64)
+    return columns | {
+        "commission": _part_down(records.amount, rates),
+        "levy": _part_down(records.amount, levied),
+    }
 
 
 def _part_down(amount: Column, rate_ppm: npt.NDArray[np.int64]) -> Column:
@@ -132,9 +169,12 @@ def _parts(values: npt.NDArray[Any], count: int) -> list[tuple[int, npt.NDArray[
 def _check_totals(
     where: str, found: Event, trades: _Settled, cash: Mapping[int, int], commission: int, levy: int
 ) -> None:
+    net = sum(amount for amount in cash.values() if amount > 0)
+    if found["model"] == GROSS:
+        net = exact_sum(trades.amount[trades.buyer != trades.seller])
     expected = {
         "grossAmount": exact_sum(trades.amount),
-        "netAmount": sum(amount for amount in cash.values() if amount > 0),
+        "netAmount": net,
         "commission": commission,
         "levy": levy,
     }
@@ -147,7 +187,9 @@ def _check_accruals(
     where: str, market: Market, accruals: Sequence[Accrual], commission: Mapping[int, int]
 ) -> None:
     """Each payer's total has grown by its commission."""
-    grown = {accrual.payer: accrual.after - accrual.before for accrual in accruals}
+    grown: Counter[int] = Counter()
+    for accrual in accruals:
+        grown[accrual.payer] += accrual.after - accrual.before
     expected = dict(commission) if market.scenario.agreements.shares else {}
     if grown != expected:
         raise LedgerDisagrees(f"{where}, commission accrued", grown, expected)

@@ -72,9 +72,12 @@ abstract contract House is IClearingHouse, EIP712 {
         Status from = statusOf(batchHash, position);
         Mark storage mark = _marks[batchHash][position];
         bool open = from == Status.PENDING || from == Status.DISPUTED || from == Status.HELD;
-        // What a side never affirmed does not become irrevocable by anybody else's word.
-        bool back = to == Status.PENDING && (from == Status.PENDING || mark.out == Status.UNKNOWN);
-        if (!open || back || to == Status.UNKNOWN || to == Status.SETTLED) {
+        // What a side never affirmed does not become irrevocable by anybody else's word: it can only end.
+        bool excepted = from == Status.DISPUTED && mark.out == Status.UNKNOWN;
+        bool ends = to == Status.CANCELLED || to == Status.COMPENSATED || to == Status.CLOSED_OUT;
+        bool back = to == Status.PENDING && from != Status.PENDING;
+        bool bars = to == Status.DISPUTED || to == Status.HELD;
+        if (!open || !(ends || (!excepted && (back || bars)))) {
             revert ClearingHouse_Transition(batchHash, position, from, to);
         }
         uint256 word = position >> 8;

@@ -77,8 +77,8 @@ interface IClearingHouse {
 
     /// @notice Only the contracts that keep conditions, fails and defaults say this.
     error ClearingHouse_NotOffice(address caller);
-    /// @notice A trade that has ended does not change, nothing settles but by settling, and what a side excepted does not
-    /// come back.
+    /// @notice A trade that has ended does not change, nothing settles but by settling, and what a side excepted can only
+    /// end.
     error ClearingHouse_Transition(bytes32 batchHash, uint256 position, Status from, Status to);
     /// @notice The caller acts for another institution than the header's venue.
     error ClearingHouse_NotVenue(uint16 caller, uint16 venue);

@@ -92,6 +92,7 @@ def history_of(day: Case, sets: int = 1) -> History:
                 history.accruals.append(found)
                 history.agreements[INDEX[payer], ASSET["NPR"]] = shares
         totals = {
+            "model": 3,
             "grossAmount": out.gross,
             "netAmount": out.net,
             "commission": sum(out.commission.values()),
