@@ -21,12 +21,14 @@ from ledger.chain import Block, Receipt
 from ledger.clients.clearing_house import NET, Header, Slice
 from ledger.history import History, RecordedBatch
 from ledger.ids import day_number, parse_day_number
-from ledger.records import PAGE_BITS, Records, pack, pack_mask
+from ledger.records import PAGE_BITS, Records, pack, pack_mask, pack_parts
 from ledger.signatures import NO_CLIENTS, Affirmation, affirmation_hash
 from settlement import fees
 from settlement.books import Book
+from settlement.gross import in_order
 from settlement.limits import (
     BATCH_RECORDS,
+    SLICES,
     Extent,
     Part,
     affirmed_together,
@@ -219,8 +221,8 @@ def open_parts(batches: Iterable[RecordedBatch]) -> list[Part]:
     return parts
 
 
-def choose_slices(market: Market, parts: Sequence[Part], holdings: Holdings) -> Choice:
-    """What can settle of the parts together with these holdings (by the ledger's indexes)."""
+def choose_slices(market: Market, parts: Sequence[Part], holdings: Holdings, model: int = NET) -> Choice:
+    """What can settle of the parts together with these holdings (by the ledger's indexes), by a DvP model."""
     if not parts:
         return Choice((), {})
     open_ = [part.batch.records.take(part.rows) for part in parts]
@@ -239,13 +241,13 @@ def choose_slices(market: Market, parts: Sequence[Part], holdings: Holdings) -> 
         fee=fees.commission(schedule, amount),
         levy=fees.levy(schedule, amount),
     )
-    chosen, reasons = choose(trades, holdings)
-    slices = []
-    for part, taken in zip(parts, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True):
-        if taken.any():
-            mask = np.zeros(len(part.rows), dtype=bool)
-            mask[part.rows] = taken
-            slices.append(Slice(part.batch.header, part.batch.words, pack_mask(mask)))
+    reasons: Mapping[int, Iterable[Shortage]]
+    if model == NET:
+        chosen, reasons = choose(trades, holdings)
+        slices = _masked(parts, np.split(chosen, np.cumsum(sizes)[:-1]))
+    else:
+        order = in_order(trades, holdings, model)
+        slices, reasons = _ordered(parts, sizes, order.rows), order.waiting
     waiting = {
         (parse_day_number(int(trades.day[row])), int(trades.number[row])): _named(market, shortages)
         for row, shortages in reasons.items()
@@ -253,7 +255,37 @@ def choose_slices(market: Market, parts: Sequence[Part], holdings: Holdings) -> 
     return Choice(tuple(slices), waiting)
 
 
-def settle(market: Market, read: Callable[[], History], balances: Callable[[], Balances]) -> Settled:
+def _masked(parts: Sequence[Part], chosen: Sequence[npt.NDArray[np.bool_]]) -> list[Slice]:
+    """A slice a part of which any is chosen."""
+    slices = []
+    for part, taken in zip(parts, chosen, strict=True):
+        if taken.any():
+            mask = np.zeros(len(part.rows), dtype=bool)
+            mask[part.rows] = taken
+            slices.append(Slice(part.batch.header, part.batch.words, pack_mask(mask)))
+    return slices
+
+
+def _ordered(parts: Sequence[Part], sizes: Sequence[int], rows: Sequence[int]) -> list[Slice]:
+    """Whole trades in this order, as parts; a slice as long as they are of one batch, at most SLICES."""
+    starts = np.cumsum([0, *sizes])
+    taken = np.array(rows, dtype=np.int64)
+    of = np.searchsorted(starts, taken, side="right") - 1
+    slices = []
+    for run in np.split(np.arange(len(taken)), np.flatnonzero(np.diff(of)) + 1)[:SLICES]:
+        if not len(run):
+            continue
+        part = parts[of[run[0]]]
+        positions = np.flatnonzero(part.rows)[taken[run] - starts[of[run[0]]]]
+        whole = pack_parts(positions, np.zeros(len(positions), dtype=np.uint64))
+        none = pack_mask(np.zeros(len(part.rows), dtype=bool))
+        slices.append(Slice(part.batch.header, part.batch.words, none, whole))
+    return slices
+
+
+def settle(
+    market: Market, read: Callable[[], History], balances: Callable[[], Balances], model: int = NET
+) -> Settled:
     """Settle what can be in one cycle, each netting set chosen with the holdings of its moment, round after
     round until nothing more settles. Nothing to settle is no cycle.
 
@@ -271,7 +303,7 @@ def settle(market: Market, read: Callable[[], History], balances: Callable[[], B
         while rest:
             known, held = len(read().movements), balances()
             parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
-            choice = choose_slices(market, parts, holdings_of(market, held, read()))
+            choice = choose_slices(market, parts, holdings_of(market, held, read()), model)
             if choice.slices and not is_open:
                 market.chain.wait_until(reopens_at(market))
                 receipts.append(house.open_cycle(market.venue, market.chain.block().timestamp + CYCLE_S))
@@ -281,7 +313,7 @@ def settle(market: Market, read: Callable[[], History], balances: Callable[[], B
             rest, planned = left, planned + 1
             waiting |= choice.waiting
             if choice.slices:
-                receipts.append(house.settle(market.venue, NET, choice.slices))
+                receipts.append(house.settle(market.venue, model, choice.slices))
                 netting_sets += 1
         # What one netting set brought may make a trade of another fit.
         going_on = planned > 1 and netting_sets > before

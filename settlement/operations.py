@@ -19,6 +19,7 @@ import numpy.typing as npt
 from eth_utils import keccak
 
 from ledger.chain import Receipt
+from ledger.clients.clearing_house import NET
 from ledger.clock import Clock, SystemClock
 from ledger.errors import InvalidValue
 from ledger.history import History, RecordedBatch, read
@@ -221,13 +222,14 @@ class Ledger:
             self._books = None
         return lacking
 
-    def settle(self) -> cycle.Settled:
-        """Settle what can, in one cycle, and check every figure of it against the recorded trades.
+    def settle(self, model: int = NET) -> cycle.Settled:
+        """Settle what can by a DvP model, in one cycle, and check every figure of it against the recorded
+        trades.
 
         Raises LedgerDisagrees.
         """
         with self._stage("settle"):
-            settled = cycle.settle(self.market, self.read, self.balances)
+            settled = cycle.settle(self.market, self.read, self.balances, model)
             self.receipts.setdefault("settle", []).extend(settled.receipts)
             history = self.read()
             verify(self.market, history, since=self._verified)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ledger.clients.clearing_house import NET
 from settlement.cli.output import (
     AllOption,
     CoverOption,
@@ -11,6 +12,7 @@ from settlement.cli.output import (
     DirectoryArgument,
     FormatOption,
     JsonOption,
+    ModelOption,
     PassphraseOption,
     cover_ppm,
     day_of,
@@ -67,6 +69,7 @@ def settle(
     form: FormatOption = None,
     as_json: JsonOption = False,
     everything: AllOption = False,
+    model: ModelOption = NET,
 ) -> None:
     """Settle what can settle now, and say what waits and why."""
     json_wanted = wants_json(form, as_json)
@@ -75,7 +78,7 @@ def settle(
         from settlement.report.waiting import waiting, waiting_json
 
         before = Mark.of(ledger.read())
-        settled = ledger.settle()
+        settled = ledger.settle(model)
         history = ledger.read()
         done = Mark.of(history).since(before)
         events = history.netting_sets[before.netting_sets :]
