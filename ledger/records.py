@@ -2,7 +2,8 @@
 
 A record, big-endian: `tradeNo u32 | time u24 | buyer u16 | seller u16 | asset u16 | quantity u64 | amount
 u88`. A movement: `asset u16 | institution u16 | zeros | delta i128`. A mask: bit i (word i / 256, bit i %
-256) is record i. A part: `zeros | position u32 | quantity u64`. The contracts' `types/Types.sol` and `libraries/` are the source.
+256) is record i. A part: `zeros | position u32 | quantity u64`. The contracts' `types/Types.sol` and
+`libraries/` are the source.
 """
 
 from __future__ import annotations

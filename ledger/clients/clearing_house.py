@@ -15,6 +15,7 @@ from ledger.contract import Contract
 from ledger.signatures import Affirmation, Domain
 
 VERSION = 1
+NO_WORDS = Words()
 GROSS, GROSS_SECURITIES, NET = 1, 2, 3
 """The DvP models of the BIS: both legs trade by trade; securities trade by trade, cash net; both net."""
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
@@ -62,14 +63,15 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What of a batch is to settle: its header, all its records, a mask of those that settle whole, and parts,
-    a word each (see `ledger.records.pack_parts`), of those that settle by quantity or in an order of their own.
+    """What of a batch is to settle: its header, all its records, a mask of those that settle whole, and
+    parts, a word each (see `ledger.records.pack_parts`), of those that settle by quantity or in an order of
+    their own.
     """
 
     header: Header
     records: Words
     mask: Words
-    parts: Words = Words()
+    parts: Words = NO_WORDS
 
     def as_tuple(self) -> tuple[object, ...]:
         """In the order of the contract's struct."""

@@ -239,7 +239,7 @@ class Floor:
 def slice_of(
     batch: Batch, positions: Iterable[int] | None = None, parts: Sequence[tuple[int, int]] | None = None
 ) -> Slice:
-    """The batch with the chosen positions, all where neither they nor parts (position, quantity) are given."""
+    """The batch with the chosen positions, all where neither they nor parts, (position, quantity), are."""
     if positions is None:
         positions = range(len(batch.trades)) if parts is None else ()
     words = Words(b"".join((at << 64 | quantity).to_bytes(32, "big") for at, quantity in parts or ()))

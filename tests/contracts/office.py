@@ -1,4 +1,4 @@
-"""A clearing house whose offices (Conditions, Fails, DefaultFund) are one stand-in that a test speaks through.
+"""A clearing house whose offices (Conditions, Fails, DefaultFund) are one stand-in of the test's.
 
 The consortium is the ledger's; register, agreements, limits and clearing house are new, listed like the
 ledger's, nothing issued.

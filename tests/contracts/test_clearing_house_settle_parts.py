@@ -15,6 +15,7 @@ when one settlement has parts only              ─ the mask is there all the sa
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -168,7 +169,7 @@ def test_settle_in_parts_of_the_largest_numbers_is_exact(floor: Floor, office: O
     office.allow(batch)
     floor.open()
     before, cuts = floor.balances(), [0, 1, whole // 3, whole - 1, whole]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         facts = office.ledger.facts(floor.settle(slice_of(batch, parts=[(0, end - start)])))
         outcome = Model().settle([Piece(trade, start, end)])
         assert transfers_in(facts) == floor.expected_transfers(outcome)

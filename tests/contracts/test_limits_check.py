@@ -1,7 +1,7 @@
 """check(movements), allows(institution, asset, delta), and settlements under limits.
 
 when the caller is not the clearing house       ─ refused, whoever it is
-given a position                                ─ what it may hold at most; receiving more is refused, giving not
+given a position                                ─ what it may hold at most; giving is never refused
 given an exposure                               ─ what a day may take at most; what it brings lowers it, over
                                                   several settlements; the next day starts anew
 given the asset is cash                         ─ price, levy and revenue shares all count
@@ -246,7 +246,8 @@ def _random(floor: Floor, ledger: Ledger, trades: list[Trade], data: st.DataObje
         except Reverted:
             assert not outcome.fits(held)
         else:
-            assert good and outcome.fits(held)
+            assert good
+            assert outcome.fits(held)
             held, taken = balances, used
             for (name, code), limits in limited.items():
                 counted = taken[name, code] if limits != (NONE, NONE) else 0

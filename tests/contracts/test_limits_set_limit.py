@@ -197,8 +197,10 @@ def test_set_limit_when_institution_or_asset_is_unknown_reverts(ledger: Ledger, 
 
 @pytest.mark.parametrize(
     ("position", "exposure", "lowers"),
-    [(99, 7, True), (100, 6, True), (101, 6, True), (99, 8, True), (100, 7, False), (101, 8, False)]
-    + [(NONE, NONE, False), (NONE, 6, True)],
+    [
+        *((99, 7, True), (100, 6, True), (101, 6, True), (99, 8, True), (NONE, 6, True)),
+        *((100, 7, False), (101, 8, False), (NONE, NONE, False)),
+    ],
 )
 def test_set_limit_given_cycle_is_open_does_not_lower(
     ledger: Ledger, limits: Limits, position: int, exposure: int, lowers: bool
