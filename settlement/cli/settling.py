@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.clients.clearing_house import NET
 from settlement.cli.output import (
     AllOption,
     CoverOption,
@@ -69,7 +68,7 @@ def settle(
     form: FormatOption = None,
     as_json: JsonOption = False,
     everything: AllOption = False,
-    model: ModelOption = NET,
+    model: ModelOption = 3,
 ) -> None:
     """Settle what can settle now, and say what waits and why."""
     json_wanted = wants_json(form, as_json)
