@@ -15,6 +15,7 @@ import numpy.typing as npt
 from eth_utils import keccak
 
 from ledger.abi import WORD, Words
+from ledger.calldata import masks_in, records_in
 from ledger.chain import Logs
 from ledger.clients import Clients
 from ledger.clients.clearing_house import Header, Status
@@ -28,7 +29,6 @@ from ledger.units import exact_add, exact_words
 _TRANSFER = bytes(keccak(text="Transfer(address,address,address,uint256,uint256)"))
 _STANDING = frozenset({"InstitutionSuspended", "InstitutionReinstated"})
 _NO_TOPICS = np.zeros((0, 4, WORD), dtype=np.uint8)
-_HEADER_WORDS = 6
 _ENDED = (Status.CANCELLED, Status.COMPENSATED, Status.CLOSED_OUT)
 NOBODY = -1
 """In columns of movements: the zero address, from which assets are issued and to which they are redeemed."""
@@ -36,12 +36,12 @@ NOBODY = -1
 
 @dataclass(frozen=True, slots=True)
 class SettledPart:
-    """Units of one trade that settled apart from the rest: from `start` on, `quantity` of them."""
+    """Units of one trade that settled apart from the rest: those from `start` up to `end`."""
 
+    transaction: bytes
     position: int
     start: int
-    quantity: int
-    transaction: bytes
+    end: int
 
 
 @dataclass(slots=True)
@@ -88,15 +88,31 @@ class RecordedBatch:
 
     @property
     def ended(self) -> npt.NDArray[np.bool_]:
-        """Which records were cancelled, compensated or closed out: what had not settled of them never will."""
+        """Which records were cancelled, compensated or closed out: what had not settled of them never will.
+        """
         return np.isin(self.status, _ENDED)
+
+    @property
+    def barred(self) -> npt.NDArray[np.bool_]:
+        """Which records are out of settlement, for now or for good."""
+        return ~np.isin(self.status, (Status.PENDING, Status.SETTLED))
+
+    @property
+    def settled_quantity(self) -> npt.NDArray[np.uint64]:
+        """How many units of each record are settled."""
+        units = np.where(self.settled, self.records.quantity, 0).astype(np.uint64)
+        for position, some in self.settled_in_part().items():
+            units[position] = some
+        return units
 
     def settled_in_part(self) -> dict[int, int]:
         """Position → units settled so far, of the trades of which some are not."""
-        found: dict[int, int] = {}
-        for part in self.parts:
-            found[part.position] = part.start + part.quantity
+        found = {part.position: part.end for part in self.parts}
         return {position: units for position, units in found.items() if self.settled_in[position] < 0}
+
+    def position_of(self, number: int) -> int:
+        """The position of the trade with a number."""
+        return int(np.flatnonzero(self.records.number == number)[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,7 +285,7 @@ def _read_clearing(history: History, clients: Clients, transaction: bytes, logs:
             history.fee_schedules[event["venue"]] = event["feeScheduleId"]
         elif "batchHash" in event.arguments:
             if event.name == "SliceSettled" and not masks:
-                masks = _masks(clients.clearing_house.chain.transaction_input(transaction))
+                masks = masks_in(clients.clearing_house.chain.transaction_input(transaction))
             history.concerned.setdefault(transaction, set()).add(event["batchHash"])
             _apply(history.batches, event, transaction, masks, clients)
         if "cycle" in event.arguments:
@@ -297,7 +313,9 @@ def _apply(
 ) -> None:
     batch_hash = event["batchHash"]
     if event.name == "BatchRecorded":
-        words = _records(clients.clearing_house.chain.transaction_input(transaction), clients)
+        words = records_in(
+            clients.clearing_house.chain.transaction_input(transaction), clients.clearing_house
+        )
         if keccak(words) != event["recordsHash"]:
             raise EngineFailed(clients.clearing_house.chain.url, "calldata", f"not batch {batch_hash.hex()}")
         header = Header(*event["header"])
@@ -323,55 +341,11 @@ def _apply(
 
 def _apply_part(batch: RecordedBatch, event: Event, transaction: bytes) -> None:
     """The event of the batch's slice, which names the settlement, comes after those of its parts."""
-    row = int(np.flatnonzero(batch.records.number == event["tradeNo"])[0])
+    row = batch.position_of(event["tradeNo"])
     to, units = event["settledQuantity"], event["quantity"]
-    batch.parts.append(SettledPart(row, to - units, units, transaction))
+    batch.parts.append(SettledPart(transaction, row, to - units, to))
     if to == int(batch.records.quantity[row]):
         batch.settled_in[row] = len(batch.settlements)
-
-
-def _records(calldata: bytes, clients: Clients) -> Words:
-    """The records in the calldata of `record`, whose second argument they are, or of the one slice of `clear`."""
-    body = calldata[4:]
-    if calldata[:4] == clients.clearing_house.selector("clear"):
-        body = next(_slices(body))
-    return _array(body, _number(body, _HEADER_WORDS))
-
-
-def _slices(body: bytes) -> Iterator[bytes]:
-    """Where each slice begins in the arguments of `settle` or `clear`, whose second one they are."""
-    start = _number(body, 1)
-    offsets = body[start + WORD :]
-    for k in range(_number(body[start:], 0)):
-        yield offsets[_number(offsets, k) :]
-
-
-def _masks(calldata: bytes) -> dict[bytes, Words]:
-    """Batch hash → what is chosen of it in all slices, from the calldata of `settle` or `clear`."""
-    found: dict[bytes, Words] = {}
-    for part in _slices(calldata[4:]):
-        mask, batch_hash = _array(part, _number(part, _HEADER_WORDS + 1)), _hash(part)
-        found[batch_hash] = _union(found[batch_hash], mask) if batch_hash in found else mask
-    return found
-
-
-def _union(one: Words, other: Words) -> Words:
-    return Words(bytes(a | b for a, b in zip(one, other, strict=True)))
-
-
-def _hash(part: bytes) -> bytes:
-    """The hash of the batch whose header and records' offset `part` begins with."""
-    header = Header(*(_number(part, i) for i in range(_HEADER_WORDS)))
-    return header.hash_with(keccak(_array(part, _number(part, _HEADER_WORDS))))
-
-
-def _number(data: bytes, word: int) -> int:
-    return int.from_bytes(data[word * WORD : (word + 1) * WORD], "big")
-
-
-def _array(data: bytes, offset: int) -> Words:
-    count = int.from_bytes(data[offset : offset + WORD], "big")
-    return Words(data[offset + WORD : offset + WORD * (count + 1)])
 
 
 def _movements(rows: Sequence[tuple[bytes, Logs]], register: str = "") -> Movements:

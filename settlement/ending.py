@@ -16,6 +16,7 @@ from ledger.clients.clearing_house import Status
 from ledger.history import History
 from ledger.ids import day_number
 from settlement.market import Market
+from settlement.outcomes.fails import Fails
 from settlement.penalties import PRICE
 
 _FAIL_GAS, _SENT_GAS = 250_000, 2_000_000
@@ -53,18 +54,45 @@ def give_prices(market: Market, day: date, prices: Mapping[int, int]) -> list[Re
     return [fails.set_prices(market.venue, number, cash, new)] if new else []
 
 
-def fail(market: Market, history: History, day: date) -> list[Receipt]:
-    """Record, in the venue's open cycle, that what should have settled by the end of `day` has not. A day is
-    recorded once a trade; what was before is passed over.
+def fail(market: Market, history: History, failed: Fails, day: date) -> list[Receipt]:
+    """Record, in the venue's open cycle, that what should have settled by the end of `day` has not: each
+    trade once a day; what was before is passed over. `failed` is what has failed so far.
     """
-    number = day_number(day)
-    calls = []
+    number, calls = day_number(day), []
     for batch in history.batches.values():
         if batch.header.intended_settlement_date > number:
             continue
-        rows = _in_settlement(batch)
-        rows = [row for row in rows if history.fails.get((batch.batch_hash, row), _NEVER).day < number]
+        rows = np.flatnonzero(np.isin(batch.status, _IN_SETTLEMENT)).tolist()
+        rows = [row for row in rows if _last_day(failed, batch, row) < number]
         size = max(1, (market.chain.limits.transaction_gas - _SENT_GAS) // _FAIL_GAS)
         for start in range(0, len(rows), size):
             calls.append((number, batch.header.as_tuple(), batch.words, rows[start : start + size]))
     return market.clients.fails.send_all(market.venue, "fail", calls)
+
+
+def collect(market: Market, failed: Fails) -> list[Receipt]:
+    """Collect, in the venue's open cycle, what is owed from before it, as far as debtors have it."""
+    venue, cash = market.index[market.scenario.venue], market.cash_asset
+    pairs = list(failed.due(venue, cash))
+    return [market.clients.fails.collect(market.venue, cash, pairs)] if pairs else []
+
+
+def compensate(market: Market, history: History, failed: Fails) -> list[Receipt]:
+    """Close what has failed as often as it may, while no cycle is open, at the price of its last failed day.
+    """
+    if not failed.closing_after:
+        return []
+    calls = []
+    for batch in history.batches.values():
+        by_day: dict[int, list[int]] = {}
+        for row in np.flatnonzero(np.isin(batch.status, _IN_SETTLEMENT)).tolist():
+            newest = failed.newest.get((batch.batch_hash, int(batch.records.number[row])))
+            if newest is not None and newest.failed_days >= failed.closing_after:
+                by_day.setdefault(newest.day, []).append(row)
+        calls += [(day, batch.header.as_tuple(), batch.words, rows) for day, rows in by_day.items()]
+    return market.clients.fails.send_all(market.venue, "compensate", calls)
+
+
+def _last_day(failed: Fails, batch: RecordedBatch, row: int) -> int:
+    newest = failed.newest.get((batch.batch_hash, int(batch.records.number[row])))
+    return newest.day if newest else 0

@@ -101,8 +101,7 @@ class Desk:
         self._held[party, asset] = self._held.get((party, asset), 0) + change
 
     def _cash_after(self, rest: Rest, settled: int, to: int) -> dict[int, int]:
-        """Each party's cash after it has paid or been paid for the units, charges taken off.
-        """
+        """Each party's cash after it has paid or been paid for the units, charges taken off."""
         whole = rest.quantity
         amount, fee, levy = (cut(each, whole, settled, to) for each in (rest.amount, rest.fee, rest.levy))
         changes: dict[int, int] = {}

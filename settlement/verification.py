@@ -101,12 +101,12 @@ def _part(batch: RecordedBatch, part: SettledPart, schedule: Schedule) -> _Settl
     its start.
     """
     record = batch.records.take(np.array([part.position]))
-    whole, end = int(record.quantity[0]), part.start + part.quantity
+    whole, end = int(record.quantity[0]), part.end
     totals = (record.amount, *_charges(record.amount, schedule))
     amount, commission, levy = (
         exact([int(total[0]) * end // whole - int(total[0]) * part.start // whole]) for total in totals
     )
-    units = np.array([part.quantity], dtype=np.uint64)
+    units = np.array([part.end - part.start], dtype=np.uint64)
     return _Settled(record.buyer, record.seller, record.asset, units, amount, commission, levy)
 
 

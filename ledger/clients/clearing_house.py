@@ -17,6 +17,7 @@ from ledger.signatures import Affirmation, Domain
 VERSION = 1
 GROSS, GROSS_SECURITIES, NET = 1, 2, 3
 """The DvP models of the BIS: both legs trade by trade; securities trade by trade, cash net; both net."""
+_NO_PARTS = Words()
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 
 
@@ -70,7 +71,7 @@ class Slice:
     header: Header
     records: Words
     mask: Words
-    parts: Words = Words()
+    parts: Words = _NO_PARTS
 
     def as_tuple(self) -> tuple[object, ...]:
         """In the order of the contract's struct."""

@@ -159,8 +159,7 @@ class Fails:
             raise LedgerDisagrees(f"{where(event)}, reasons", event["reasons"], expected)
 
     def _penalties(self, event: Event, batch: RecordedBatch, left: Left) -> tuple[tuple[int, int, int], ...]:
-        """Who is short owes the other side, unless that stood in the way or a side has not affirmed.
-        """
+        """Who is short owes the other side, unless that stood in the way or a side has not affirmed."""
         reasons, header, parties = event["reasons"], batch.header, (left.buyer, left.seller)
         if left.buyer == left.seller or reasons & (bit(Reason.CLAT, BUYER) | bit(Reason.CLAT, SELLER)):
             return ()

@@ -72,7 +72,9 @@ class Moment:
         records = batch.records
         quantity, amount = int(records.quantity[row]), int(records.amount[row])
         done = sum(
-            part.quantity for part in batch.parts if part.position == row and self._past(part.transaction)
+            part.end - part.start
+            for part in batch.parts
+            if part.position == row and self._past(part.transaction)
         )
         each_levy = int(levy(self.schedule, [amount])[0])
         return Left(

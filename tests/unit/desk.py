@@ -65,11 +65,11 @@ class Desk:
         books = {name: self.books[name] for name in names or self.books}
         entering.affirm(self.market, self.batches, books, self.market.venue)
 
-    def settle(self) -> cycle.Settled:
+    def settle(self, model: int = 3) -> cycle.Settled:
         self.stage.clock.seconds = max(
             self.stage.chain.block().timestamp, cycle.reopens_at(self.market), self.stage.clock.seconds
         )
-        return cycle.settle(self.market, self.read, self.balances)
+        return cycle.settle(self.market, self.read, self.balances, model=model)
 
     def disputed(self) -> dict[int, set[str]]:
         names = {index: name for name, index in self.market.index.items()}

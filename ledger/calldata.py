@@ -1,0 +1,57 @@
+"""What the calldata of the clearing house's transactions holds in bulk: records and masks, by fixed offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eth_utils import keccak
+
+from ledger.abi import WORD, Words
+from ledger.clients.clearing_house import ClearingHouse, Header
+
+_HEADER_WORDS = 6
+
+
+def records_in(calldata: bytes, house: ClearingHouse) -> Words:
+    """The records in the calldata of `record`, its second argument, or of the one slice of `clear`."""
+    body = calldata[4:]
+    if calldata[:4] == house.selector("clear"):
+        body = next(_slices(body))
+    return _array(body, _number(body, _HEADER_WORDS))
+
+
+def _slices(body: bytes) -> Iterator[bytes]:
+    """Where each slice begins in the arguments of `settle` or `clear`, whose second one they are."""
+    start = _number(body, 1)
+    offsets = body[start + WORD :]
+    for k in range(_number(body[start:], 0)):
+        yield offsets[_number(offsets, k) :]
+
+
+def masks_in(calldata: bytes) -> dict[bytes, Words]:
+    """Batch hash → what is chosen of it in all slices, from the calldata of `settle` or `clear`."""
+    found: dict[bytes, Words] = {}
+    for part in _slices(calldata[4:]):
+        mask, batch_hash = _array(part, _number(part, _HEADER_WORDS + 1)), _hash(part)
+        found[batch_hash] = _union(found[batch_hash], mask) if batch_hash in found else mask
+    return found
+
+
+def _union(one: Words, other: Words) -> Words:
+    return Words(bytes(a | b for a, b in zip(one, other, strict=True)))
+
+
+def _hash(part: bytes) -> bytes:
+    """The hash of the batch whose header and records' offset `part` begins with."""
+    header = Header(*(_number(part, i) for i in range(_HEADER_WORDS)))
+    return header.hash_with(keccak(_array(part, _number(part, _HEADER_WORDS))))
+
+
+def _number(data: bytes, word: int) -> int:
+    return int.from_bytes(data[word * WORD : (word + 1) * WORD], "big")
+
+
+def _array(data: bytes, offset: int) -> Words:
+    count = int.from_bytes(data[offset : offset + WORD], "big")
+    return Words(data[offset + WORD : offset + WORD * (count + 1)])
