@@ -13,7 +13,7 @@ import numpy as np
 
 from ledger.chain import Receipt
 from ledger.clients.clearing_house import Status
-from ledger.history import History
+from ledger.history import History, RecordedBatch
 from ledger.ids import day_number
 from settlement.market import Market
 from settlement.outcomes.fails import Fails

@@ -28,7 +28,7 @@ SLICES = 255
 _WORD = 32
 _ENVELOPE = 256
 """Bytes of a signed transaction around its calldata, at most."""
-_SETTLE = _ENVELOPE + 68
+_SETTLE = _ENVELOPE + 100
 """Bytes of a settlement besides its slices."""
 _BYTE = 40
 """Gas of a byte of calldata at most, where nothing else costs more (EIP-7623)."""
@@ -120,7 +120,7 @@ def _affirm_gas(records: int, exceptions: Sequence[int]) -> int:
 
 
 def _slice_bytes(records: int) -> int:
-    return 352 + _WORD * (records + -(-records // _MASK_RECORDS))
+    return 416 + _WORD * (records + -(-records // _MASK_RECORDS))
 
 
 def _memory(words: int) -> int:

@@ -148,5 +148,5 @@ def test_affirm_given_another_block_than_the_newest_signs_over_the_final_one(
     assert {each.prior_block for each in found} == {2}
     desk.affirm()
     assert len(desk.batches[0].affirmed_in) == 2
-    monkeypatch.setattr(cycle, "_OLDEST_PRIOR", 0)
-    assert cycle._prior_block(desk.market).number == stage.chain.block().number
+    monkeypatch.setattr(entering, "_OLDEST_PRIOR", 0)
+    assert entering._prior_block(desk.market).number == stage.chain.block().number

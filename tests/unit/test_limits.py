@@ -107,7 +107,7 @@ def test_records_limit_given_bytes_is_what_every_steps_calldata_fits(
             sent(market, "record", header, words),
             sent(market, "affirm", header, words, everyone),
             sent(market, "affirm", header, words, [signed(1, count, count).as_tuple()]),
-            sent(market, "settle", [Slice(HEADER, words, mask).as_tuple()] * 2),
+            sent(market, "settle", 3, [Slice(HEADER, words, mask).as_tuple()] * 2),
         ]
 
     assert max(sizes(largest)) <= limits.transaction_bytes
@@ -225,7 +225,7 @@ def test_settle_given_as_little_gas_as_its_bound_is_not_refused(
         house.open_cycle(market.venue, chain.block().timestamp + 60)
         monkeypatch.setattr(chain, "gas_for", lambda *_: least)
         slices = [Slice(part.batch.header, part.batch.words, pack_mask(part.rows)) for part in parts]
-        used = house.settle(market.venue, slices).gas_used
+        used = house.settle(market.venue, 3, slices).gas_used
         assert used <= least < 2 * used
     finally:
         chain.restore(before)
