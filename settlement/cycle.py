@@ -65,6 +65,10 @@ class Cycle:
     market: Market
     read: Callable[[], History]
     balances: Callable[[], Balances]
+    able: Callable[[History], list[Part]] = field(default_factory=lambda: open_parts)
+    """What of the recorded trades may settle in it."""
+    opens_at: int = 0
+    """Chain seconds before which it is not opened."""
     receipts: list[Receipt] = field(default_factory=list)
     waiting: Waiting = field(default_factory=dict)
     netting_sets: int = 0
@@ -84,8 +88,9 @@ class Cycle:
             return True
         known = len(self.read().movements)
         chain, house = self.market.chain, self.market.clients.clearing_house
-        chain.wait_until(reopens_at(self.market))
-        self.receipts.append(house.open_cycle(self.market.venue, chain.block().timestamp + CYCLE_S))
+        chain.wait_until(max(reopens_at(self.market), self.opens_at))
+        now = max(chain.block().timestamp, self.opens_at)
+        self.receipts.append(house.open_cycle(self.market.venue, now + CYCLE_S))
         return len(self.read().movements) == known
 
     def close(self) -> None:
@@ -102,7 +107,7 @@ class Cycle:
         until_s = perf_counter() + search.time_limit_s
         while going_on:
             before, planned, self.waiting = self.netting_sets, 0, {}
-            rest = open_parts(self.read())
+            rest = self.able(self.read())
             while rest:
                 held, market = self.balances(), self.market
                 parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
@@ -121,31 +126,31 @@ class Cycle:
             # What one netting set brought may make a trade of another fit.
             going_on = planned > 1 and self.netting_sets > before
 
-    def enter(
-        self, parts: Sequence[Part], order: Callable[[Instructions], Iterable[int]], *, bypass: bool
-    ) -> None:
-        """Settle trades of the open cycle one by one by DvP model 1, in an `order` of their rows: up to the
-        first that does not fit, or with `bypass` going on after it.
+    def enter(self, order: Callable[[Instructions], Iterable[int]], *, bypass: bool) -> None:
+        """Settle trades one by one by DvP model 1, in an `order` of their rows: up to the first that does not
+        fit, or with `bypass` going on after it.
         """
+        parts = self.able(self.read())
         if not parts:
             return
+        self.open()
         holdings = holdings_of(self.market, self.balances(), self.read())
-        trades, rests = instructions(self.market, parts), rests_of(self.market, parts)
-        found = gross.in_order(rests, holdings, order(trades), bypass=bypass, again=False)
-        if found:
+        rests = rests_of(self.market, parts)
+        turns = order(instructions(self.market, parts))
+        if found := gross.in_order(rests, holdings, turns, bypass=bypass, again=False):
             self._send(GROSS, ordered_slices(parts, found))
 
     def fill(self, allowed: Callable[[Part, int], bool]) -> None:
         """Settle, of trades that wait and whose sides allow it, as many units as fit."""
-        parts = open_parts(self.read())
-        if not parts:
-            return
-        rests = rests_of(self.market, parts)
+        parts = self.able(self.read())
         places = [(part, row) for part in parts for row in np.flatnonzero(part.rows).tolist()]
         may = [i for i, place in enumerate(places) if allowed(*place)]
+        if not may:
+            return
+        self.open()
+        rests = rests_of(self.market, parts)
         holdings = holdings_of(self.market, self.balances(), self.read())
-        units = in_parts.fill([rests[i] for i in may], holdings)
-        if units:
+        if units := in_parts.fill([rests[i] for i in may], holdings):
             self._send(NET, part_slices(places, {may[i]: count for i, count in units.items()}))
 
     def settled(self, objective: Objective) -> Settled:

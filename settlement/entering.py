@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -173,3 +174,20 @@ def _prior_block(market: Market) -> Block:
 def _rows(words: Words) -> npt.NDArray[np.uint64]:
     """A row a record, as four words of 64 bits, for comparing."""
     return np.frombuffer(words, dtype=np.uint64).reshape(-1, WORD // 8)
+
+
+def by_holders(trades: Trades) -> list[str]:
+    """The securities, those first that most brokers trade.
+
+    Four securities of neighbouring indexes share a storage slot of the register; where the same brokers hold
+    them, a settlement writes fewer slots.
+    """
+    sides = [side.astype(np.int64) * len(trades.securities) + trades.security for side in _sides(trades)]
+    cells = np.unique(np.concatenate(sides)) % max(len(trades.securities), 1)
+    holders = np.bincount(cells, minlength=len(trades.securities)).tolist()
+    order = sorted(range(len(trades.securities)), key=lambda security: (-holders[security], security))
+    return [trades.securities[security] for security in order if holders[security]]
+
+
+def _sides(trades: Trades) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    return trades.buyer, trades.seller

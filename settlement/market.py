@@ -111,6 +111,10 @@ def establish(chain: Chain, scenario: Scenario, signers: Mapping[str, Signer] | 
                 for each in scenario.institutions
             ],
         )
+    fund = scenario.default_fund
+    if fund is not None and fund.account not in there.institutions:
+        account = fund.account, deployment.addresses["DefaultFund"], [Role.PARTNER]
+        market.clients.consortium.admit(keys[OPERATOR], [account])
     cash = scenario.cash
     if cash.currency not in there.assets:
         market.clients.register.list_currency(keys[cash.issuer], cash.currency, scenario.exponent)

@@ -6,19 +6,19 @@ interrupted it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from eth_utils import keccak
 
 from ledger.chain import Receipt
+from ledger.clients.clearing_house import NET
 from ledger.clock import Clock, SystemClock
 from ledger.errors import InvalidValue
 from ledger.history import History, RecordedBatch, read
@@ -34,7 +34,16 @@ from settlement.limits import issued_at_once
 from settlement.liquidity import Search
 from settlement.market import Market
 from settlement.model import Intake, Trades
-from settlement.reconciliation import Account, Break, Compared, accounts, ledger_trades, reconcile
+from settlement.outcomes import Outcomes
+from settlement.reconciliation import (
+    Account,
+    Break,
+    Compared,
+    accounts,
+    ledger_trades,
+    reconcile,
+    settled_parts,
+)
 from settlement.verification import verify
 
 Progress = Callable[[str], None]
@@ -79,18 +88,24 @@ class Ledger:
     """Says which day today is."""
     receipts: dict[str, list[Receipt]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    outcomes: Outcomes = field(init=False)
+    """What failed and what defaulted, as it was read."""
     _history: History = field(default_factory=History)
     _verified: int = 0
     _books: dict[str, Book] | None = None
 
     def __post_init__(self) -> None:
+        self.outcomes = Outcomes(self.market)
         self.read()
 
     def read(self) -> History:
-        """What the chain says happened so far."""
+        """What the chain says happened so far. Raises LedgerDisagrees where what it says of fails and
+        defaults is not what comes out of its own facts.
+        """
         if self.market.chain.block().number != self._history.head:
             read(self.market.clients, self._history)
             self.market.know(self._history)
+            self.outcomes.follow(self._history)
         return self._history
 
     @property
@@ -132,12 +147,16 @@ class Ledger:
 
         `alter` changes a batch first, as a venue in error would.
         """
+        self.keep(intake, data, source=source, rejects_file=rejects_file)
+        self.enter(intake.trades, alter)
+        if affirm:
+            self.affirm()
+
+    def keep(self, intake: Intake, data: bytes, *, source: str, rejects_file: str | None = None) -> None:
+        """Keep a trade file's own side as the institutions' books."""
         with self._stage("books"):
             self.shelf.add(data, intake, self.market.scenario, source=source, rejects_file=rejects_file)
             self._books = None
-        self._record(intake.trades, alter)
-        if affirm:
-            self.affirm()
 
     def trade(self, buyer: str, seller: str, security: str, quantity: int, amount_minor: int) -> int:
         """Record one trade by hand: of today, under the next number that is free, as a batch of its own.
@@ -174,7 +193,7 @@ class Ledger:
         )
         self.shelf.enter(trades, source="by hand")
         self._books = None
-        self._record(trades)
+        self.enter(trades)
         return number
 
     def affirm(
@@ -223,22 +242,31 @@ class Ledger:
             self._books = None
         return lacking
 
-    def settle(self, search: Search | None = None) -> cycle.Settled:
-        """Settle what can, in one cycle, and check every figure of it against the recorded trades. `search`
-        says what should be as large as can be, value where nobody says.
+    def settle(self, search: Search | None = None, model: int = NET) -> cycle.Settled:
+        """Settle what can by a DvP model, in one cycle, and check every figure of it against the recorded
+        trades. `search` says what should be as large as can be, value where nobody says.
 
         Raises LedgerDisagrees.
         """
         with self._stage("settle"):
-            settled = cycle.settle(self.market, self.read, self.balances, search)
-            self.receipts.setdefault("settle", []).extend(settled.receipts)
-            history = self.read()
-            verify(self.market, history, since=self._verified)
-            self._verified = len(history.netting_sets)
-            if self._books is not None:
-                _, numbers = ledger_trades(self.market, history.batches.values())
-                self._books = {name: book.close(numbers, self.terms) for name, book in self._books.items()}
+            settled = cycle.settle(self.market, self.read, self.balances, search, model)
+            self.settled_by(settled.receipts)
         return settled
+
+    def settled_by(self, receipts: Sequence[Receipt]) -> None:
+        """Take account of settlements: check them, and close the books that are open. Raises LedgerDisagrees.
+        """
+        self.receipts.setdefault("settle", []).extend(receipts)
+        history = self.read()
+        verify(self.market, history, since=self._verified)
+        self._verified = len(history.netting_sets)
+        if self._books is not None:
+            _, numbers = ledger_trades(self.market, history.batches.values())
+            self._books = {name: self._closed(book, numbers) for name, book in self._books.items()}
+
+    def _closed(self, book: Book, settled: Mapping[date, npt.NDArray[np.uint32]]) -> Book:
+        parts = settled_parts(self.read().batches.values())
+        return book.close(settled, self.terms, parts, self.outcomes.advised[self.market.index[book.owner]])
 
     def waiting(self) -> Mapping[tuple[date, int], tuple[tuple[str, str, int], ...]]:
         """What each affirmed trade waits for that the plain rule would not settle now: (trading day, number)
@@ -256,6 +284,7 @@ class Ledger:
             history = self.read()
             sides = accounts(self.market, history.movements, self.balances())
             recorded, settled = ledger_trades(self.market, history.batches.values())
+            parts = settled_parts(history.batches.values())
             breaks: list[Break] = []
             totals = [0, 0, 0, 0]
             for name, book in self.books.items():
@@ -264,8 +293,11 @@ class Ledger:
                 for _, batch in self._batches():
                     there = excepted.setdefault(parse_day_number(batch.header.trading_day), set())
                     there.update(number for number, who in batch.disputed.items() if index in who)
-                closed = book if book.closing else book.close(settled, self.terms)
-                found, compared = reconcile(closed, recorded, settled, excepted, sides[name], self.terms)
+                closed = book if book.closing else self._closed(book, settled)
+                advised = self.outcomes.advised[index]
+                found, compared = reconcile(
+                    closed, recorded, settled, excepted, sides[name], self.terms, parts, advised
+                )
                 breaks += [each for each in found if day in (None, each.trading_day) or each.level != "trade"]
                 counts = (compared.books, compared.trades, compared.positions, compared.cash)
                 totals = [a + b for a, b in zip(totals, counts, strict=True)]
@@ -281,9 +313,10 @@ class Ledger:
         """
         return self.market.clients.register.balances(self.read().movements.places())
 
-    def _record(self, trades: Trades, alter: Callable[[Records], Records] | None = None) -> None:
+    def enter(self, trades: Trades, alter: Callable[[Records], Records] | None = None) -> None:
+        """The venue records trades that the books have; `alter` changes a batch first."""
         with self._stage("market"):
-            self.market.list_securities(_by_holders(trades))
+            self.market.list_securities(entering.by_holders(trades))
         with self._stage("record"):
             batches = entering.batches_of(self.market, trades)
             if alter is not None:
@@ -330,20 +363,3 @@ class Ledger:
         start = perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
-
-
-def _by_holders(trades: Trades) -> list[str]:
-    """The securities, those first that most brokers trade.
-
-    Four securities of neighbouring indexes share a storage slot of the register; where the same brokers hold
-    them, a settlement writes fewer slots.
-    """
-    sides = [side.astype(np.int64) * len(trades.securities) + trades.security for side in _sides(trades)]
-    cells = np.unique(np.concatenate(sides)) % max(len(trades.securities), 1)
-    holders = np.bincount(cells, minlength=len(trades.securities)).tolist()
-    order = sorted(range(len(trades.securities)), key=lambda security: (-holders[security], security))
-    return [trades.securities[security] for security in order if holders[security]]
-
-
-def _sides(trades: Trades) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    return trades.buyer, trades.seller

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from settlement.cli import days, entering, looking, resolving, settling
+from settlement.cli import days, entering, instructing, looking, resolving, settling, simulating
 from settlement.cli.output import write_out
 
 app = typer.Typer(
@@ -43,7 +43,8 @@ def _clearing(
 
 
 for command in (
-    *(days.demo, days.day),
+    *(days.demo, days.day, simulating.simulate),
+    instructing.instruct,
     *(entering.init, entering.record, entering.trade, entering.affirm),
     *(settling.fund, settling.settle, settling.reconcile),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),

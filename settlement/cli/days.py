@@ -187,7 +187,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
     from settlement.export import export, prepare
     from settlement.report.summary import summarize
 
-    with _folder(asked.path) as folder, ExitStack() as stack:
+    with folder_for(asked.path) as folder, ExitStack() as stack:
         entered: list[Ledger] = []
         seconds = dict.fromkeys(("intake", "market"), asked.start_s)
         goes_on = (folder / directory.DEPLOYMENT).exists()
@@ -245,7 +245,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
 
 
 @contextmanager
-def _folder(path: Path | None) -> Iterator[Path]:
+def folder_for(path: Path | None) -> Iterator[Path]:
     """The directory given, or one that is gone afterwards."""
     if path is not None:
         yield path

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from ledger.history import History
+from ledger.clients.conditions import Condition
+from ledger.history import History, RecordedBatch
 from settlement.fees import Schedule
 from settlement.market import Market
 from settlement.outcomes.defaults import Defaults
@@ -26,12 +27,22 @@ class Outcomes:
     market: Market
     fails: Fails = field(default_factory=Fails)
     defaults: Defaults = field(default_factory=Defaults)
+    limits: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    """(institution, asset) → the newest limits: position, exposure."""
+    conditions: dict[tuple[bytes, int, Condition], set[int]] = field(default_factory=dict)
+    """(batch's hash, trade number, condition) → the institutions that say so."""
     advised: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     """Institution → cash in minor units that moved otherwise than by settling trades, as it was told: claims
     collected, and what went to the fund and came from it.
     """
     _seen: int = 0
     _moment: Moment | None = None
+
+    def parts_allowed(self, batch: RecordedBatch, row: int) -> bool:
+        """Whether both sides of a trade let it settle in parts."""
+        records = batch.records
+        key = batch.batch_hash, int(records.number[row]), Condition.PARTIAL
+        return {int(records.buyer[row]), int(records.seller[row])} <= self.conditions.get(key, set())
 
     def follow(self, history: History) -> None:
         """Take what is new. Raises LedgerDisagrees."""
@@ -42,6 +53,13 @@ class Outcomes:
             beneficiary = self.market.index[scenario.fees.levy.beneficiary]
             self._moment = Moment(history, Schedule.of(scenario), beneficiary)
         for event in history.said[self._seen :]:
+            if event.name == "LimitSet":
+                place = event["institution"], event["asset"]
+                self.limits[place] = event["position"], event["exposure"]
+            elif event.name == "ConditionChanged":
+                key = event["batchHash"], event["tradeNo"], Condition(event["condition"])
+                said = self.conditions.setdefault(key, set())
+                (said.add if event["stands"] else said.discard)(event["institution"])
             self.fails.apply(event, history, self._moment)
             self.defaults.apply(event, history, self._moment, self.fails)
             for institution, amount in _advised(event.name, event.arguments):

@@ -42,6 +42,11 @@ class Failed:
     penalties: tuple[tuple[int, int, int], ...]
     """(payer, payee, minor units)."""
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The reasons by ISO 20022's codes, each once, whoever's they are."""
+        return tuple(reason.name for reason in Reason if self.reasons >> 2 * reason & 3)
+
 
 @dataclass(frozen=True, slots=True)
 class Compensated:

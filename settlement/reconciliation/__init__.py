@@ -122,6 +122,16 @@ def ledger_trades(
     return recorded, settled
 
 
+def settled_parts(batches: Iterable[RecordedBatch]) -> dict[date, dict[int, int]]:
+    """By trading day, trade number → units settled so far of the trades of which some are not."""
+    found: dict[date, dict[int, int]] = {}
+    for batch in batches:
+        if some := batch.settled_in_part():
+            there = found.setdefault(parse_day_number(batch.header.trading_day), {})
+            there |= {int(batch.records.number[row]): units for row, units in some.items()}
+    return found
+
+
 def _table(places: Mapping[int, int]) -> npt.NDArray[np.int32]:
     """Index on the ledger → place; an index that has none gets a place that nothing is at."""
     table = np.full(1 << 16, len(places), dtype=np.int32)

@@ -15,7 +15,7 @@ import pytest
 
 from ledger.records import Records
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY
-from settlement import cycle, entering
+from settlement import entering
 from settlement.books import Book
 from tests.independent import Trade
 from tests.invariant.stage import Stage, build
