@@ -14,9 +14,8 @@ when one settlement has parts only              ─ the mask is there all the sa
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import random
+from itertools import pairwise
 
 import pytest
 

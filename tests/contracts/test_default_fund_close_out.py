@@ -137,6 +137,13 @@ def test_close_out_given_gains_first_or_last_claims_the_same(fund: Fund) -> None
     assert (fund.client.claim_of(1, 9), fund.client.claim_of(1, 10)) == (55, 0)
 
 
+@pytest.fixture
+def wider(fund: Fund) -> Fund:
+    """With B4."""
+    fund.ledger.admit("B4", Role.BROKER)
+    return fund
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12),
@@ -145,12 +152,11 @@ def test_close_out_given_gains_first_or_last_claims_the_same(fund: Fund) -> None
     bought=st.booleans(),
 )
 def test_close_out_given_any_trades_claims_what_each_loses(
-    fund: Fund, pieces: list[tuple[int, int]], each: int, price: int, bought: bool
+    wider: Fund, pieces: list[tuple[int, int]], each: int, price: int, bought: bool
 ) -> None:
     """B2 has the pieces. B3 has trades as large, a unit at the price `each`, B4 one of all that."""
-    snapshot = fund.ledger.chain.snapshot()
+    snapshot = wider.ledger.chain.snapshot()
     try:
-        fund.ledger.admit("B4", Role.BROKER)
         number, trades = iter(range(99)), []
         whole = sum(quantity for quantity, _ in pieces)
         for name, quantity, amount in (
@@ -160,18 +166,18 @@ def test_close_out_given_any_trades_claims_what_each_loses(
         ):
             sides = ("B1", name) if bought else (name, "B1")
             trades.append(Trade(next(number), *sides, quantity=quantity, amount=amount))
-        batch = fund.floor.entered(*trades)
-        fund.price("S1", price)
-        fund.default("B1")
-        fund.close_out(1, batch)
-        index = fund.ledger.index
-        claims = {name: fund.client.claim_of(1, index[name]) for name in ("B2", "B3", "B4")}
+        batch = wider.floor.entered(*trades)
+        wider.price("S1", price)
+        wider.default("B1")
+        wider.close_out(1, batch)
+        index = wider.ledger.index
+        claims = {name: wider.client.claim_of(1, index[name]) for name in ("B2", "B3", "B4")}
         sign = 1 if bought else -1
         exact = [sign * (amount - Fraction(quantity * price, MILLION)) for quantity, amount in pieces]
         assert claims["B2"] == sum(floor(max(loss, Fraction(0))) for loss in exact)
         assert claims["B3"] <= claims["B4"]
     finally:
-        fund.ledger.chain.restore(snapshot)
+        wider.ledger.chain.restore(snapshot)
 
 
 def test_close_out_given_a_held_trade_claims(fund: Fund) -> None:

@@ -81,7 +81,9 @@ def test_finish_when_both_agree_runs_every_step(fund: Fund) -> None:
         told.append(
             ("WaterfallStep", {"id": 1, "step": Step.UNCOVERED, "institution": index[name], "amount": lost})
         )
-        told.append(("ClaimantPaid", {"id": 1, "claimant": index[name], "claim": claim, "paid": claim - lost}))
+        told.append(
+            ("ClaimantPaid", {"id": 1, "claimant": index[name], "claim": claim, "paid": claim - lost})
+        )
     told.append(("DefaultFinished", {"id": 1, "loss": 1_000, "uncovered": 450}))
     assert facts[0][0] == "JointlyAgreed"
     assert [fact for fact in facts[1:] if fact[0] != "Transfer"] == told
