@@ -6,6 +6,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Purses} from "./defaultfund/Purses.sol";
 import {IAssetRegister} from "./interfaces/IAssetRegister.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
+import {IConditions} from "./interfaces/IConditions.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {IDefaultFund} from "./interfaces/IDefaultFund.sol";
 import {IFails} from "./interfaces/IFails.sol";
@@ -31,9 +32,13 @@ contract DefaultFund is Purses {
     /// @dev Losses that arose on a venue, minor units: by what venues' capital is drawn.
     mapping(uint256 id => mapping(uint16 venue => uint256)) private _losses;
 
-    constructor(IConsortium consortium, IAssetRegister register, IClearingHouse clearingHouse, IFails fails)
-        Purses(consortium, register, clearingHouse)
-    {
+    constructor(
+        IConsortium consortium,
+        IAssetRegister register,
+        IClearingHouse clearingHouse,
+        IConditions conditions,
+        IFails fails
+    ) Purses(consortium, register, clearingHouse, conditions) {
         FAILS = fails;
     }
 
@@ -68,8 +73,7 @@ contract DefaultFund is Purses {
             if (r.buyer() != it.institution && r.seller() != it.institution) {
                 revert DefaultFund_NotParty(batchHash, r.tradeNo(), it.institution);
             }
-            if (status == Status.DISPUTED) status = _readmit(batchHash, positions[i]);
-            uint16 claimant = _claimant(it, batchHash, r, status);
+            uint16 claimant = _isExcepted(status, batchHash, positions[i]) ? 0 : _claimant(it, batchHash, r);
             if (claimant == 0) emit TradeClosedOut(id, batchHash, r.tradeNo(), 0, 0, 0, 0);
             else _reckon(id, venue, batchHash, r, positions[i], claimant);
             CLEARING_HOUSE.setStatus(batchHash, positions[i], Status.CLOSED_OUT);
@@ -123,21 +127,10 @@ contract DefaultFund is Purses {
         if (!CONSORTIUM.institution(institution).suspended) revert DefaultFund_NotSuspended(institution);
     }
 
-    /// @dev Tells a dispute from an exception: the clearing house lets back in what was disputed after both sides had
-    /// affirmed it. Else either side could dispute what closing out costs it.
-    function _readmit(bytes32 batchHash, uint256 position) private returns (Status) {
-        try CLEARING_HOUSE.setStatus(batchHash, position, Status.PENDING) {
-            return Status.PENDING;
-        } catch {
-            return Status.DISPUTED;
-        }
-    }
-
     /// @dev The other side of a trade with oneself is in default too.
     /// @return the other side where the trade gives it a claim, 0 where it does not
-    function _claimant(Default storage it, bytes32 batchHash, bytes32 r, Status status) private view returns (uint16) {
+    function _claimant(Default storage it, bytes32 batchHash, bytes32 r) private view returns (uint16) {
         (uint16 buyer, uint16 seller) = (r.buyer(), r.seller());
-        if (status == Status.DISPUTED) return 0;
         if (!CLEARING_HOUSE.affirmedBy(batchHash, buyer) || !CLEARING_HOUSE.affirmedBy(batchHash, seller)) return 0;
         uint16 other = buyer == it.institution ? seller : buyer;
         return openDefaultOf[other][it.currency] == 0 ? other : 0;

@@ -40,7 +40,7 @@ _NAMED: dict[str, tuple[str, ...]] = {
     "Limits": ("Consortium", "AssetRegister", "ClearingHouse"),
     "Conditions": ("Consortium", "ClearingHouse"),
     "Fails": ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse", "Limits", "Conditions"),
-    "DefaultFund": ("Consortium", "AssetRegister", "ClearingHouse", "Fails"),
+    "DefaultFund": ("Consortium", "AssetRegister", "ClearingHouse", "Conditions", "Fails"),
 }
 """The contracts that each is given, in its constructor's order."""
 

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IAssetRegister} from "../interfaces/IAssetRegister.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {Condition, IConditions} from "../interfaces/IConditions.sol";
 import {IConsortium} from "../interfaces/IConsortium.sol";
 import {IDefaultFund} from "../interfaces/IDefaultFund.sol";
 import {Accounts} from "../libraries/Accounts.sol";
@@ -46,6 +47,7 @@ abstract contract Purses is IDefaultFund, Joint {
 
     IAssetRegister public immutable REGISTER;
     IClearingHouse public immutable CLEARING_HOUSE;
+    IConditions public immutable CONDITIONS;
 
     uint16 public account;
     mapping(uint16 currency => uint256) public openDefaults;
@@ -59,9 +61,15 @@ abstract contract Purses is IDefaultFund, Joint {
     mapping(uint16 currency => mapping(uint16 venue => mapping(uint16 institution => Requirement))) private
         _requirements;
 
-    constructor(IConsortium consortium, IAssetRegister register, IClearingHouse clearingHouse) Joint(consortium) {
+    constructor(
+        IConsortium consortium,
+        IAssetRegister register,
+        IClearingHouse clearingHouse,
+        IConditions conditions
+    ) Joint(consortium) {
         REGISTER = register;
         CLEARING_HOUSE = clearingHouse;
+        CONDITIONS = conditions;
     }
 
     /// @inheritdoc IDefaultFund
@@ -206,6 +214,14 @@ abstract contract Purses is IDefaultFund, Joint {
         return status == Status.PENDING || status == Status.DISPUTED || status == Status.HELD;
     }
 
+    /// @dev A dispute is said at the conditions, after both sides have affirmed; an exception is not. What a side may
+    /// dispute on its own counts like any other trade, or it would dispute what it has to pay for.
+    /// @return true where a side's affirmation left the trade out
+    function _isExcepted(Status status, bytes32 batchHash, uint256 position) internal view returns (bool) {
+        if (status != Status.DISPUTED) return false;
+        return (CONDITIONS.flagsOf(batchHash, position) >> (2 * uint8(Condition.DISPUTED))) & 3 == 0;
+    }
+
     /// @return what is left of a trade's amount when `settled` of its units have settled, minor units
     function _amountLeft(bytes32 r, uint256 settled) internal pure returns (uint256) {
         return Parts.cut(r.amount(), r.quantity(), settled, r.quantity());
@@ -218,7 +234,7 @@ abstract contract Purses is IDefaultFund, Joint {
         for (uint256 i = 0; i < records.length; ++i) {
             bytes32 r = records[i];
             Status status = CLEARING_HOUSE.statusOf(batchHash, i);
-            if (status == Status.DISPUTED || r.buyer() == r.seller()) continue;
+            if (r.buyer() == r.seller() || _isExcepted(status, batchHash, i)) continue;
             uint256 left = _isOpen(status) ? _amountLeft(r, CLEARING_HOUSE.settledQuantityOf(batchHash, i)) : 0;
             _addSide(sums, batchHash, r.buyer(), r.amount(), left);
             _addSide(sums, batchHash, r.seller(), r.amount(), left);

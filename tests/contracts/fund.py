@@ -80,9 +80,14 @@ class Fund:
         )
 
     def status(self, batch: Batch, position: int, to: Status) -> None:
-        """A trade is held, cancelled or disputed, or let back in."""
+        """A trade is held or cancelled, or let back in."""
         house = self.ledger.clearing_house.address
         self.prices.send(self.ledger.outsider, "setStatus", house, batch.hash, position, to)
+
+    def dispute(self, batch: Batch, name: str, *positions: int) -> None:
+        """By an institution that affirmed, as the other side did."""
+        conditions = self.ledger.clients.conditions
+        conditions.dispute(self.ledger.signers[name], batch.header, batch.records, positions)
 
     def declare(
         self, name: str, currency: str = "NPR", *, day: int = DAY, by: Sequence[str] = ("V", "R")

@@ -9,7 +9,8 @@ Amounts: B1 buys of B2 for 1,000,001 and of B3 for 500,000; margin 100,000 ppm, 
 
 when a venue calls             ─ rounded up, over all its batches listed; told; what lacks is taken
 given settled, cancelled or held trades ─ margin for what may still settle, contribution for all
-given a trade with oneself, disputed, or not affirmed ─ nothing
+given a trade with oneself, excepted, or not affirmed ─ nothing
+given a dispute after both affirmed ─ as if there were none
 when it calls again            ─ the new requirement stands instead of the old, also where it is nothing
 given two venues               ─ requirements add up; of one that is no exchange any more it lapses
 given too little cash          ─ what is there is taken, margin first; the rest is told as missing
@@ -138,7 +139,19 @@ def test_call_given_trades_that_ended_or_wait_counts_what_may_settle(fund: Fund)
     fund.status(batch, 2, Status.HELD)
     fund.call(batch)
     assert margins(fund) == {"B1": 20, "B2": 20}  # held 4, pending 16
-    assert contributions(fund) == {"B1": 23, "B2": 23}  # all but the disputed 8
+    assert contributions(fund) == {"B1": 23, "B2": 23}  # all but the excepted 8
+
+
+@pytest.mark.parametrize("by", ["B1", "B2"])
+def test_call_given_a_later_dispute_counts_the_trade(fund: Fund, by: str) -> None:
+    """Else a member would dispute what it has to pay margin for, and withdraw after the call."""
+    fund.rates(1_000_000, 1_000_000)
+    batch = fund.floor.entered(
+        Trade(1, "B1", "B2", amount=5), Trade(2, "B2", "B1", amount=7), excepts={"B1": [1]}
+    )
+    fund.dispute(batch, by, 0)
+    fund.call(batch)
+    assert margins(fund) == contributions(fund) == {"B1": 5, "B2": 5}
 
 
 def test_call_given_a_trade_with_oneself_asks_nothing(fund: Fund) -> None:

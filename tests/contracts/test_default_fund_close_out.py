@@ -1,10 +1,11 @@
 """closeOut(id, header, records, positions), of B1's default.
 
 closeOut
-  when B1 bought   ─ the seller loses amount − value, value rounded up; a gain where negative
-  when B1 sold     ─ the buyer loses value − amount, value rounded down
-  given losses and gains of one claimant  ─ set against each other; of two claimants, not
-  given trades cut small                  ─ claim no more than whole
+  when B1 bought   ─ the seller loses amount − value, value rounded up; nothing where it gains
+  when B1 sold     ─ the buyer loses value − amount, value rounded down; nothing where it gains
+  given losses and gains of one claimant  ─ it claims its losses and keeps its gains
+  over any trades                         ─ the claim is the sum of what each by itself loses
+  given a trade cut small                 ─ claims no more than whole
   given HELD                              ─ closed with a claim
   given a dispute after both affirmed     ─ closed as if there were none
   given an exception, one side's word only, a self-trade, another defaulter ─ closed without, without a price
@@ -17,6 +18,8 @@ settle ─ survivors' trades settle while a default is open; the defaulter's do 
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import pytest
@@ -47,7 +50,7 @@ def outcome(facts: Facts) -> list[tuple[int, int, int, int]]:
     ("amount", "quantity", "price", "value", "loss"),
     [
         (1_000, 10, 90 * MILLION, 900, 100),
-        (1_000, 10, 110 * MILLION, 1_100, -100),
+        (1_000, 10, 110 * MILLION, 1_100, 0),  # a gain of 100
         (1_000, 10, 100 * MILLION, 1_000, 0),
         (10, 3, 1_500_000, 5, 5),  # 4.5 rounded up
         (10, 1, 1, 1, 9),
@@ -72,17 +75,17 @@ def test_close_out_when_the_defaulter_bought(
     }
     status = {"batchHash": batch.hash, "position": 0, "from": Status.PENDING, "to": Status.CLOSED_OUT}
     assert facts == [("TradeClosedOut", told), ("StatusChanged", status)]
-    assert fund.client.claim_of(1, 9) == fund.client.default_of(1).loss == max(loss, 0)
+    assert fund.client.claim_of(1, 9) == fund.client.default_of(1).loss == loss
     assert fund.floor.house.status_of(batch.hash, 0) == Status.CLOSED_OUT
 
 
 @pytest.mark.parametrize(
     ("amount", "quantity", "price", "value", "loss"),
     [
-        (1_000, 10, 90 * MILLION, 900, -100),
+        (1_000, 10, 90 * MILLION, 900, 0),  # a gain of 100
         (1_000, 10, 110 * MILLION, 1_100, 100),
         (1, 3, 1_500_000, 4, 3),  # 4.5 rounded down
-        (1, 1, 1, 0, -1),
+        (1, 1, 1, 0, 0),  # a gain of 1
         (1, 2**64 - 1, 2**83, (2**64 - 1) * 2**83 // MILLION, (2**64 - 1) * 2**83 // MILLION - 1),
     ],
 )
@@ -93,7 +96,7 @@ def test_close_out_when_the_defaulter_sold(
     fund.price("S1", price)
     fund.default("B1")
     assert outcome(fund.ledger.facts(fund.close_out(1, batch))) == [(value, 9, loss, price)]
-    assert fund.client.claim_of(1, 9) == fund.client.default_of(1).loss == max(loss, 0)
+    assert fund.client.claim_of(1, 9) == fund.client.default_of(1).loss == loss
 
 
 def test_close_out_given_a_value_beyond_128_bits_reverts(fund: Fund) -> None:
@@ -106,15 +109,14 @@ def test_close_out_given_a_value_beyond_128_bits_reverts(fund: Fund) -> None:
 
 
 @pytest.mark.parametrize("price", [80, 100, 120])
-def test_close_out_given_opposite_trades_claims_nothing(fund: Fund, price: int) -> None:
-    """Who bought and sold the same has lost nothing at any price; without netting it would claim either
-    way."""
+def test_close_out_given_opposite_trades_claims_the_one_that_loses(fund: Fund, price: int) -> None:
+    """What the other gains is the claimant's to keep."""
     batch = fund.floor.entered(Trade(1, "B1", "B2", amount=1_000), Trade(2, "B2", "B1", amount=1_000))
     fund.price("S1", price * MILLION)
     fund.default("B1")
     losses = [loss for _, _, loss, _ in outcome(fund.ledger.facts(fund.close_out(1, batch)))]
-    assert losses == [1_000 - 10 * price, 10 * price - 1_000]
-    assert fund.client.claim_of(1, 9) == fund.client.default_of(1).loss == 0
+    assert losses == {80: [200, 0], 100: [0, 0], 120: [0, 200]}[price]
+    assert fund.client.claim_of(1, 9) == fund.client.default_of(1).loss == sum(losses)
 
 
 def test_close_out_given_gains_first_or_last_claims_the_same(fund: Fund) -> None:
@@ -131,33 +133,51 @@ def test_close_out_given_gains_first_or_last_claims_the_same(fund: Fund) -> None
     for position in (1, 2, 0, 3):
         fund.close_out(1, batch, [position])
         losses.append(fund.client.default_of(1).loss)
-    assert losses == [0, 0, 30, 35]
-    assert (fund.client.claim_of(1, 9), fund.client.claim_of(1, 10)) == (35, 0)
+    assert losses == [0, 0, 50, 55]
+    assert (fund.client.claim_of(1, 9), fund.client.claim_of(1, 10)) == (55, 0)
+
+
+@pytest.fixture
+def wider(fund: Fund) -> Fund:
+    """With B4."""
+    fund.ledger.admit("B4", Role.BROKER)
+    return fund
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12),
-    price=st.integers(1, 3 * MILLION),
+    each=st.integers(1, 3),
+    price=st.integers(1, 5 * MILLION),
     bought=st.booleans(),
 )
-def test_close_out_given_trades_cut_small_claims_no_more(
-    fund: Fund, pieces: list[tuple[int, int]], price: int, bought: bool
+def test_close_out_given_any_trades_claims_what_each_loses(
+    wider: Fund, pieces: list[tuple[int, int]], each: int, price: int, bought: bool
 ) -> None:
-    """B2 cut its trade to pieces, B3 did not."""
-    snapshot = fund.ledger.chain.snapshot()
-    sides = ("B1", "B2"), ("B1", "B3")
-    cut, whole = sides if bought else (tuple(reversed(side)) for side in sides)
-    small = [Trade(n, *cut, quantity=q, amount=a) for n, (q, a) in enumerate(pieces)]
-    large = Trade(99, *whole, quantity=sum(q for q, _ in pieces), amount=sum(a for _, a in pieces))
+    """B2 has the pieces. B3 has trades as large, a unit at the price `each`, B4 one of all that."""
+    snapshot = wider.ledger.chain.snapshot()
     try:
-        batch = fund.floor.entered(*small, large)
-        fund.price("S1", price)
-        fund.default("B1")
-        fund.close_out(1, batch)
-        assert fund.client.claim_of(1, 9) <= fund.client.claim_of(1, 10)
+        number, trades = iter(range(99)), []
+        whole = sum(quantity for quantity, _ in pieces)
+        for name, quantity, amount in (
+            *(("B2", quantity, amount) for quantity, amount in pieces),
+            *(("B3", quantity, quantity * each) for quantity, _ in pieces),
+            ("B4", whole, whole * each),
+        ):
+            sides = ("B1", name) if bought else (name, "B1")
+            trades.append(Trade(next(number), *sides, quantity=quantity, amount=amount))
+        batch = wider.floor.entered(*trades)
+        wider.price("S1", price)
+        wider.default("B1")
+        wider.close_out(1, batch)
+        index = wider.ledger.index
+        claims = {name: wider.client.claim_of(1, index[name]) for name in ("B2", "B3", "B4")}
+        sign = 1 if bought else -1
+        exact = [sign * (amount - Fraction(quantity * price, MILLION)) for quantity, amount in pieces]
+        assert claims["B2"] == sum(floor(max(loss, Fraction(0))) for loss in exact)
+        assert claims["B3"] <= claims["B4"]
     finally:
-        fund.ledger.chain.restore(snapshot)
+        wider.ledger.chain.restore(snapshot)
 
 
 def test_close_out_given_a_held_trade_claims(fund: Fund) -> None:
@@ -167,22 +187,18 @@ def test_close_out_given_a_held_trade_claims(fund: Fund) -> None:
     assert outcome(fund.ledger.facts(fund.close_out(1, batch))) == [(1, 9, 5, MILLION)]
 
 
-def test_close_out_given_a_later_dispute_claims_and_gains_all_the_same(fund: Fund) -> None:
-    """Both had affirmed. Else a defaulter would dispute what it owes, and a claimant what it gains."""
-    batch = fund.floor.entered(
-        Trade(1, "B1", "B2", quantity=1, amount=30), Trade(2, "B1", "B2", quantity=1, amount=2)
-    )
-    fund.price("S1", 10 * MILLION)
-    for position in (0, 1):
-        fund.status(batch, position, Status.DISPUTED)
+@pytest.mark.parametrize("by", ["B1", "B2"])
+def test_close_out_given_a_later_dispute_claims_all_the_same(fund: Fund, by: str) -> None:
+    """Both had affirmed. Else a defaulter would dispute what it owes."""
+    batch = fund.losing(("B2", 20))
+    fund.dispute(batch, by, 0)
     fund.default("B1")
     facts = fund.ledger.facts(fund.close_out(1, batch))
-    assert outcome(facts) == [(10, 9, 20, 10 * MILLION), (10, 9, -8, 10 * MILLION)]
+    assert outcome(facts) == [(1, 9, 20, MILLION)]
     assert [(fact["from"], fact["to"]) for name, fact in facts if name == "StatusChanged"] == [
-        (Status.DISPUTED, Status.PENDING),
-        (Status.PENDING, Status.CLOSED_OUT),
-    ] * 2
-    assert fund.client.claim_of(1, 9) == 12
+        (Status.DISPUTED, Status.CLOSED_OUT)
+    ]
+    assert fund.client.claim_of(1, 9) == 20
     assert fund.floor.house.call("batch", batch.hash)[1] == 0
 
 

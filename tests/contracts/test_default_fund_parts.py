@@ -31,7 +31,7 @@ def house(fund: Fund, test_artifacts: dict[str, Artifact]) -> Contract:
 def client(fund: Fund, house: Contract) -> DefaultFund:
     """A fund behind the stand-in, with an account."""
     ledger = fund.ledger
-    arguments = (ledger.consortium, ledger.register, house, fund.prices)
+    arguments = (ledger.consortium, ledger.register, house, ledger.clients.conditions, fund.prices)
     contract = ledger.deploy(fund.client.artifact, *(each.address for each in arguments))
     ledger.consortium.admit(ledger.operator, [("FUND2", contract.address, [Role.PARTNER])])
     return DefaultFund(ledger.chain, contract.address, contract.artifact)

@@ -135,12 +135,12 @@ def _check(
     ]
     if calls:
         send_all(ledger.chain, calls)
-    nets, losses = _close_out(fund, claims, also_in_default)
-    assert client.default_of(1).loss == sum(nets.values())
+    owed, losses = _close_out(fund, claims, also_in_default)
+    assert client.default_of(1).loss == sum(owed.values())
     had = {(name, purse): amount for name, purse, amount in deposits}
     outcome = waterfall(
         index["B1"],
-        nets,
+        owed,
         losses,
         had["B1", MARGIN],
         {index[name]: had[name, CONTRIBUTION] for name in MEMBERS if name != also_in_default},
@@ -158,9 +158,9 @@ def _check(
     assert {fact["claimant"]: fact["paid"] for name, fact in facts if name == "ClaimantPaid"} == outcome.paid
     assert facts[-1] == (
         "DefaultFinished",
-        {"id": 1, "loss": sum(nets.values()), "uncovered": outcome.uncovered},
+        {"id": 1, "loss": sum(owed.values()), "uncovered": outcome.uncovered},
     )
-    assert sum(amount for _, _, amount in steps) == sum(nets.values())
+    assert sum(amount for _, _, amount in steps) == sum(owed.values())
     drawn = sum(amount for step, _, amount in steps if step != Step.UNCOVERED)
     assert sum(outcome.paid.values()) == drawn
     gained = Counter(outcome.paid) + Counter({index["B1"]: sum(outcome.left)})
@@ -186,7 +186,7 @@ def _close_out(
     for `size`, which is a gain where it is less. Claims by claimant, losses by venue.
     """
     ledger, index = fund.ledger, fund.ledger.index
-    nets: Counter[int] = Counter()
+    lost: Counter[int] = Counter()
     losses: Counter[int] = Counter()
     batches = []
     for venue, schedule in (("V", 1), ("V2", 2)):
@@ -200,7 +200,7 @@ def _close_out(
                 trades.append(Trade(number, "B1", claimant, "S1", quantity=1, amount=size))
             loss = size * UNIT - 1 if large else size - PRICE
             if claimant != also_in_default:
-                nets[index[claimant]] += loss
+                lost[index[claimant]] += max(loss, 0)
                 losses[index[venue]] += max(loss, 0)
         if trades:
             fields = {"venue": index[venue], "fee_schedule_id": schedule}
@@ -211,4 +211,4 @@ def _close_out(
     for venue, batch in batches:
         fund.close_out(1, batch, venue=venue)
     assert ledger.clearing_house.call("openCycles") == 0
-    return {claimant: net for claimant, net in nets.items() if net > 0}, dict(losses)
+    return {claimant: claim for claimant, claim in lost.items() if claim}, dict(losses)

@@ -256,8 +256,12 @@ def test_set_rates_when_others_do_or_too_high_reverts(fund: Fund) -> None:
 def test_deposit_given_no_account_reverts(fund: Fund) -> None:
     """A fund that the operator has not admitted."""
     ledger, old = fund.ledger, fund.client
-    addresses = (ledger.consortium, ledger.register, ledger.clearing_house, ledger.clients.fails)
-    new = ledger.deploy(old.artifact, *(each.address for each in addresses))
+    clients = ledger.clients
+    given = (
+        *(clients.consortium, clients.register, clients.clearing_house),
+        *(clients.conditions, clients.fails),
+    )
+    new = ledger.deploy(old.artifact, *(each.address for each in given))
     with refused(reverts.DefaultFund_NoAccount):
         new.send(ledger.signers["B1"], "deposit", MARGIN, ledger.cash, 1)
     with refused(reverts.DefaultFund_NoAccount):
