@@ -4,7 +4,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from eth_utils import keccak
@@ -18,6 +18,9 @@ from ledger.units import parse_minor
 from settlement.market import Market
 from settlement.outcomes import Outcomes
 
+Note = Callable[[bytes, Mapping[tuple[str, str], int]], None]
+"""Keeps (institution, asset) → units or minor units under an instruction's reference."""
+
 
 def jointly(market: Market, contract: Contract, function: str, *arguments: Any) -> list[Receipt]:
     """What takes an exchange and a regulator: both send the same."""
@@ -25,11 +28,12 @@ def jointly(market: Market, contract: Contract, function: str, *arguments: Any) 
     return [contract.send(signer, function, *arguments) for signer in signers]
 
 
-def set_rules(market: Market, outcomes: Outcomes) -> list[Receipt]:
-    """Put the scenario's rules on the ledger for the assets that there are, those that are not in force yet.
+def set_rules(market: Market, outcomes: Outcomes, note: Note) -> list[Receipt]:
+    """Put the scenario's rules on the ledger, for the assets that there are, as far as they are not in force.
+    `note` keeps what an instruction credits before it is sent.
     """
     done = [receipt for call in _missing(market, outcomes) for receipt in jointly(market, *call)]
-    return done + _capital(market, outcomes)
+    return done + _capital(market, outcomes, note)
 
 
 def call_requirements(market: Market, history: History) -> list[Receipt]:
@@ -73,7 +77,7 @@ def _amount(market: Market, asset: int, text: str | None) -> int:
     return parse_minor(text, market.scenario.exponent) if asset == market.cash_asset else int(text)
 
 
-def _capital(market: Market, outcomes: Outcomes) -> list[Receipt]:
+def _capital(market: Market, outcomes: Outcomes, note: Note) -> list[Receipt]:
     """The venue's own capital, which the settlement bank has credited it for that, goes into the fund once.
     """
     fund, cash = market.scenario.default_fund, market.cash_asset
@@ -84,6 +88,7 @@ def _capital(market: Market, outcomes: Outcomes) -> list[Receipt]:
     issuer, reference = market.scenario.cash.issuer, keccak(text="capital of the venue")
     done = []
     if not market.clients.register.call("referenceUsed", market.index[issuer], reference):
-        place = market.scenario.venue, market.scenario.cash.currency
-        done.append(market.issue(issuer, reference, {place: capital}))
+        credit = {(market.scenario.venue, market.scenario.cash.currency): capital}
+        note(reference, credit)
+        done.append(market.issue(issuer, reference, credit))
     return [*done, market.clients.default_fund.deposit(market.venue, Purse.CAPITAL, cash, capital)]

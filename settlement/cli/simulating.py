@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from settlement.cli.days import ChainOption, LedgerOption, folder_for
+from settlement.cli.ending import default_json, said_default
 from settlement.cli.output import (
     CoverOption,
     FormatOption,
@@ -75,7 +76,8 @@ def simulate(
             )
             days = list(simulate(opened, read, cover_ppm=covered))
             owed = opened.outcomes.fails.due(opened.market.index[loaded.venue], opened.market.cash_asset)
-            found = [_default_json(opened, each) for each in opened.outcomes.defaults.by_id.values()]
+            names = {index: name for name, index in opened.market.index.items()}
+            found = [default_json(each, names) for each in opened.outcomes.defaults.by_id.values()]
             money = Money(loaded.cash.currency, loaded.exponent)
         shown = {
             "scenario": loaded.name,
@@ -114,20 +116,6 @@ def _day_json(day: DayRan) -> dict[str, Any]:
     }
 
 
-def _default_json(opened: Any, default: Any) -> dict[str, Any]:
-    names = {index: name for name, index in opened.market.index.items()}
-    return {
-        "institution": names[default.institution],
-        "closed_out": len(default.closed_out),
-        "loss_minor": str(sum(default.claims.values())),
-        "waterfall": [
-            {"step": step.name, "institution": names[who], "amount_minor": str(amount)}
-            for step, who, amount in default.steps
-        ],
-        "paid_minor": {names[who]: str(amount) for who, amount in default.paid.items()},
-    }
-
-
 def _said(days: list[DayRan], shown: dict[str, Any], money: Money) -> list[Any]:
     from settlement.report.layout import columns_table, plural, whole
 
@@ -162,15 +150,7 @@ def _said(days: list[DayRan], shown: dict[str, Any], money: Money) -> list[Any]:
         paid = sum(day.compensation for day in days)
         parts.append(f"{plural(closed, 'trade')} closed by cash compensation: {money.amount(paid)}.")
     for default in shown["defaults"]:
-        loss = money.amount(int(default["loss_minor"]))
-        parts.append(
-            f"{default['institution']} defaulted: {default['closed_out']:,} trades closed out, loss {loss}."
-        )
-        steps = columns_table("step", ("borne by", "left"), (money.currency, "right"))
-        for each in default["waterfall"]:
-            steps.add_row(each["step"].lower(), each["institution"], money.bare(int(each["amount_minor"])))
-        if default["waterfall"]:
-            parts.append(whole(steps))
+        parts += said_default(default, money)
     if int(shown["owed_minor"]):
         parts.append(f"Owed and not collected yet: {money.amount(int(shown['owed_minor']))}.")
     parts += [f"Refused: {each}" for day in days for each in day.refused]

@@ -107,6 +107,8 @@ def _institutions(ledger: Ledger) -> str:
     wanted = {
         each.name: frozenset(Role[role] for role in each.roles) for each in market.scenario.institutions
     }
+    if market.scenario.default_fund is not None:
+        wanted[market.scenario.default_fund.account] = frozenset({Role.PARTNER})
     wrong = [f"{name} is not on the chain" for name in wanted if name not in there]
     wrong += [f"{name} is not in the scenario" for name in there if name not in wanted]
     keys = _addresses(ledger)
