@@ -29,6 +29,10 @@ _TOP = 1 << 10
 """Largest coefficient of a scaled row."""
 _RELATIVE_GAP = 1e-5
 """HiGHS stops where its own bound is this near: real days need no more than a thousandth of a percent."""
+_MANY = 10_000
+"""Columns from which on a relaxation is solved as it is: HiGHS's presolve takes longer than what it spares, and
+does not look at the time.
+"""
 _MOST_NODES = 2_000
 """A limit that does not depend on the machine's speed."""
 
@@ -60,6 +64,8 @@ class Relaxation:
         self._model = _Model(program)
         self._highs = _solver()
         self._size = len(program)
+        if self._size > _MANY:
+            self._highs.setOptionValue("presolve", "off")
         self._every = np.arange(self._size, dtype=np.int32)
         self._ready = self._highs.passModel(self._model.build()) != highspy.HighsStatus.kError
 
