@@ -30,8 +30,8 @@ _TOP = 1 << 10
 _RELATIVE_GAP = 1e-5
 """HiGHS stops where its own bound is this near: real days need no more than a thousandth of a percent."""
 _MANY = 10_000
-"""Columns from which on a relaxation is solved as it is: HiGHS's presolve takes longer than what it spares, and
-does not look at the time.
+"""Columns from which on a relaxation is solved as it is: HiGHS's presolve takes longer than what it spares,
+and does not look at the time.
 """
 _MOST_NODES = 2_000
 """A limit that does not depend on the machine's speed."""
