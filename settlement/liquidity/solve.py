@@ -29,9 +29,10 @@ _CUT_PARTS, _SEARCH_PARTS, _PARTS = 2, 7, 10
 """Of the time that is left: what strengthening has, and what each of HiGHS's searches has."""
 _SMALL = 300
 """Columns up to which HiGHS searches all at once, to the end."""
-_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((8, (100, 3)), (8, (300, 4)), (8, (300, 8)))
-"""Relaxations of the tree, then how many columns HiGHS searches among, altogether and at least of each
-row."""
+_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((8, (100, 3)), (8, (300, 4)), (8, None))
+"""Relaxations of the tree, then how many columns HiGHS searches among, altogether and at least of each row;
+None: all.
+"""
 _SMALL_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((200, None),)
 _MANY, _NEAR_PPM = 1_000, 100
 """Of more columns than so many, a choice so near to the bound is not improved further."""
