@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import partial
 
@@ -49,6 +49,8 @@ class DayRan:
     recorded: int = 0
     value: int = 0
     """Of the trades recorded."""
+    rejected: int = 0
+    """Rows of the file that were refused: a party is suspended."""
     one_by_one: int = 0
     netted: int = 0
     in_parts: int = 0
@@ -81,7 +83,8 @@ def simulate(
     day = ledger.market.scenario.day
     wanted = search or Search(Objective(day.objective))
     for file in files:
-        yield _Running(ledger, file, wanted, cover_ppm).run()
+        admitted = replace(file, intake=ledger.admitted(file.intake))
+        yield _Running(ledger, admitted, wanted, cover_ppm).run()
 
 
 class _Running:
@@ -95,7 +98,8 @@ class _Running:
         self._interval: dict[bytes, int] = {}
         """Batch of this day → which of the day's cycles it can take part in first."""
         self._now = 0
-        self._ran = DayRan(self._date, len(self._trades), self._trades.gross_value_minor)
+        refused = len(file.intake.rejects)
+        self._ran = DayRan(self._date, len(self._trades), self._trades.gross_value_minor, refused)
 
     def run(self) -> DayRan:
         """All of the day."""
