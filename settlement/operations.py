@@ -263,7 +263,7 @@ class Ledger:
         return settled
 
     def settled_by(self, receipts: Sequence[Receipt]) -> None:
-        """Take account of settlements: check them, and close the books that are open. Raises LedgerDisagrees."""
+        """Take account of settlements: check them, close the books that are open. Raises LedgerDisagrees."""
         self.receipts.setdefault("settle", []).extend(receipts)
         history = self.read()
         verify(self.market, history, since=self._verified)
