@@ -29,7 +29,8 @@ from ledger.units import exact_add, exact_words
 _TRANSFER = bytes(keccak(text="Transfer(address,address,address,uint256,uint256)"))
 _STANDING = frozenset({"InstitutionSuspended", "InstitutionReinstated"})
 _NO_TOPICS = np.zeros((0, 4, WORD), dtype=np.uint8)
-_ENDED = (Status.CANCELLED, Status.COMPENSATED, Status.CLOSED_OUT)
+ENDED = (Status.CANCELLED, Status.COMPENSATED, Status.CLOSED_OUT)
+"""Where a trade stays that has ended otherwise than by settling."""
 NOBODY = -1
 """In columns of movements: the zero address, from which assets are issued and to which they are redeemed."""
 
@@ -90,7 +91,7 @@ class RecordedBatch:
     def ended(self) -> npt.NDArray[np.bool_]:
         """Which records were cancelled, compensated or closed out: what had not settled of them never will.
         """
-        return np.isin(self.status, _ENDED)
+        return np.isin(self.status, ENDED)
 
     @property
     def barred(self) -> npt.NDArray[np.bool_]:

@@ -62,6 +62,8 @@ def choose_slices(
     wanted = search or Search()
     trades = instructions(market, parts)
     chosen = choose(trades, holdings, objective=wanted.objective, time_limit_s=wanted.time_limit_s)
+    if model == NET and (beyond := _beyond(trades, holdings, chosen.settles)):
+        return _without(market, parts, holdings, wanted, beyond)
     if model == NET:
         slices = _masked(parts, chosen.settles)
         waiting = _waiting(market, trades, chosen.waiting)
@@ -72,6 +74,41 @@ def choose_slices(
     value = trades.amount if wanted.objective is Objective.VALUE else np.ones(len(trades), dtype=np.int64)
     waiting = _waiting(market, trades, shortages(trades, holdings, settles))
     return Choice(ordered_slices(parts, found), waiting, sum(value[settles].tolist()), chosen.upper_bound)
+
+
+def _beyond(trades: Instructions, holdings: Holdings, settles: Flags) -> list[int]:
+    """Rows that would bring a party more than it may have: of each such place the last of those that bring it
+    some, until it is not too much.
+    """
+    found: set[int] = set()
+    for (party, asset), most in holdings.most.items():
+        if asset == CASH:
+            continue
+        there = settles & (trades.security == asset) & (trades.buyer != trades.seller)
+        bought = np.flatnonzero(there & (trades.buyer == party)).tolist()
+        sold = np.flatnonzero(there & (trades.seller == party)).tolist()
+        after = holdings.held.get((party, asset), 0) - sum(int(trades.quantity[row]) for row in sold)
+        after += sum(int(trades.quantity[row]) for row in bought)
+        while after > most and bought:
+            row = bought.pop()
+            after -= int(trades.quantity[row])
+            found.add(row)
+    return sorted(found)
+
+
+def _without(
+    market: Market, parts: Sequence[Part], holdings: Holdings, search: Search, rows: Sequence[int]
+) -> Choice:
+    """The choice among the parts' trades but for some rows, which wait for nothing that is short."""
+    left, start = [], 0
+    for part in parts:
+        places = np.flatnonzero(part.rows)
+        some = part.rows.copy()
+        some[[int(places[row - start]) for row in rows if start <= row < start + len(places)]] = False
+        start += len(places)
+        if some.any():
+            left.append(Part(part.batch, some))
+    return choose_slices(market, left, holdings, search)
 
 
 def _one_by_one(

@@ -11,6 +11,7 @@ import numpy as np
 
 from ledger.chain import Receipt
 from ledger.clients.clearing_house import GROSS, NET, Slice, Status
+from ledger.clients.limits import NONE
 from ledger.history import History
 from settlement import gross
 from settlement import parts as in_parts
@@ -210,7 +211,29 @@ def holdings_of(market: Market, balances: Balances, history: History) -> Holding
     cash = market.cash_asset
     held = {(party, CASH if asset == cash else asset): amount for (party, asset), amount in balances.items()}
     shares = [share.share_ppm for share in market.scenario.agreements.shares]
-    return Holdings(shares, held, history.earned(cash))
+    most = _limited(market, held, history)
+    return Holdings(shares, held, history.earned(cash), most)
+
+
+def _limited(
+    market: Market, held: dict[tuple[int, int], int], history: History
+) -> dict[tuple[int, int], int]:
+    """What limited parties may have at most afterwards. Of what they hold, no more is counted with than
+    settlements of the day may still take from them; what they may have at most is less by as much.
+    """
+    limits, most = market.clients.limits, dict[tuple[int, int], int]()
+    places = {(event["institution"], event["asset"]) for event in history.said if event.name == "LimitSet"}
+    for party, asset in sorted(places):
+        place = party, CASH if asset == market.cash_asset else asset
+        position, exposure = limits.limit_of(party, asset)
+        beyond = 0
+        if exposure != NONE:
+            headroom = max(0, exposure - limits.taken_of(party, asset))
+            beyond = max(0, held.get(place, 0) - headroom)
+            held[place] = held.get(place, 0) - beyond
+        if position != NONE:
+            most[place] = position - beyond
+    return most
 
 
 def extent_of(market: Market) -> Extent:

@@ -21,18 +21,6 @@ from settlement.rules import jointly
 _OPEN = (Status.PENDING, Status.HELD, Status.DISPUTED)
 
 
-def call_requirements(ledger: Ledger) -> list[Receipt]:
-    """Have every member's margin and contribution follow from the trades that there are, and take what is
-    missing.
-    """
-    market, history = ledger.market, ledger.read()
-    venue = market.index[market.scenario.venue]
-    batches = [(b.header, b.words) for b in history.batches.values() if b.header.venue == venue]
-    if market.scenario.default_fund is None or not batches:
-        return []
-    return [market.clients.default_fund.call_requirements(market.venue, market.cash_asset, batches)]
-
-
 def default(ledger: Ledger, institution: str, day: date) -> list[Receipt]:
     """Declare an institution in default, close out its unsettled trades at the prices of `day` and run the
     waterfall, while no cycle is open. What of it is done already, after an interruption, is passed over.

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ledger.clients.clearing_house import Status
 from ledger.clients.consortium import TRANSIT
 from ledger.history import NOBODY
 from ledger.ids import parse_day_number
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _EXACT = pa.decimal128(38, 0)
 _HASH = pa.string()
+_STATUSES = [each.name.lower() for each in Status]
 
 TRADES = pa.schema(
     [
@@ -48,7 +50,7 @@ TRADES = pa.schema(
         ("settlement_amount_minor", _EXACT),
         ("currency", pa.string()),
         ("intended_settlement_date", pa.date32()),
-        ("status", pa.string()),  # settled, pending or disputed
+        ("status", pa.string()),  # settled, pending, disputed, held, cancelled, compensated or closed_out
         ("batch", _HASH),
         ("position", pa.uint32()),  # in the batch, from 0
         ("record_transaction", _HASH),
@@ -146,7 +148,6 @@ def export(
 def _trades(facts: Facts, currency: str) -> pa.Table:
     records, batches, batch = facts.records, facts.batches, facts.batch
     due = [parse_day_number(each.header.intended_settlement_date) for each in batches]
-    status = np.where(facts.settled, 0, np.where(facts.disputed, 1, 2))
     return _table(
         TRADES,
         trading_day=_picked(facts.days, facts.day, pa.date32()),
@@ -159,7 +160,7 @@ def _trades(facts: Facts, currency: str) -> pa.Table:
         settlement_amount_minor=_decimals(records.amount),
         currency=pa.repeat(currency, len(records)),
         intended_settlement_date=_picked(due, batch, pa.date32()),
-        status=_picked(["settled", "disputed", "pending"], status, pa.string()),
+        status=_picked(_STATUSES, facts.status, pa.string()),
         batch=_picked([_hex(each.batch_hash) for each in batches], batch, _HASH),
         position=facts.position,
         record_transaction=_picked([_hex(each.record_transaction) for each in batches], batch, _HASH),

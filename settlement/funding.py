@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ledger.clients.clearing_house import Status
 from ledger.history import History
 from ledger.records import Records
 from ledger.units import PPM, Column, exact_add
@@ -54,7 +55,8 @@ def _netting_sets(market: Market, history: History, held: Mapping[Place, int]) -
     """The pending trades as they settle, if all do: one set, unless a transaction cannot carry them. Each set
     is planned with the securities that those before it leave.
     """
-    rest = [Part(batch, ~batch.settled) for batch in history.batches.values() if not batch.settled.all()]
+    pending = [(batch, batch.status == Status.PENDING) for batch in history.batches.values()]
+    rest = [Part(batch, rows) for batch, rows in pending if rows.any()]
     now, sets = dict(held), list[list[Records]]()
     while rest:
         parts, rest = next_netting_set(rest, now, extent_of(market), market.chain.limits)

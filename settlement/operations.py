@@ -44,6 +44,7 @@ from settlement.reconciliation import (
     reconcile,
     settled_parts,
 )
+from settlement.rules import call_requirements, set_rules
 from settlement.verification import verify
 
 Progress = Callable[[str], None]
@@ -239,6 +240,7 @@ class Ledger:
                 ]
                 for start in range(0, len(rows), most):
                     done.append(self._issue(issuer, dict(rows[start : start + most])))
+            done += call_requirements(self.market, self.read())
             self._books = None
         return lacking
 
@@ -317,6 +319,7 @@ class Ledger:
         """The venue records trades that the books have; `alter` changes a batch first."""
         with self._stage("market"):
             self.market.list_securities(entering.by_holders(trades))
+            self.receipts.setdefault("market", []).extend(set_rules(self.market, self.outcomes))
         with self._stage("record"):
             batches = entering.batches_of(self.market, trades)
             if alter is not None:

@@ -64,12 +64,15 @@ class Desk:
         self._held = dict(holdings.held)
         self._earned = dict(holdings.earned)
         self._shares = tuple(holdings.shares_ppm)
+        self._most = holdings.most
 
     def fits(self, rest: Rest, settled: int, to: int) -> bool:
         """Whether these units of the trade can settle, with both of its legs."""
-        return self.delivers(rest, to - settled) and all(
-            cash >= 0 for cash in self._cash_after(rest, settled, to).values()
-        )
+        room = self._room(rest.buyer, rest.security)
+        if not self.delivers(rest, to - settled) or (rest.buyer != rest.seller and to - settled > room):
+            return False
+        after = self._cash_after(rest, settled, to)
+        return all(0 <= cash <= self._most.get((who, CASH), cash) for who, cash in after.items())
 
     def delivers(self, rest: Rest, units: int) -> bool:
         """Whether the seller has the units; of a trade of a party with itself nothing is delivered."""
@@ -78,6 +81,7 @@ class Desk:
     def most(self, rest: Rest, settled: int) -> int:
         """Units that fit. What the buyer needs never falls with the units: the most is found by halving."""
         low, high = 0, min(rest.quantity - settled, self._held.get((rest.seller, rest.security), 0))
+        high = max(0, min(high, self._room(rest.buyer, rest.security)))
         while low < high:
             units = (low + high + 1) // 2
             if self._cash_after(rest, settled, settled + units)[rest.buyer] >= 0:
@@ -86,6 +90,11 @@ class Desk:
                 high = units - 1
         # Charges that exceed the price leave a seller with less than it had.
         return low if low and self.fits(rest, settled, settled + low) else 0
+
+    def _room(self, party: int, asset: int) -> int:
+        """What the party may gain of an asset."""
+        held = self._held.get((party, asset), 0)
+        return self._most.get((party, asset), 1 << 128) - held
 
     def take(self, rest: Rest, settled: int, to: int) -> None:
         """Settle these units."""

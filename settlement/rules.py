@@ -13,6 +13,7 @@ from ledger.chain import Receipt
 from ledger.clients.default_fund import Purse
 from ledger.clients.limits import NONE
 from ledger.contract import Contract
+from ledger.history import History
 from ledger.units import parse_minor
 from settlement.market import Market
 from settlement.outcomes import Outcomes
@@ -29,6 +30,17 @@ def set_rules(market: Market, outcomes: Outcomes) -> list[Receipt]:
     """
     done = [receipt for call in _missing(market, outcomes) for receipt in jointly(market, *call)]
     return done + _capital(market, outcomes)
+
+
+def call_requirements(market: Market, history: History) -> list[Receipt]:
+    """Have every member's margin and contribution follow from the trades that there are, and take what is
+    missing.
+    """
+    venue = market.index[market.scenario.venue]
+    batches = [(b.header, b.words) for b in history.batches.values() if b.header.venue == venue]
+    if market.scenario.default_fund is None or not batches:
+        return []
+    return [market.clients.default_fund.call_requirements(market.venue, market.cash_asset, batches)]
 
 
 def _missing(market: Market, outcomes: Outcomes) -> Iterator[tuple[Any, ...]]:

@@ -68,6 +68,8 @@ def _status(path: Path, ledger: Ledger) -> dict[str, Any]:
         "settled_final": total.final,
         "pending": total.pending,
         "disputed": total.disputed,
+        "held": total.held,
+        "ended": total.ended,
         "unaffirmed": total.unaffirmed,
         "days": [
             {
@@ -76,6 +78,8 @@ def _status(path: Path, ledger: Ledger) -> dict[str, Any]:
                 "settled": count.settled,
                 "pending": count.pending,
                 "disputed": count.disputed,
+                "held": count.held,
+                "ended": count.ended,
             }
             for day, count in days.items()
         ],
@@ -100,7 +104,8 @@ def _said_status(path: Path, shown: dict[str, Any]) -> list[Any]:
     if included != final:
         parts.append(f"included  block {included['number']:,}\n          {included['hash']}")
     parts += [f"time      {shown['time']}", ""]
-    columns = ("recorded", "settled", "pending", "disputed")
+    columns = ["recorded", "settled", "pending", "disputed"]
+    columns += [name for name in ("held", "ended") if shown[name]]
     if shown["days"]:
         totals = ["together", *(f"{shown[name]:,}" for name in columns)] if len(shown["days"]) > 1 else []
         table = columns_table("trading day", *((name, "right") for name in columns), totals=totals)
@@ -135,7 +140,7 @@ def _after(path: Path, shown: dict[str, Any]) -> list[str]:
     if not shown["recorded"]:
         return [f"clearing record {path} FILE"]
     steps = ["affirm"] if shown["unaffirmed"] else []
-    if shown["pending"] > shown["disputed"]:
+    if shown["pending"] > shown["disputed"] + shown["held"]:
         steps += ["fund", "settle"]
     return [f"clearing {step} {path}" for step in (*steps, "reconcile", "report")]
 

@@ -54,6 +54,15 @@ PassphraseOption = Annotated[
 DateOption = Annotated[
     datetime | None, typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="The trading day.")
 ]
+ModelOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=3,
+        help="The BIS model of delivery versus payment: 1, securities and cash trade by trade; 2, securities"
+        " trade by trade and cash net; 3, both net.",
+    ),
+]
 CoverOption = Annotated[
     str | None,
     typer.Option(metavar="X", help="The part, as 0.8, of the cash they need that brokers are given."),

@@ -11,6 +11,7 @@ from settlement.cli.output import (
     DirectoryArgument,
     FormatOption,
     JsonOption,
+    ModelOption,
     PassphraseOption,
     TimeLimitOption,
     TradesObjectiveOption,
@@ -73,6 +74,7 @@ def settle(
     form: FormatOption = None,
     as_json: JsonOption = False,
     everything: AllOption = False,
+    model: ModelOption = 3,
 ) -> None:
     """Settle what can settle now, and say what waits and why."""
     json_wanted = wants_json(form, as_json)
@@ -84,14 +86,15 @@ def settle(
         from settlement.report.waiting import waiting, waiting_json
 
         before = Mark.of(ledger.read())
-        settled = ledger.settle(search)
+        settled = ledger.settle(search, model)
         history = ledger.read()
         done = Mark.of(history).since(before)
         events = history.netting_sets[before.netting_sets :]
         names = {index: name for name, index in ledger.market.index.items()}
         money = money_of(ledger)
-        waits = waiting(history.batches.values(), names, settled.waiting, money.currency)
+        waits = waiting(history.batches.values(), names, settled.waiting, money.currency, history.suspended)
         shown = where(path, ledger) | {
+            "model": model,
             "netting_sets": done.netting_sets,
             "settled": done.settled,
             "settled_value_minor": str(sum(event["grossAmount"] for event in events)),

@@ -63,6 +63,10 @@ class Holdings:
     """(party, security or CASH) → units or minor units."""
     earned: Mapping[int, int] = field(default_factory=dict)
     """Commission before the cycle, party → minor units."""
+    most: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """(party, security or CASH) → what it may have at most afterwards. The choice does not look at it: what a
+    choice would bring beyond it is left out, and the rest chosen anew.
+    """
 
 
 class Positions:

@@ -44,7 +44,8 @@ class Facts:
     """Which of `days` a trade is of, and which of `batches`; `position` is its place there."""
     batch: npt.NDArray[np.int64]
     position: npt.NDArray[np.int64]
-    disputed: npt.NDArray[np.bool_]
+    status: npt.NDArray[np.uint8]
+    """Where each trade stands, a `Status`."""
     settled_in: npt.NDArray[np.int64]
     """Which of `settlements`, the transactions that settled any of the trades; -1 where none has."""
     settlements: tuple[bytes, ...]
@@ -157,7 +158,7 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
         day=np.repeat([days.index(trading_days[b.header.trading_day]) for b in batches], counts).astype(int),
         batch=np.repeat(np.arange(len(batches)), counts).astype(int),
         position=_joined([np.arange(count) for count in counts], np.int64),
-        disputed=_joined([np.isin(b.records.number, list(b.disputed)) for b in batches], np.bool_),
+        status=_joined([b.status for b in batches], np.uint8),
         settled_in=settled_in,
         settlements=settlements,
         commission=charges[0],

@@ -16,9 +16,11 @@ from settlement.model import Reject
 from settlement.report.layout import Money, columns_table, plural, whole
 from settlement.report.waiting import (
     DISPUTED,
+    HELD,
     MONEY_SHORT,
     NOT_TRIED,
     SECURITIES_SHORT,
+    SUSPENDED,
     UNAFFIRMED,
     Waiting,
 )
@@ -30,6 +32,8 @@ _WAITS = {
     SECURITIES_SHORT: "for securities (LACK)",
     UNAFFIRMED: "for a side's affirmation",
     DISPUTED: "because a side does not agree",
+    HELD: "on hold",
+    SUSPENDED: "for a party that is suspended",
     NOT_TRIED: "for a settlement cycle",
 }
 

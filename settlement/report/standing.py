@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from ledger.clients.clearing_house import Status
 from ledger.history import History
 from ledger.ids import parse_day_number
 from ledger.units import exact_sum
@@ -20,19 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Trades of one trading day, or of all. `disputed` and `unaffirmed` ones are `pending`, too; `final` have
-    settled in a block that no other can replace."""
+    """Trades of one trading day, or of all. `disputed`, `held` and `unaffirmed` ones are `pending`, too;
+    `final` have settled in a block that no other can replace; `ended` were cancelled, compensated or closed
+    out.
+    """
 
     recorded: int = 0
     settled: int = 0
     disputed: int = 0
     unaffirmed: int = 0
     final: int = 0
+    held: int = 0
+    ended: int = 0
 
     @property
     def pending(self) -> int:
-        """Recorded and not settled."""
-        return self.recorded - self.settled
+        """Recorded, and neither settled nor ended."""
+        return self.recorded - self.settled - self.ended
 
     def __add__(self, other: Count) -> Count:
         return Count(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
@@ -45,13 +50,17 @@ def by_day(history: History, final_block: int) -> dict[date, Count]:
         records, settled = batch.records, batch.settled
         affirmed = list(batch.affirmed_in)
         silent = ~(np.isin(records.buyer, affirmed) & np.isin(records.seller, affirmed)) & ~settled
+        silent &= ~batch.ended
+        status = batch.status
         is_final = [history.blocks[each] <= final_block for each in batch.settlements]
         count = Count(
             len(records),
             int(settled.sum()),
-            len(batch.disputed),
+            int((status == Status.DISPUTED).sum()),
             int(silent.sum()),
             int(np.array([*is_final, False])[batch.settled_in].sum()),
+            int((status == Status.HELD).sum()),
+            int(batch.ended.sum()),
         )
         day = parse_day_number(batch.header.trading_day)
         found[day] = found.get(day, Count()) + count
@@ -77,7 +86,7 @@ class Mark:
             batches=len(every),
             recorded=sum(len(batch.records) for batch in every),
             affirmations=sum(len(batch.affirmed_in) for batch in every),
-            disputed=sum(len(batch.disputed) for batch in every),
+            disputed=sum(int((batch.status == Status.DISPUTED).sum()) for batch in every),
             settled=sum(int(batch.settled.sum()) for batch in every),
             netting_sets=len(history.netting_sets),
         )
@@ -103,7 +112,7 @@ def next_steps(ledger: Ledger, path: object) -> list[str]:
     """
     total = sum(by_day(ledger.read(), 0).values(), Count())
     steps = ["affirm"] if total.unaffirmed else []
-    affirmed = total.pending - total.unaffirmed - total.disputed
+    affirmed = total.pending - total.unaffirmed - total.disputed - total.held
     if total.unaffirmed or (affirmed > 0 and any(_short(ledger.waiting()))):
         steps.append("fund")
     if total.unaffirmed or affirmed > 0:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ledger.clients.clearing_house import Status
+from ledger.history import ENDED
 from ledger.units import exact_sum
 from settlement.reconciliation import Break
 from settlement.report import sources
@@ -59,6 +61,8 @@ class Summary:
     recorded: int
     settled: int
     disputed: int
+    ended: int
+    """Cancelled, compensated or closed out."""
     gross_value: int
     net_value: int
     settled_value: int
@@ -98,8 +102,8 @@ class Summary:
 
     @property
     def pending(self) -> int:
-        """Recorded and not settled, disputed ones included."""
-        return self.recorded - self.settled
+        """Recorded, and neither settled nor ended; disputed and held ones included."""
+        return self.recorded - self.settled - self.ended
 
     @property
     def needs_attention(self) -> bool:
@@ -140,6 +144,7 @@ class Summary:
             "settled": self.settled,
             "pending": self.pending,
             "disputed": self.disputed,
+            "ended": self.ended,
             "gross_value_minor": str(self.gross_value),
             "net_value_minor": str(self.net_value),
             "netting_efficiency": self.netting_efficiency,
@@ -200,7 +205,8 @@ def summarize(
         rejected=intake.rejected,
         recorded=len(facts.records),
         settled=len(moved),
-        disputed=int(facts.disputed.sum()),
+        disputed=int((facts.status == Status.DISPUTED).sum()),
+        ended=int(np.isin(facts.status, ENDED).sum()),
         gross_value=facts.gross_value,
         net_value=facts.net_value,
         settled_value=exact_sum(moved.amount),
@@ -220,7 +226,11 @@ def summarize(
         breaks=tuple(break_json(each, scenario.cash.currency, facts.several) for each in found.breaks),
         created=_created(facts),
         waiting=waiting(
-            facts.batches, facts.names, _shortages(ledger, facts, shortages), scenario.cash.currency
+            facts.batches,
+            facts.names,
+            _shortages(ledger, facts, shortages),
+            scenario.cash.currency,
+            facts.history.suspended,
         ),
         seconds=dict(seconds or {}),
         rejects_file=intake.rejects_file,

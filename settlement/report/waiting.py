@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 
+from ledger.clients.clearing_house import Status
 from ledger.history import RecordedBatch
 from ledger.ids import parse_day_number
 from ledger.records import Records
 
 MONEY_SHORT, SECURITIES_SHORT, NOT_TRIED = "MONY", "LACK", "not tried"
-DISPUTED, UNAFFIRMED = "disputed", "unaffirmed"
+DISPUTED, UNAFFIRMED, HELD, SUSPENDED = "disputed", "unaffirmed", "held", "suspended"
 """Why a trade waits. The first two are ISO 20022 pending reason codes."""
 
 Shortages = Mapping[tuple[date, int], tuple[tuple[str, str, int], ...]]
@@ -46,10 +47,14 @@ class Waiting:
 
 
 def waiting(
-    batches: Iterable[RecordedBatch], names: Mapping[int, str], shortages: Shortages, currency: str
+    batches: Iterable[RecordedBatch],
+    names: Mapping[int, str],
+    shortages: Shortages,
+    currency: str,
+    suspended: Collection[int] = (),
 ) -> tuple[Waiting, ...]:
-    """Every recorded trade of `batches` that has not settled, by trading day and rising number. `names` has
-    the institutions by index.
+    """Every recorded trade of `batches` that has not settled or ended, by trading day and rising number.
+    `names` has the institutions by index, `suspended` are some of them.
     """
     every = list(batches)
     several = len({batch.header.trading_day for batch in every}) > 1
@@ -57,13 +62,15 @@ def waiting(
     for batch in every:
         trading_day = parse_day_number(batch.header.trading_day)
         shown = str(trading_day) if several else None
-        rows = batch.records.take(~batch.settled)
-        silent = _unaffirmed(batch, rows)
-        for number, amount in zip(rows.number.tolist(), rows.amount.tolist(), strict=True):
-            disputes = batch.disputed.get(number)
-            if who := disputes or silent.get(number):
-                reason = DISPUTED if disputes else UNAFFIRMED
-                by = tuple(names[each] for each in who)
+        there = ~batch.settled & ~batch.ended
+        rows, standing = batch.records.take(there), batch.status[there].tolist()
+        silent, out = _unaffirmed(batch, rows), _of(rows, suspended)
+        for number, amount, status in zip(rows.number.tolist(), rows.amount.tolist(), standing, strict=True):
+            reason = {Status.DISPUTED: DISPUTED, Status.HELD: HELD}.get(status, "")
+            who = batch.disputed.get(number, []) if reason else silent.get(number) or out.get(number)
+            if reason or who:
+                reason = reason or (UNAFFIRMED if number in silent else SUSPENDED)
+                by = tuple(names[each] for each in who or ())
                 found.append((trading_day, Waiting(number, amount, reason, by=by, trading_day=shown)))
                 continue
             short = tuple(Short(*each) for each in shortages.get((trading_day, number), ()))
@@ -87,11 +94,16 @@ def waiting_json(waiting: Waiting, currency: str) -> dict[str, Any]:
 
 def _unaffirmed(batch: RecordedBatch, rows: Records) -> dict[int, list[int]]:
     """Trade number → indexes of the parties that have not affirmed it, where there are any among `rows`."""
+    parties = {int(party) for party in np.unique(np.concatenate((rows.buyer, rows.seller)))}
+    return _of(rows, parties.difference(batch.affirmed_in))
+
+
+def _of(rows: Records, institutions: Collection[int]) -> dict[int, list[int]]:
+    """Trade number → which of the institutions are its parties, where any are."""
     found: dict[int, list[int]] = {}
-    affirmed = list(batch.affirmed_in)
     for side in (rows.buyer, rows.seller):
-        missing = ~np.isin(side, affirmed)
-        for number, party in zip(rows.number[missing].tolist(), side[missing].tolist(), strict=True):
+        there = np.isin(side, list(institutions))
+        for number, party in zip(rows.number[there].tolist(), side[there].tolist(), strict=True):
             who = found.setdefault(number, [])
             if party not in who:
                 who.append(party)

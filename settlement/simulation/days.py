@@ -27,7 +27,6 @@ from settlement.liquidity import Instructions, Objective, Search
 from settlement.model import Intake
 from settlement.operations import Ledger
 from settlement.report.standing import Mark
-from settlement.rules import set_rules
 from settlement.scenario_day import Day, Happening
 from settlement.simulation.arrivals import arrivals, by_interval, priorities
 
@@ -128,9 +127,7 @@ class _Running:
                 ledger.enter(self._trades.take(np.sort(rows)))
                 self._interval |= dict.fromkeys(ledger.read().batches.keys() - before, k)
         ledger.affirm()
-        set_rules(ledger.market, ledger.outcomes)
         ledger.fund(self._cover_ppm)
-        defaulting.call_requirements(ledger)
         if self._day.parts == "always":
             self._allow_parts()
 
