@@ -319,6 +319,7 @@ class Ledger:
         """The venue records trades that the books have; `alter` changes a batch first."""
         with self._stage("market"):
             self.market.list_securities(entering.by_holders(trades))
+            self.read()
             self.receipts.setdefault("market", []).extend(set_rules(self.market, self.outcomes))
         with self._stage("record"):
             batches = entering.batches_of(self.market, trades)

@@ -23,6 +23,7 @@ from settlement.books import among
 from settlement.doctor.findings import Examination, Wrong, count, listed
 from settlement.fees import Schedule
 from settlement.operations import Ledger
+from settlement.rules import CAPITAL_REFERENCE
 from settlement.verification import verify
 
 _EXPLAIN = "settle nothing more before this is explained: somebody has changed the ledger past this program"
@@ -107,6 +108,9 @@ def _institutions(ledger: Ledger) -> str:
     wanted = {
         each.name: frozenset(Role[role] for role in each.roles) for each in market.scenario.institutions
     }
+    if (fund := market.scenario.default_fund) is not None:
+        wanted[fund.account] = frozenset({Role.PARTNER})
+    defaulted = {each.institution for each in ledger.outcomes.defaults.by_id.values()}
     wrong = [f"{name} is not on the chain" for name in wanted if name not in there]
     wrong += [f"{name} is not in the scenario" for name in there if name not in wanted]
     keys = _addresses(ledger)
@@ -117,7 +121,7 @@ def _institutions(ledger: Ledger) -> str:
         if found.roles != roles:
             held = ", ".join(sorted(role.name for role in found.roles)) or "none"
             wrong.append(f"{name} has other roles on the chain: {held}")
-        if found.suspended:
+        if found.suspended and market.index.get(name) not in defaulted:
             wrong.append(f"{name} is suspended")
         if name in keys and keys[name].lower() != found.signer.lower():
             wrong.append(f"{name} is signed for with {found.signer}, and the key here is {keys[name]}")
@@ -249,7 +253,7 @@ def _books(ledger: Ledger) -> str:
     if missing:
         lacks = [f"{name} ({count(number, 'trade')})" for name, number in missing.items()]
         raise Wrong(f"trades that were affirmed are in no book of {listed(lacks)}")
-    known = ledger.shelf.deposits()
+    known = {CAPITAL_REFERENCE, *ledger.shelf.deposits()}
     unknown = [reference for _, reference in ledger.read().issues if reference not in known]
     if unknown:
         raise Wrong(f"{count(len(unknown), 'issue')} on the chain of which no book knows")
