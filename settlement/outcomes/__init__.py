@@ -83,6 +83,7 @@ class Outcomes:
         self._complete(history)
         self._seen = len(history.said)
         self._check_ended(history)
+        self._check_fund(history)
 
     def _complete(self, history: History) -> None:
         """All of a transaction is there, and what it told of cash is what moved; the fund has the rest."""
@@ -120,6 +121,18 @@ class Outcomes:
             told, stands = self.fails.ended.get(trade), found.get(trade)
             if told != stands:
                 raise LedgerDisagrees(f"trade {trade[1]}, how it ended", told, stands)
+
+    def _check_fund(self, history: History) -> None:
+        """What purses have is there: anyone may pay into the fund's account, and only the fund out of it."""
+        scenario, cash = self.market.scenario, self.market.cash_asset
+        if scenario.default_fund is None:
+            return
+        fund, moves = self.market.index[scenario.default_fund.account], history.movements
+        come = moves.amount[(moves.receiver == fund) & (moves.asset == cash)].tolist()
+        gone = moves.amount[(moves.sender == fund) & (moves.asset == cash)].tolist()
+        purses = sum(amount for key, amount in self.defaults.purses.items() if key[1] == cash)
+        if purses > sum(come) - sum(gone):
+            raise LedgerDisagrees("the fund's account", sum(come) - sum(gone), purses)
 
 
 def _cash_moved(history: History, transaction: bytes, currency: int) -> dict[int, int]:

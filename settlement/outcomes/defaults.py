@@ -58,7 +58,7 @@ class Defaults:
         match event.name:
             case "Deposited" | "Released":
                 sign = 1 if event.name == "Deposited" else -1
-                self._move(_purse(event), sign * event["amount"])
+                self._move(event, _purse(event), sign * event["amount"])
                 agree(event, "balance", self.purses[_purse(event)])
             case "Called":
                 self._call(event, moment)
@@ -120,10 +120,12 @@ class Defaults:
         agree(event, "taken", taken)
         agree(event, "missing", lacks - taken)
         self._taken[who] += taken
-        self._move(purse, taken)
+        self._move(event, purse, taken)
         self.missing[purse] = event["missing"]
 
-    def _move(self, purse: tuple[int, int, Purse], amount: int) -> None:
+    def _move(self, event: Event, purse: tuple[int, int, Purse], amount: int) -> None:
+        if self.purses[purse] + amount < 0:
+            raise LedgerDisagrees(f"{where(event)}, amount", -amount, f"{self.purses[purse]} at most")
         self.purses[purse] += amount
 
     def _close_out(self, event: Event, batch: RecordedBatch, moment: Moment, fails: Fails) -> None:
@@ -169,7 +171,7 @@ class Defaults:
         default.steps.append((step, who, amount))
         if step is not Step.UNCOVERED:
             purse = {Step.MARGIN: Purse.MARGIN, Step.CAPITAL: Purse.CAPITAL}.get(step, Purse.CONTRIBUTION)
-            self._move((who, default.currency, purse), -amount)
+            self._move(event, (who, default.currency, purse), -amount)
 
     def _finish(self, event: Event) -> None:
         default = self._default(event)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ledger.clients.fails import Reason
 from ledger.contract import Event
+from ledger.errors import InvalidValue
 from ledger.history import History, RecordedBatch
 from ledger.ids import parse_day_number
 from settlement.errors import LedgerDisagrees
@@ -173,9 +174,7 @@ class Fails:
         self.newest[trade] = failed
         self.failed.append(failed)
         day, currency = event["day"], batch.header.cash_asset
-        self._expected = [
-            (*trade, payer, payee, day, currency, amount) for payer, payee, amount in penalties
-        ]
+        self._expected = [(*trade, payer, payee, day, currency, amount) for payer, payee, amount in penalties]
         key = batch.header.venue, batch.header.cash_asset
         for payer, payee, amount in penalties:
             self._owe((*key, payer, payee), moment.cycle(key[0]), amount)
@@ -195,7 +194,8 @@ class Fails:
             lacks = left.buyer != left.seller and moment.balances[left.seller, left.asset] < left.quantity
             expected |= bit(Reason.LACK, SELLER) * lacks
         limits = bit(Reason.FLIM, BUYER) | bit(Reason.FLIM, SELLER)
-        if event["reasons"] != expected and (expected or not event["reasons"] or event["reasons"] & ~limits):
+        only_limits = not expected and event["reasons"] and not event["reasons"] & ~limits
+        if not (only_limits or event["reasons"] == expected != 0):
             raise LedgerDisagrees(f"{where(event)}, reasons", event["reasons"], expected)
 
     def _penalties(self, event: Event, batch: RecordedBatch, left: Left) -> tuple[tuple[int, int, int], ...]:
@@ -314,5 +314,12 @@ def where(event: Event) -> str:
     arguments: Mapping[str, object] = event.arguments
     about = f" of trade {arguments['tradeNo']}" if "tradeNo" in arguments else ""
     day = arguments.get("day")
-    when = f" on {parse_day_number(day)}" if isinstance(day, int) else ""
+    when = f" on {_day(day)}" if isinstance(day, int) else ""
     return f"{event.name}{about}{when} in 0x{event.transaction.hex()}"
+
+
+def _day(number: int) -> str:
+    try:
+        return str(parse_day_number(number))
+    except InvalidValue:
+        return str(number)
