@@ -6,7 +6,7 @@ it charges is recomputed by `settlement.verification`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import numpy as np
@@ -15,6 +15,7 @@ from ledger.chain import Receipt
 from ledger.clients.clearing_house import Status
 from ledger.history import History, RecordedBatch
 from ledger.ids import day_number
+from settlement.cycle import Balances, Cycle
 from settlement.market import Market
 from settlement.outcomes.fails import Fails
 from settlement.penalties import PRICE
@@ -52,6 +53,26 @@ def give_prices(market: Market, day: date, prices: Mapping[int, int]) -> list[Re
     number, cash = day_number(day), market.cash_asset
     new = {asset: price for asset, price in prices.items() if not fails.price_of(venue, number, cash, asset)}
     return [fails.set_prices(market.venue, number, cash, new)] if new else []
+
+
+def end(
+    market: Market,
+    read: Callable[[], History],
+    balances: Callable[[], Balances],
+    failed: Fails,
+    day: date,
+) -> list[Receipt]:
+    """All of a day's end in a cycle of its own: collect what is owed from before, give prices, record fails;
+    and once it is closed, close what has failed too often. What is done already is passed over.
+    """
+    cycle = Cycle(market, read, balances)
+    cycle.open()
+    cycle.receipts += collect(market, failed)
+    cycle.receipts += give_prices(market, day, closing_prices(read(), day))
+    cycle.receipts += fail(market, read(), failed, day)
+    cycle.close()
+    read()
+    return cycle.receipts + compensate(market, read(), failed)
 
 
 def fail(market: Market, history: History, failed: Fails, day: date) -> list[Receipt]:

@@ -320,7 +320,8 @@ class Ledger:
         with self._stage("market"):
             self.market.list_securities(entering.by_holders(trades))
             self.read()
-            self.receipts.setdefault("market", []).extend(set_rules(self.market, self.outcomes))
+            done = set_rules(self.market, self.outcomes, self.shelf.deposit)
+            self.receipts.setdefault("market", []).extend(done)
         with self._stage("record"):
             batches = entering.batches_of(self.market, trades)
             if alter is not None:

@@ -4,7 +4,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from eth_utils import keccak
@@ -18,8 +18,8 @@ from ledger.units import parse_minor
 from settlement.market import Market
 from settlement.outcomes import Outcomes
 
-CAPITAL_REFERENCE = bytes(keccak(text="capital of the venue"))
-"""Of the issue that gives the venue its own capital; no broker's book has it."""
+Note = Callable[[bytes, Mapping[tuple[str, str], int]], None]
+"""Keeps (institution, asset) → units or minor units under an instruction's reference."""
 
 
 def jointly(market: Market, contract: Contract, function: str, *arguments: Any) -> list[Receipt]:
@@ -28,11 +28,12 @@ def jointly(market: Market, contract: Contract, function: str, *arguments: Any) 
     return [contract.send(signer, function, *arguments) for signer in signers]
 
 
-def set_rules(market: Market, outcomes: Outcomes) -> list[Receipt]:
-    """Put the scenario's rules on the ledger for the assets that there are, those that are not in force yet.
+def set_rules(market: Market, outcomes: Outcomes, note: Note) -> list[Receipt]:
+    """Put the scenario's rules on the ledger, for the assets that there are, as far as they are not in force.
+    `note` keeps what an instruction credits before it is sent.
     """
     done = [receipt for call in _missing(market, outcomes) for receipt in jointly(market, *call)]
-    return done + _capital(market, outcomes)
+    return done + _capital(market, outcomes, note)
 
 
 def call_requirements(market: Market, history: History) -> list[Receipt]:
@@ -76,7 +77,7 @@ def _amount(market: Market, asset: int, text: str | None) -> int:
     return parse_minor(text, market.scenario.exponent) if asset == market.cash_asset else int(text)
 
 
-def _capital(market: Market, outcomes: Outcomes) -> list[Receipt]:
+def _capital(market: Market, outcomes: Outcomes, note: Note) -> list[Receipt]:
     """The venue's own capital, which the settlement bank has credited it for that, goes into the fund once.
     """
     fund, cash = market.scenario.default_fund, market.cash_asset
@@ -86,9 +87,10 @@ def _capital(market: Market, outcomes: Outcomes) -> list[Receipt]:
         return []
     if market.clients.default_fund.purse_of(venue, cash, Purse.CAPITAL):
         return []  # since `outcomes` were read
-    issuer, reference = market.scenario.cash.issuer, CAPITAL_REFERENCE
+    issuer, reference = market.scenario.cash.issuer, keccak(text="capital of the venue")
     done = []
     if not market.clients.register.call("referenceUsed", market.index[issuer], reference):
-        place = market.scenario.venue, market.scenario.cash.currency
-        done.append(market.issue(issuer, reference, {place: capital}))
+        credit = {(market.scenario.venue, market.scenario.cash.currency): capital}
+        note(reference, credit)
+        done.append(market.issue(issuer, reference, credit))
     return [*done, market.clients.default_fund.deposit(market.venue, Purse.CAPITAL, cash, capital)]

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Bitmaps} from "../libraries/Bitmaps.sol";
+import {Dates} from "../libraries/Dates.sol";
 import {Records} from "../libraries/Records.sol";
 import {Batch, Header, Role} from "../types/Types.sol";
 import {House} from "./House.sol";
@@ -34,20 +35,14 @@ abstract contract Recording is House {
 
     function _checkHeader(Header calldata h) private view {
         if (h.version != 1) revert ClearingHouse_UnknownVersion(h.version);
-        if (!_isDate(h.tradingDay) || !_isDate(h.intendedSettlementDate) || h.intendedSettlementDate < h.tradingDay) {
+        if (
+            !Dates.isDate(h.tradingDay) || !Dates.isDate(h.intendedSettlementDate)
+                || h.intendedSettlementDate < h.tradingDay
+        ) {
             revert ClearingHouse_InvalidDates(h.tradingDay, h.intendedSettlementDate);
         }
         if (!REGISTER.isCurrency(h.cashAsset)) revert ClearingHouse_NotCurrency(h.cashAsset);
         if (_feeSchedules[h.feeScheduleId].venue != h.venue) revert ClearingHouse_UnknownFeeSchedule(h.feeScheduleId);
-    }
-
-    function _isDate(uint32 yyyymmdd) private pure returns (bool) {
-        (uint32 year, uint32 month, uint32 day) = (yyyymmdd / 10000, (yyyymmdd / 100) % 100, yyyymmdd % 100);
-        if (year < 1900 || year > 9999 || month == 0 || month > 12) return false;
-        bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        // Months alternate, and start over in August.
-        uint32 last = month == 2 ? (leap ? 29 : 28) : 30 + ((month + (month >> 3)) & 1);
-        return day != 0 && day <= last;
     }
 
     function _useNumbers(Header calldata header, uint256 high, uint256[] memory page) internal {

@@ -21,6 +21,8 @@ import {Header, Status} from "../types/Types.sol";
 /// affirmed it. One that a side excepted never was irrevocable and gives none; a dispute raised later takes no claim
 /// away, or the defaulter would dispute what it cannot pay. A trade between two members in default at the time gives no
 /// claim: neither may draw on the fund. Nor does one of the defaulter with itself.
+/// What a member owes by compensation and penalties (see IFails) needs no margin and is no claim here: a trade that was
+/// compensated, which either side may ask for after so many failed days, has left the fund's guarantee.
 ///
 /// The waterfall pays claims, each step as far as the last left something: the defaulter's margin, its contribution, the
 /// capital of the venues (each answers for the part of the loss that arose on it, no more), the other members'

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from settlement.cli import days, entering, instructing, looking, resolving, settling, simulating
+from settlement.cli import days, ending, entering, instructing, looking, resolving, settling, simulating
 from settlement.cli.output import write_out
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ for command in (
     instructing.instruct,
     *(entering.init, entering.record, entering.trade, entering.affirm),
     *(settling.fund, settling.settle, settling.reconcile),
+    *(ending.end_day, ending.default),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
     resolving.gridlock,
 ):

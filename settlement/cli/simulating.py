@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from settlement.cli.days import ChainOption, LedgerOption, folder_for
+from settlement.cli.ending import default_json, said_default
 from settlement.cli.output import (
     CoverOption,
     FormatOption,
@@ -53,7 +54,7 @@ def simulate(
             from settlement.files import read_regular
             from settlement.intake import parse_trades
             from settlement.report.layout import Money
-            from settlement.simulation.days import DayFile, simulate
+            from settlement.simulation.days import DayFile, check, simulate
 
             loaded = scenarios.load(scenario)
             covered = cover_ppm(cover)
@@ -64,6 +65,7 @@ def simulate(
                     DayFile(parse_trades(data, loaded, source=str(file), strict=True), data, str(file))
                 )
             read.sort(key=lambda each: each.intake.trades.trading_day)
+            check(loaded, read)
             folder = stack.enter_context(folder_for(ledger))
             start = opens_at(read[0].intake.trades.trading_day)
             wanted = directory.Config(chain=chain or default_engine(), clock="simulated")
@@ -75,7 +77,8 @@ def simulate(
             )
             days = list(simulate(opened, read, cover_ppm=covered))
             owed = opened.outcomes.fails.due(opened.market.index[loaded.venue], opened.market.cash_asset)
-            found = [_default_json(opened, each) for each in opened.outcomes.defaults.by_id.values()]
+            names = {index: name for name, index in opened.market.index.items()}
+            found = [default_json(each, names) for each in opened.outcomes.defaults.by_id.values()]
             money = Money(loaded.cash.currency, loaded.exponent)
         shown = {
             "scenario": loaded.name,
@@ -88,7 +91,7 @@ def simulate(
             write_json(shown)
         else:
             write_text(*_said(days, shown, money))
-        leave(any(day.pending or day.failed or day.breaks for day in days))
+        leave(any(day.pending or day.failed or day.breaks or day.refused for day in days))
 
 
 def _day_json(day: DayRan) -> dict[str, Any]:
@@ -111,20 +114,6 @@ def _day_json(day: DayRan) -> dict[str, Any]:
         "pending": day.pending,
         "ended": day.ended,
         "breaks": day.breaks,
-    }
-
-
-def _default_json(opened: Any, default: Any) -> dict[str, Any]:
-    names = {index: name for name, index in opened.market.index.items()}
-    return {
-        "institution": names[default.institution],
-        "closed_out": len(default.closed_out),
-        "loss_minor": str(sum(default.claims.values())),
-        "waterfall": [
-            {"step": step.name, "institution": names[who], "amount_minor": str(amount)}
-            for step, who, amount in default.steps
-        ],
-        "paid_minor": {names[who]: str(amount) for who, amount in default.paid.items()},
     }
 
 
@@ -162,15 +151,7 @@ def _said(days: list[DayRan], shown: dict[str, Any], money: Money) -> list[Any]:
         paid = sum(day.compensation for day in days)
         parts.append(f"{plural(closed, 'trade')} closed by cash compensation: {money.amount(paid)}.")
     for default in shown["defaults"]:
-        loss = money.amount(int(default["loss_minor"]))
-        parts.append(
-            f"{default['institution']} defaulted: {default['closed_out']:,} trades closed out, loss {loss}."
-        )
-        steps = columns_table("step", ("borne by", "left"), (money.currency, "right"))
-        for each in default["waterfall"]:
-            steps.add_row(each["step"].lower(), each["institution"], money.bare(int(each["amount_minor"])))
-        if default["waterfall"]:
-            parts.append(whole(steps))
+        parts += said_default(default, money)
     if int(shown["owed_minor"]):
         parts.append(f"Owed and not collected yet: {money.amount(int(shown['owed_minor']))}.")
     parts += [f"Refused: {each}" for day in days for each in day.refused]

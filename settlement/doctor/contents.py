@@ -23,7 +23,6 @@ from settlement.books import among
 from settlement.doctor.findings import Examination, Wrong, count, listed
 from settlement.fees import Schedule
 from settlement.operations import Ledger
-from settlement.rules import CAPITAL_REFERENCE
 from settlement.verification import verify
 
 _EXPLAIN = "settle nothing more before this is explained: somebody has changed the ledger past this program"
@@ -108,8 +107,8 @@ def _institutions(ledger: Ledger) -> str:
     wanted = {
         each.name: frozenset(Role[role] for role in each.roles) for each in market.scenario.institutions
     }
-    if (fund := market.scenario.default_fund) is not None:
-        wanted[fund.account] = frozenset({Role.PARTNER})
+    if market.scenario.default_fund is not None:
+        wanted[market.scenario.default_fund.account] = frozenset({Role.PARTNER})
     defaulted = {each.institution for each in ledger.outcomes.defaults.by_id.values()}
     wrong = [f"{name} is not on the chain" for name in wanted if name not in there]
     wrong += [f"{name} is not in the scenario" for name in there if name not in wanted]
@@ -253,7 +252,7 @@ def _books(ledger: Ledger) -> str:
     if missing:
         lacks = [f"{name} ({count(number, 'trade')})" for name, number in missing.items()]
         raise Wrong(f"trades that were affirmed are in no book of {listed(lacks)}")
-    known = {CAPITAL_REFERENCE, *ledger.shelf.deposits()}
+    known = ledger.shelf.deposits()
     unknown = [reference for _, reference in ledger.read().issues if reference not in known]
     if unknown:
         raise Wrong(f"{count(len(unknown), 'issue')} on the chain of which no book knows")

@@ -10,23 +10,25 @@ fails.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 import numpy as np
 
-from ledger.errors import Reverted
+from ledger.errors import InvalidValue, Reverted
 from ledger.history import History, RecordedBatch
 from ledger.ids import day_number
 from settlement import conditions, defaulting, ending
 from settlement.cycle import Cycle, open_parts
+from settlement.errors import NameUnknown
 from settlement.limits import Part
 from settlement.liquidity import Instructions, Objective, Search
-from settlement.model import Intake
+from settlement.model import Intake, Reject
 from settlement.operations import Ledger
 from settlement.report.standing import Mark
+from settlement.scenario import Scenario
 from settlement.scenario_day import Day, Happening
 from settlement.simulation.arrivals import arrivals, by_interval, priorities
 
@@ -72,6 +74,26 @@ class DayRan:
     breaks: int = 0
 
 
+def check(scenario: Scenario, files: Sequence[DayFile]) -> None:
+    """Whether the days can be run, as far as that can be said before. Raises InvalidValue where two files are
+    of one day, and NameUnknown where something is to happen to a trade that its day does not have.
+    """
+    known: dict[date, DayFile] = {}
+    for file in files:
+        day = file.intake.trades.trading_day
+        if day in known:
+            reason = f"is of {day} as {known[day].source} is; a day is one file"
+            raise InvalidValue("trade file", file.source, reason)
+        known[day] = file
+    for happening in scenario.happenings:
+        day = happening.moment.date()
+        if day in known and happening.trades:
+            numbers = known[day].intake.trades.number
+            for trade in happening.trades:
+                if trade not in numbers:
+                    raise NameUnknown("trade", f"{trade} of {day}", [f"{len(numbers)} trades of that day"])
+
+
 def simulate(
     ledger: Ledger, files: Iterable[DayFile], *, cover_ppm: int | None = None, search: Search | None = None
 ) -> Iterator[DayRan]:
@@ -90,18 +112,42 @@ class _Running:
     def __init__(self, ledger: Ledger, file: DayFile, search: Search, cover_ppm: int | None) -> None:
         self._ledger, self._file, self._search, self._cover_ppm = ledger, file, search, cover_ppm
         self._trades = file.intake.trades
+        self._turn_away()
         self._day: Day = ledger.market.scenario.day
         self._date = self._trades.trading_day
         self._interval: dict[bytes, int] = {}
         """Batch of this day → which of the day's cycles it can take part in first."""
         self._now = 0
         self._ran = DayRan(self._date, len(self._trades), self._trades.gross_value_minor)
+        self._ran.refused += self._turned_away
+
+    def _turn_away(self) -> None:
+        """What a suspended institution traded is not recorded: it is among the rows that were refused."""
+        trades, market = self._trades, self._ledger.market
+        suspended = self._ledger.read().suspended
+        out = np.array([market.index[name] in suspended for name in trades.parties], dtype=bool)
+        rows = out[trades.buyer] | out[trades.seller]
+        rejects = []
+        for row in np.flatnonzero(rows).tolist():
+            side = "buyer" if out[trades.buyer[row]] else "seller"
+            name = trades.parties[getattr(trades, side)[row]]
+            rejects.append(Reject(int(trades.line[row]), side, name, "is suspended"))
+        self._turned_away = [
+            f"{trades.trading_day} trade {number}: {reject.value} is suspended"
+            for number, reject in zip(trades.number[rows].tolist(), rejects, strict=True)
+        ]
+        if rejects:
+            self._trades = trades.take(~rows)
+            intake = replace(
+                self._file.intake, trades=self._trades, rejects=(*self._file.intake.rejects, *rejects)
+            )
+            self._file = replace(self._file, intake=intake)
 
     def run(self) -> DayRan:
         """All of the day."""
         ledger, outcomes = self._ledger, self._ledger.outcomes
         self._enter()
-        began = self._at(self._day.opens)
+        began = self._at("00:00") - timedelta(minutes=1)
         known = len(outcomes.fails.failed), len(outcomes.fails.compensated), len(outcomes.fails.paid)
         for now, opens in enumerate(self._day.cycles):
             self._now, until = now, self._at(opens)

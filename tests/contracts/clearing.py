@@ -20,7 +20,7 @@ from ledger.clients.consortium import account_of
 from ledger.clients.revenue_sharing import Terms
 from ledger.contract import send
 from ledger.signatures import NO_CLIENTS, Affirmation, Domain, affirmation_hash
-from tests.contracts.clearing_model import MIN_PERIOD, PPM, Model, Outcome, Shares, Trade
+from tests.contracts.clearing_model import MIN_PERIOD, PPM, Model, Outcome, Piece, Shares, Trade
 from tests.contracts.support import Ledger
 
 
@@ -203,7 +203,7 @@ class Floor:
 
     def fund(
         self,
-        *trades: Trade,
+        *trades: Trade | Piece,
         model: Model | None = None,
         less: Mapping[tuple[str, str], int] | None = None,
         reference: str = "opening",

@@ -6,6 +6,7 @@ a unit they are worth 440,000. B2 and B3 have a trade in the same batch.
 settled in part, then
 ├── short by a unit each ─ LACK and MONY, penalties on the rest; with that unit it settles to the end
 ├── compensated          ─ the rest ends, what it is worth less is owed and collected
+├── compensated by who then defaults ─ owed still, but no claim on the fund
 ├── closed out           ─ the rest is the claim; the survivors' trade settles while the default is open
 ├── cancelled by both    ─ what has settled stays, nothing else happens to it any more
 ├── held and released    ─ does not settle, then settles to the end as if at once
@@ -152,6 +153,25 @@ def test_compensate_given_a_part_settled_ends_the_rest(street: Street) -> None:
     street.require_ended(Status.COMPENSATED)
     street.settle_the_other()
     assert street.house.call("batch", batch.hash)[1] == 0
+
+
+def test_close_out_given_the_defaulter_had_it_compensated_is_refused(street: Street) -> None:
+    """Who owes may ask for compensation too, and then fail to pay: the fund does not answer for that."""
+    desk, batch, fund = street.desk, street.batch, street.admit_fund()
+    desk.closing_after(1)
+    desk.failed(batch)
+    desk.compensate(batch, by="B1")
+    fund.rates(1_000_000, 0)
+    fund.call(batch)
+    assert fund.required("B1", MARGIN) == 0
+    default = fund.default("B1")
+    ended = {"batchHash": batch.hash, "position": 0, "status": Status.COMPENSATED}
+    with refused(reverts.DefaultFund_Ended, **ended):
+        fund.close_out(default, batch, [0])
+    owed = desk.owed("B1", "B2")
+    street.reopen()
+    desk.collect(("B1", "B2"))
+    assert desk.owed("B1", "B2") == owed == LEFT["amount"] - WORTH + 79
 
 
 def test_close_out_given_a_part_settled_claims_the_rest(street: Street) -> None:

@@ -39,7 +39,7 @@ from tests.contracts.clearing import Batch, Floor, Trade, slice_of
 from tests.contracts.support import Ledger, SetClock, bytes32, establish, movement
 
 pytestmark = pytest.mark.skipif("anvil" not in available(), reason="anvil is not installed; run `make setup`")
-SETTLED = keccak(text="NettingSetSettled(uint16,uint64,uint16,uint256,uint256,uint256,uint256)")
+SETTLED = keccak(text="NettingSetSettled(uint16,uint64,uint16,uint8,uint256,uint256,uint256,uint256)")
 AFFIRMED = keccak(text="BatchAffirmed(bytes32,uint16,bytes32,uint256,bytes32,bytes32)")
 SHARES = (("P", 300_001), ("V", 99_999), ("R", 7))
 

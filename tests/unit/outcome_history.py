@@ -157,7 +157,7 @@ def first_day(ledger: Ledger) -> None:
     held |= {("B2", "S2"): 100, ("B3", "S2"): 5, ("B4", "S3"): 4, ("B4", "S2"): 1, ("B2", "S3"): 100}
     held |= {("B4", "EUR"): 1_000}
     credit(ledger, held, "day 1")
-    set_rules(ledger.market, ledger.outcomes)
+    set_rules(ledger.market, ledger.outcomes, ledger.shelf.deposit)
     enter(ledger, FIRST, day)
     enter(ledger, UNAFFIRMED, day, ("B1",))
     say(ledger, "B1", "hold", 4)
