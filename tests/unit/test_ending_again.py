@@ -1,4 +1,4 @@
-"""settlement.rules, settlement.ending and settlement.defaulting, repeated and gone on with after a part of them.
+"""settlement.rules, settlement.ending and settlement.defaulting: repeated, and gone on with after a part.
 
 set_rules   ─ again: nothing; after the venue's word alone: in force; with outcomes from before: capital once
 give_prices ─ again: nothing; after some: the others
