@@ -16,6 +16,7 @@ from ledger.accounts import Signer
 from ledger.chain import Receipt
 from ledger.history import History, RecordedBatch
 from ledger.ids import day_number
+from ledger.reverts import Joint_NoChange
 from settlement.errors import NameUnknown
 from settlement.operations import Ledger
 
@@ -48,8 +49,11 @@ def say(
     """
     signers = [_signer(ledger, name) for name in _speakers(ledger, word, institution)]
     places = locate(ledger.read(), trading_day, trades)
-    sent = [_send(ledger, word, signer, batch, at) for signer in signers for batch, at in places]
-    done = [receipt for receipts in sent for receipt in receipts]
+    if word in DECISIONS and institution is None:
+        done = _decide(ledger, word is Word.STANDS, signers, places)
+    else:
+        sent = [_send(ledger, word, signer, batch, at) for signer in signers for batch, at in places]
+        done = [receipt for receipts in sent for receipt in receipts]
     ledger.receipts.setdefault("conditions", []).extend(done)
     return done
 
@@ -73,6 +77,23 @@ def locate(
         known = sorted({batch.header.trading_day for batch in history.batches.values()})
         raise NameUnknown("trade", f"{missing[0]} of {trading_day}", [f"trades of {each}" for each in known])
     return found
+
+
+def _decide(
+    ledger: Ledger, stands: bool, signers: Sequence[Signer], places: Sequence[tuple[RecordedBatch, list[int]]]
+) -> list[Receipt]:
+    """Both decide; whose word is there already, after an interruption, is passed over."""
+    contract, done = ledger.market.clients.conditions, []
+    for batch, positions in places:
+        for position in positions:
+            for signer in signers:
+                try:
+                    done.append(contract.decide(signer, batch.header, batch.words, position, stands))
+                except Joint_NoChange:
+                    continue
+                if any(event["complete"] for event in contract.events(done[-1].logs, "JointlyAgreed")):
+                    break
+    return done
 
 
 def _speakers(ledger: Ledger, word: Word, institution: str | None) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ledger.chain import Receipt
 from ledger.clients.clearing_house import Status
+from ledger.history import RecordedBatch
 from ledger.ids import day_number
 from settlement.ending import closing_prices, give_prices
 from settlement.operations import Ledger
@@ -27,19 +28,37 @@ def default(ledger: Ledger, institution: str, day: date) -> list[Receipt]:
     """
     market, index = ledger.market, ledger.market.index[institution]
     fund, cash = market.clients.default_fund, market.cash_asset
+    if not fund.open_default_of(index, cash) and _finished(ledger, index, day):
+        return []
     done = suspend(ledger, institution)
     done += give_prices(market, day, closing_prices(ledger.read(), day))
     if not fund.open_default_of(index, cash):
         done += jointly(market, fund, "declareDefault", index, cash, day_number(day))
     number = fund.open_default_of(index, cash)
+    for batch, rows in _open_trades(ledger, index):
+        done.append(fund.close_out(market.venue, number, batch.header, batch.words, rows))
+    done += jointly(market, fund, "finish", number, fund.default_of(number).loss)
+    ledger.receipts.setdefault("default", []).extend(done)
+    return done
+
+
+def _open_trades(ledger: Ledger, index: int) -> list[tuple[RecordedBatch, list[int]]]:
+    """An institution's trades that have neither settled nor ended otherwise, by their positions."""
+    found = []
     for batch in ledger.read().batches.values():
         own = (batch.records.buyer == index) | (batch.records.seller == index)
         rows = np.flatnonzero(own & np.isin(batch.status, _OPEN)).tolist()
         if rows:
-            done.append(fund.close_out(market.venue, number, batch.header, batch.words, rows))
-    done += jointly(market, fund, "finish", number, fund.default_of(number).loss)
-    ledger.receipts.setdefault("default", []).extend(done)
-    return done
+            found.append((batch, rows))
+    return found
+
+
+def _finished(ledger: Ledger, index: int, day: date) -> bool:
+    """Whether the institution's default of that day is over, and nothing came after it."""
+    if index not in ledger.read().suspended or _open_trades(ledger, index):
+        return False
+    known = ledger.outcomes.defaults.by_id.values()
+    return any((each.institution, each.day) == (index, day_number(day)) for each in known if each.waterfall)
 
 
 def suspend(ledger: Ledger, institution: str) -> list[Receipt]:

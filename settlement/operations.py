@@ -325,6 +325,7 @@ class Ledger:
         """The venue records trades that the books have; `alter` changes a batch first."""
         with self._stage("market"):
             self.market.list_securities(entering.by_holders(trades))
+            self.read()
             done = set_rules(self.market, self.outcomes, self.shelf.deposit)
             self.receipts.setdefault("market", []).extend(done)
         with self._stage("record"):

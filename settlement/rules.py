@@ -14,6 +14,7 @@ from ledger.clients.default_fund import Purse
 from ledger.clients.limits import NONE
 from ledger.contract import Contract
 from ledger.history import History
+from ledger.reverts import Joint_NoChange
 from ledger.units import parse_minor
 from settlement.market import Market
 from settlement.outcomes import Outcomes
@@ -23,9 +24,18 @@ Note = Callable[[bytes, Mapping[tuple[str, str], int]], None]
 
 
 def jointly(market: Market, contract: Contract, function: str, *arguments: Any) -> list[Receipt]:
-    """What takes an exchange and a regulator: both send the same."""
-    signers = (market.venue, market.signers[market.scenario.with_role("REGULATOR")[0]])
-    return [contract.send(signer, function, *arguments) for signer in signers]
+    """What takes an exchange and a regulator: both send the same. Whose word is there already, after an
+    interruption, is passed over.
+    """
+    done: list[Receipt] = []
+    for signer in (market.venue, market.signers[market.scenario.with_role("REGULATOR")[0]]):
+        try:
+            done.append(contract.send(signer, function, *arguments))
+        except Joint_NoChange:
+            continue
+        if any(event["complete"] for event in contract.events(done[-1].logs, "JointlyAgreed")):
+            break
+    return done
 
 
 def set_rules(market: Market, outcomes: Outcomes, note: Note) -> list[Receipt]:
@@ -84,6 +94,8 @@ def _capital(market: Market, outcomes: Outcomes, note: Note) -> list[Receipt]:
     venue = market.index[market.scenario.venue]
     if not capital or (venue, cash, Purse.CAPITAL) in outcomes.defaults.purses:
         return []
+    if market.clients.default_fund.purse_of(venue, cash, Purse.CAPITAL):
+        return []  # since `outcomes` were read
     issuer, reference = market.scenario.cash.issuer, keccak(text="capital of the venue")
     done = []
     if not market.clients.register.call("referenceUsed", market.index[issuer], reference):

@@ -228,6 +228,12 @@ def _happenings(happenings: Any, roles: Mapping[str, Any]) -> Iterator[tuple[Pat
                 yield (*path, key), f"there is no institution {name!r}"
         if not isinstance(deed, str):
             continue
+        whom = roles.get(one.get("institution") or "", ())
+        regulators = [name for name, held in roles.items() if "REGULATOR" in held]
+        if deed == "default" and whom and "BROKER" not in whom:
+            yield (*path, "institution"), "is no broker, and only a broker can default"
+        elif deed == "suspend" and one.get("institution") in regulators[:1]:
+            yield (*path, "institution"), "is the regulator that suspends, and cannot suspend itself"
         wanted = {"institution"} if deed in OF_INSTITUTIONS else {"trades"}
         wanted |= set() if deed in OF_INSTITUTIONS | DECISIONS else {"by"}
         given = {key for key in ("by", "institution", "trades") if one.get(key)}

@@ -54,7 +54,7 @@ def simulate(
             from settlement.files import read_regular
             from settlement.intake import parse_trades
             from settlement.report.layout import Money
-            from settlement.simulation.days import DayFile, simulate
+            from settlement.simulation.days import DayFile, check, simulate
 
             loaded = scenarios.load(scenario)
             covered = cover_ppm(cover)
@@ -65,6 +65,7 @@ def simulate(
                     DayFile(parse_trades(data, loaded, source=str(file), strict=True), data, str(file))
                 )
             read.sort(key=lambda each: each.intake.trades.trading_day)
+            check(loaded, read)
             folder = stack.enter_context(folder_for(ledger))
             start = opens_at(read[0].intake.trades.trading_day)
             wanted = directory.Config(chain=chain or default_engine(), clock="simulated")
@@ -90,7 +91,7 @@ def simulate(
             write_json(shown)
         else:
             write_text(*_said(days, shown, money))
-        leave(any(day.pending or day.failed or day.breaks for day in days))
+        leave(any(day.pending or day.failed or day.breaks or day.refused for day in days))
 
 
 def _day_json(day: DayRan) -> dict[str, Any]:

@@ -109,6 +109,7 @@ def _institutions(ledger: Ledger) -> str:
     }
     if market.scenario.default_fund is not None:
         wanted[market.scenario.default_fund.account] = frozenset({Role.PARTNER})
+    defaulted = {each.institution for each in ledger.outcomes.defaults.by_id.values()}
     wrong = [f"{name} is not on the chain" for name in wanted if name not in there]
     wrong += [f"{name} is not in the scenario" for name in there if name not in wanted]
     keys = _addresses(ledger)
@@ -119,7 +120,7 @@ def _institutions(ledger: Ledger) -> str:
         if found.roles != roles:
             held = ", ".join(sorted(role.name for role in found.roles)) or "none"
             wrong.append(f"{name} has other roles on the chain: {held}")
-        if found.suspended:
+        if found.suspended and market.index.get(name) not in defaulted:
             wrong.append(f"{name} is suspended")
         if name in keys and keys[name].lower() != found.signer.lower():
             wrong.append(f"{name} is signed for with {found.signer}, and the key here is {keys[name]}")

@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from ledger.clients.clearing_house import Status
 from ledger.clients.conditions import Condition
+from ledger.clients.fails import Reason
+from ledger.clients.limits import NONE
+from ledger.contract import Event
 from ledger.history import History, RecordedBatch
+from settlement.errors import LedgerDisagrees
 from settlement.fees import Schedule
 from settlement.market import Market
 from settlement.outcomes.defaults import Defaults
-from settlement.outcomes.fails import Fails
+from settlement.outcomes.fails import Fails, bit, where
 from settlement.outcomes.moment import Moment
 
 __all__ = ["Outcomes"]
+
+_ENDS = {Status.COMPENSATED: "TradeCompensated", Status.CLOSED_OUT: "TradeClosedOut"}
 
 
 @dataclass(slots=True)
@@ -36,6 +43,9 @@ class Outcomes:
     collected, and what went to the fund and came from it.
     """
     _seen: int = 0
+    _now: bytes = b""
+    _told: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    """Of `advised`, what the transaction at hand told."""
     _moment: Moment | None = None
 
     def parts_allowed(self, batch: RecordedBatch, row: int) -> bool:
@@ -53,6 +63,9 @@ class Outcomes:
             beneficiary = self.market.index[scenario.fees.levy.beneficiary]
             self._moment = Moment(history, Schedule.of(scenario), beneficiary)
         for event in history.said[self._seen :]:
+            if event.transaction != self._now:
+                self._complete(history)
+                self._now = event.transaction
             if event.name == "LimitSet":
                 place = event["institution"], event["asset"]
                 self.limits[place] = event["position"], event["exposure"]
@@ -62,9 +75,75 @@ class Outcomes:
                 (said.add if event["stands"] else said.discard)(event["institution"])
             self.fails.apply(event, history, self._moment)
             self.defaults.apply(event, history, self._moment, self.fails)
+            if event.name == "TradeFailed":
+                self._check_limits(event, history)
             for institution, amount in _advised(event.name, event.arguments):
                 self.advised[institution] += amount
+                self._told[institution] += amount
+        self._complete(history)
         self._seen = len(history.said)
+        self._check_ended(history)
+        self._check_fund(history)
+
+    def _complete(self, history: History) -> None:
+        """All of a transaction is there, and what it told of cash is what moved; the fund has the rest."""
+        at = f"transaction 0x{self._now.hex()}"
+        self.fails.complete(at)
+        self.defaults.complete(at)
+        told = {who: amount for who, amount in self._told.items() if amount}
+        if self._told:
+            moved = _cash_moved(history, self._now, self.market.cash_asset)
+            fund = {who: amount for who, amount in moved.items() if who not in self._told}
+            without = {who: amount for who, amount in moved.items() if who in self._told}
+            if told != without or list(fund.values()) != [-sum(told.values())] * bool(sum(told.values())):
+                raise LedgerDisagrees(f"{at}, cash", told, moved)
+        self._told = defaultdict(int)
+
+    def _check_limits(self, event: Event, history: History) -> None:
+        """Who is at its limit has one."""
+        batch = history.batches[event["batchHash"]]
+        row = batch.position_of(event["tradeNo"])
+        assets = batch.header.cash_asset, int(batch.records.asset[row])
+        for side, party in enumerate((batch.records.buyer[row], batch.records.seller[row])):
+            limits = [self.limits.get((int(party), asset), (NONE, NONE)) for asset in assets]
+            if event["reasons"] & bit(Reason.FLIM, side) and set(limits) == {(NONE, NONE)}:
+                raise LedgerDisagrees(f"{where(event)}, reasons", event["reasons"], "no limit")
+
+    def _check_ended(self, history: History) -> None:
+        """What stands as compensated or closed out was told to be, and the other way round."""
+        found = {
+            (batch.batch_hash, int(batch.records.number[row])): _ENDS[status]
+            for batch in history.batches.values()
+            for row, status in batch.out.items()
+            if status in _ENDS
+        }
+        for trade in found.keys() | self.fails.ended.keys():
+            told, stands = self.fails.ended.get(trade), found.get(trade)
+            if told != stands:
+                raise LedgerDisagrees(f"trade {trade[1]}, how it ended", told, stands)
+
+    def _check_fund(self, history: History) -> None:
+        """What purses have is there: anyone may pay into the fund's account, and only the fund out of it."""
+        scenario, cash = self.market.scenario, self.market.cash_asset
+        if scenario.default_fund is None:
+            return
+        fund, moves = self.market.index[scenario.default_fund.account], history.movements
+        come = moves.amount[(moves.receiver == fund) & (moves.asset == cash)].tolist()
+        gone = moves.amount[(moves.sender == fund) & (moves.asset == cash)].tolist()
+        purses = sum(amount for key, amount in self.defaults.purses.items() if key[1] == cash)
+        if purses > sum(come) - sum(gone):
+            raise LedgerDisagrees("the fund's account", sum(come) - sum(gone), purses)
+
+
+def _cash_moved(history: History, transaction: bytes, currency: int) -> dict[int, int]:
+    """Institution → what a transaction moved to it, in minor units, zeros left out."""
+    moves, change = history.movements.of(transaction), defaultdict[int, int](int)
+    columns = (moves.sender, moves.receiver, moves.asset, moves.amount)
+    for sender, receiver, asset, amount in zip(*(each.tolist() for each in columns), strict=True):
+        if asset == currency:
+            change[sender] -= amount
+            change[receiver] += amount
+    return {who: amount for who, amount in change.items() if amount}
 
 
 def _advised(name: str, told: dict[str, int]) -> list[tuple[int, int]]:

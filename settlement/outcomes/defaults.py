@@ -12,7 +12,7 @@ from ledger.clients.default_fund import Purse, Step
 from ledger.contract import Event
 from ledger.history import History, RecordedBatch
 from settlement.errors import LedgerDisagrees
-from settlement.outcomes.fails import Fails, agree, where
+from settlement.outcomes.fails import Fails, agree, batch_of, left_of, where
 from settlement.outcomes.moment import Left, Moment
 from settlement.penalties import PRICE
 from settlement.waterfall import Resources, Waterfall, run
@@ -45,27 +45,40 @@ class Defaults:
     """What the last call did not find."""
     by_id: dict[int, Default] = field(default_factory=dict)
     _expected: Waterfall | None = None
+    _called: set[tuple[int, int, Purse]] = field(default_factory=set)
+    """Purses that the transaction at hand has called for."""
+    _taken: dict[int, int] = field(default_factory=dict)
+    """Institution → minor units that it has taken."""
+    _now: bytes = b""
 
     def apply(self, event: Event, history: History, moment: Moment, fails: Fails) -> None:
         """Take the next event in the chain's order. Raises LedgerDisagrees."""
+        if event.transaction != self._now:
+            self._now, self._called, self._taken = event.transaction, set(), defaultdict(int)
         match event.name:
             case "Deposited" | "Released":
                 sign = 1 if event.name == "Deposited" else -1
-                self._move(_purse(event), sign * event["amount"])
+                self._move(event, _purse(event), sign * event["amount"])
                 agree(event, "balance", self.purses[_purse(event)])
             case "Called":
-                self._move(_purse(event), event["taken"])
-                self.missing[_purse(event)] = event["missing"]
+                self._call(event, moment)
             case "DefaultDeclared":
-                self.by_id[event["id"]] = Default(event["institution"], event["currency"], event["day"])
+                agree(event, "id", len(self.by_id) + 1)
+                default = Default(event["institution"], event["currency"], event["day"])
+                own = [each for each in self._open_in(default.currency) if each == default.institution]
+                if own or default.institution not in fails.suspended:
+                    raise LedgerDisagrees(where(event), "declared", "in default already" if own else "active")
+                self.by_id[event["id"]] = default
             case "TradeClosedOut":
-                self._close_out(event, history.batches[event["batchHash"]], moment, fails)
+                self._close_out(event, batch_of(event, history), moment, fails)
             case "WaterfallStep":
                 self._step(event)
             case "ClaimantPaid":
-                default = self.by_id[event["id"]]
-                agree(event, "claim", default.claims.get(event["claimant"], 0))
-                default.paid[event["claimant"]] = event["paid"]
+                default, who = self._default(event), event["claimant"]
+                if who in default.paid or who not in default.claims:
+                    raise LedgerDisagrees(f"{where(event)}, claimant", who, "paid once, what it claims")
+                agree(event, "claim", default.claims[who])
+                default.paid[who] = event["paid"]
             case "DefaultFinished":
                 self._finish(event)
 
@@ -73,28 +86,74 @@ class Defaults:
         """Those that are not finished."""
         return [each for each in self.by_id.values() if each.waterfall is None]
 
-    def _move(self, purse: tuple[int, int, Purse], amount: int) -> None:
+    def complete(self, at: str) -> None:
+        """Raises LedgerDisagrees where a waterfall that began was not told to its end."""
+        if self._expected is not None:
+            raise LedgerDisagrees(at, "no end", "a waterfall's end")
+
+    def _default(self, event: Event) -> Default:
+        """The default that an event is about, which is open."""
+        found = self.by_id.get(event["id"])
+        if found is None or found.waterfall is not None:
+            why = "not declared" if found is None else "finished"
+            raise LedgerDisagrees(f"{where(event)}, id", event["id"], why)
+        return found
+
+    def _open_in(self, currency: int) -> set[int]:
+        """Institutions whose default in a currency is open."""
+        return {each.institution for each in self.open() if each.currency == currency}
+
+    def _call(self, event: Event, moment: Moment) -> None:
+        """What the purse lacks is taken as far as the account has it; while a default is open, margin of the
+        others only. What is required is not recomputed.
+        """
+        moment.at(event.transaction)
+        purse = who, currency, of = _purse(event)
+        if purse in self._called or of is Purse.CAPITAL:
+            raise LedgerDisagrees(f"{where(event)}, purse", of.name, "each once, but for capital")
+        self._called.add(purse)
+        open_in = self._open_in(currency)
+        frozen = who in open_in if of is Purse.MARGIN else bool(open_in)
+        lacks = max(0, event["required"] - self.purses[purse])
+        there = moment.balances.get((who, currency), 0) - self._taken[who]
+        taken = 0 if frozen else min(lacks, there)
+        agree(event, "taken", taken)
+        agree(event, "missing", lacks - taken)
+        self._taken[who] += taken
+        self._move(event, purse, taken)
+        self.missing[purse] = event["missing"]
+
+    def _move(self, event: Event, purse: tuple[int, int, Purse], amount: int) -> None:
+        if self.purses[purse] + amount < 0:
+            raise LedgerDisagrees(f"{where(event)}, amount", -amount, f"{self.purses[purse]} at most")
         self.purses[purse] += amount
 
     def _close_out(self, event: Event, batch: RecordedBatch, moment: Moment, fails: Fails) -> None:
-        moment.at(event.transaction)
-        default = self.by_id[event["id"]]
-        left = moment.left(batch, moment.row(batch, event["tradeNo"]))
+        default = self._default(event)
+        left = left_of(event, batch, moment)
+        if default.institution not in (left.buyer, left.seller):
+            raise LedgerDisagrees(where(event), "closed out", "not the defaulter's")
+        fails.end(event)
         default.closed_out.append((event["batchHash"], event["tradeNo"], event["loss"]))
+        other = left.seller if left.buyer == default.institution else left.buyer
+        excepted = event["tradeNo"] in batch.disputed
+        bound = not excepted and all(moment.affirmed(batch, each) for each in (left.buyer, left.seller))
+        agree(event, "claimant", other if bound and other not in self._open_in(default.currency) else 0)
         if not event["claimant"]:
             for name in ("price", "value", "loss"):
                 agree(event, name, 0)
             return
-        agree(event, "claimant", left.seller if left.buyer == default.institution else left.buyer)
-        price = fails.prices[batch.header.venue, default.day, default.currency, left.asset]
+        price = fails.price(event, batch.header.venue, default.day, default.currency, left.asset)
         agree(event, "price", price)
+        worth = left.quantity * price
+        agree(event, "value", worth // PRICE if left.seller == default.institution else -(-worth // PRICE))
         agree(event, "loss", _loss(left, default.institution, price))
         claimant = event["claimant"]
         default.claims[claimant] = default.claims.get(claimant, 0) + event["loss"]
 
     def _step(self, event: Event) -> None:
         """The first step of a waterfall finds what there is; each is held against what comes out of that."""
-        default = self.by_id[event["id"]]
+        default = self._default(event)
         if self._expected is None:
             self._expected = run(default.claims, self._resources(default))
         step, who, amount = Step(event["step"]), event["institution"], event["amount"]
@@ -107,13 +166,15 @@ class Defaults:
             Step.UNCOVERED: drawn.uncovered.get(who, 0),
         }[step]
         agree(event, "amount", wanted)
+        if step in (Step.MARGIN, Step.CONTRIBUTION):
+            agree(event, "institution", default.institution)
         default.steps.append((step, who, amount))
         if step is not Step.UNCOVERED:
             purse = {Step.MARGIN: Purse.MARGIN, Step.CAPITAL: Purse.CAPITAL}.get(step, Purse.CONTRIBUTION)
-            self._move((who, default.currency, purse), -amount)
+            self._move(event, (who, default.currency, purse), -amount)
 
     def _finish(self, event: Event) -> None:
-        default = self.by_id[event["id"]]
+        default = self._default(event)
         expected = self._expected or run(default.claims, self._resources(default))
         self._expected = None
         agree(event, "loss", sum(default.claims.values()))
@@ -129,7 +190,7 @@ class Defaults:
     def _resources(self, default: Default) -> Resources:
         """What there is for a default: of the others not what those have in whose own default is open."""
         who, currency = default.institution, default.currency
-        defaulters = {each.institution for each in self.open() if each.currency == currency}
+        defaulters = self._open_in(currency)
         there = {key: amount for key, amount in self.purses.items() if key[1] == currency and amount}
         return Resources(
             margin=there.get((who, currency, Purse.MARGIN), 0),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ledger.clients.fails import Reason
 from ledger.contract import Event
+from ledger.errors import InvalidValue
 from ledger.history import History, RecordedBatch
 from ledger.ids import parse_day_number
 from settlement.errors import LedgerDisagrees
@@ -23,6 +24,8 @@ Trade = tuple[bytes, int]
 """(batch's hash, trade number)."""
 Debt = tuple[int, int, int, int]
 """(venue, currency, debtor, creditor)."""
+Penalty = tuple[bytes, int, int, int, int, int, int]
+"""As `PenaltyAccrued` has it: (batch's hash, trade number, payer, payee, day, currency, minor units)."""
 _HELD = 0
 """Of `Conditions`: the condition that a side holds the trade."""
 
@@ -86,13 +89,20 @@ class Fails:
     suspended: set[int] = field(default_factory=set)
     held: dict[Trade, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Institutions that hold a trade."""
-    _expected: list[tuple[int, int, int]] = field(default_factory=list)
+    ended: dict[Trade, str] = field(default_factory=dict)
+    """What was compensated or closed out, and which event said so."""
+    _expected: list[Penalty] = field(default_factory=list)
     """Penalties of the last fail that the ledger has not named yet."""
+    _collected: dict[int, int] = field(default_factory=dict)
+    """Institution → minor units that the claims of the transaction at hand brought it so far."""
+    _now: bytes = b""
 
     def apply(self, event: Event, history: History, moment: Moment) -> None:
         """Take the next event in the chain's order. Raises LedgerDisagrees."""
-        if event.name != "PenaltyAccrued" and self._expected:
-            raise LedgerDisagrees(where(event), "no penalty", self._expected[0])
+        if event.name != "PenaltyAccrued":
+            self.complete(where(event))
+        if event.transaction != self._now:
+            self._now, self._collected = event.transaction, defaultdict(int)
         match event.name:
             case "InstitutionSuspended":
                 self.suspended.add(event["institution"])
@@ -110,13 +120,32 @@ class Fails:
             case "ClosingAfterSet":
                 self.closing_after = event["failedDays"]
             case "TradeFailed":
-                self._fail(event, history.batches[event["batchHash"]], moment)
+                self._fail(event, batch_of(event, history), moment)
             case "PenaltyAccrued":
                 self._penalty(event)
             case "TradeCompensated":
-                self._compensate(event, history.batches[event["batchHash"]], moment)
-            case "ClaimPaid":
-                self._pay(event, moment)
+                self._compensate(event, batch_of(event, history), moment)
+            case "ClaimPaid" | "ClaimUnpaid":
+                self._collect(event, moment)
+
+    def complete(self, at: str) -> None:
+        """Raises LedgerDisagrees where a penalty of the last fail was not named."""
+        if self._expected:
+            raise LedgerDisagrees(at, "no penalty", self._expected[0])
+
+    def end(self, event: Event) -> None:
+        """The trade has ended. Raises LedgerDisagrees where it had before."""
+        trade = event["batchHash"], event["tradeNo"]
+        if trade in self.ended:
+            raise LedgerDisagrees(where(event), event.name, f"nothing after {self.ended[trade]}")
+        self.ended[trade] = event.name
+
+    def price(self, event: Event, venue: int, day: int, currency: int, asset: int) -> int:
+        """The venue's price of that day. Raises LedgerDisagrees where it gave none."""
+        found = self.prices.get((venue, day, currency, asset))
+        if found is None:
+            raise LedgerDisagrees(f"{where(event)}, price of asset {asset} on {day}", "used", "not given")
+        return found
 
     def due(self, venue: int, currency: int) -> dict[tuple[int, int], int]:
         """(debtor, creditor) → all that is owed, in minor units; zeros left out."""
@@ -126,13 +155,17 @@ class Fails:
         return {pair: amount for pair, amount in sums.items() if amount}
 
     def _fail(self, event: Event, batch: RecordedBatch, moment: Moment) -> None:
-        moment.at(event.transaction)
         trade = event["batchHash"], event["tradeNo"]
-        left = moment.left(batch, moment.row(batch, event["tradeNo"]))
+        left = left_of(event, batch, moment)
+        if trade in self.ended:
+            raise LedgerDisagrees(where(event), event.name, f"nothing after {self.ended[trade]}")
         agree(event, "quantity", left.quantity)
         agree(event, "amount", left.amount)
         known = self.newest.get(trade)
         agree(event, "failedDays", 1 + (known.failed_days if known else 0))
+        earliest = max(batch.header.intended_settlement_date, known.day + 1 if known else 0)
+        if event["day"] < earliest:
+            raise LedgerDisagrees(f"{where(event)}, day", event["day"], f"{earliest} or later")
         self._check_reasons(event, batch, left, moment)
         penalties = self._penalties(event, batch, left)
         failed = Failed(
@@ -140,7 +173,8 @@ class Fails:
         )
         self.newest[trade] = failed
         self.failed.append(failed)
-        self._expected = list(penalties)
+        day, currency = event["day"], batch.header.cash_asset
+        self._expected = [(*trade, payer, payee, day, currency, amount) for payer, payee, amount in penalties]
         key = batch.header.venue, batch.header.cash_asset
         for payer, payee, amount in penalties:
             self._owe((*key, payer, payee), moment.cycle(key[0]), amount)
@@ -160,7 +194,8 @@ class Fails:
             lacks = left.buyer != left.seller and moment.balances[left.seller, left.asset] < left.quantity
             expected |= bit(Reason.LACK, SELLER) * lacks
         limits = bit(Reason.FLIM, BUYER) | bit(Reason.FLIM, SELLER)
-        if event["reasons"] != expected and (expected or not event["reasons"] or event["reasons"] & ~limits):
+        only_limits = not expected and event["reasons"] and not event["reasons"] & ~limits
+        if not (only_limits or event["reasons"] == expected != 0):
             raise LedgerDisagrees(f"{where(event)}, reasons", event["reasons"], expected)
 
     def _penalties(self, event: Event, batch: RecordedBatch, left: Left) -> tuple[tuple[int, int, int], ...]:
@@ -174,7 +209,7 @@ class Fails:
             if reasons & (bit(Reason.PREA, other) | bit(Reason.SBLO, other)):
                 continue
             if reasons & bit(Reason.LACK, side) and (rate := self.rates.get(left.asset, 0)):
-                price = self.prices[header.venue, event["day"], header.cash_asset, left.asset]
+                price = self.price(event, header.venue, event["day"], header.cash_asset, left.asset)
                 found.append((payer, parties[other], securities_penalty(left.quantity, price, rate)))
             if reasons & bit(Reason.MONY, side):
                 rate = self.rates.get(header.cash_asset, 0)
@@ -182,16 +217,20 @@ class Fails:
         return tuple(each for each in found if each[2])
 
     def _penalty(self, event: Event) -> None:
-        found = event["payer"], event["payee"], event["amount"]
+        names = ("batchHash", "tradeNo", "payer", "payee", "day", "currency", "amount")
+        found = tuple(event[name] for name in names)
         if not self._expected or self._expected[0] != found:
             raise LedgerDisagrees(f"{where(event)}, penalty", found, self._expected[:1])
         self._expected.pop(0)
 
     def _compensate(self, event: Event, batch: RecordedBatch, moment: Moment) -> None:
-        moment.at(event.transaction)
         trade, header = (event["batchHash"], event["tradeNo"]), batch.header
-        left = moment.left(batch, moment.row(batch, event["tradeNo"]))
-        newest = self.newest[trade]
+        left = left_of(event, batch, moment)
+        newest = self.newest.get(trade)
+        if newest is None or not 0 < self.closing_after <= newest.failed_days:
+            failed = newest.failed_days if newest else 0
+            raise LedgerDisagrees(f"{where(event)}, failed days", failed, self.closing_after)
+        self.end(event)
         agree(event, "day", newest.day)
         price = self.prices.get((header.venue, newest.day, header.cash_asset, left.asset), 0)
         agree(event, "price", price)
@@ -219,17 +258,49 @@ class Fails:
             return left.buyer, left.seller, -more
         return nothing
 
-    def _pay(self, event: Event, moment: Moment) -> None:
+    def _collect(self, event: Event, moment: Moment) -> None:
+        """Paid is what the debtor's balance covers, at that place in the transaction."""
         moment.at(event.transaction)
-        key = event["venue"], event["currency"], event["debtor"], event["creditor"]
-        now = moment.cycle(event["venue"])
-        earlier = [cycle for cycle in self.claims[key] if cycle < now]
-        agree(event, "amount", sum(self.claims[key].pop(cycle) for cycle in earlier))
-        self.paid.append((key, event["amount"]))
+        venue, currency, debtor, creditor = key = (
+            *(event["venue"], event["currency"]),
+            *(event["debtor"], event["creditor"]),
+        )
+        now = moment.cycle(venue)
+        earlier = [cycle for cycle in self.claims.get(key, {}) if cycle < now]
+        amount = sum(self.claims[key][cycle] for cycle in earlier)
+        agree(event, "amount", amount)
+        balance = moment.balances.get((debtor, currency), 0) + self._collected[debtor]
+        pays = 0 < amount <= balance and not {debtor, creditor} & self.suspended
+        if pays != (event.name == "ClaimPaid") or not amount:
+            raise LedgerDisagrees(where(event), event.name, f"{amount} due, {balance} there")
+        if not pays:
+            agree(event, "balance", balance)
+            return
+        for cycle in earlier:
+            del self.claims[key][cycle]
+        self._collected[debtor] -= amount
+        self._collected[creditor] += amount
+        self.paid.append((key, amount))
 
     def _owe(self, key: Debt, cycle: int, amount: int) -> None:
         owed = self.claims[key]
         owed[cycle] = owed.get(cycle, 0) + amount
+
+
+def batch_of(event: Event, history: History) -> RecordedBatch:
+    """The batch that an event is about. Raises LedgerDisagrees where none was recorded."""
+    if event["batchHash"] not in history.batches:
+        raise LedgerDisagrees(where(event), f"batch 0x{event['batchHash'].hex()}", "not recorded")
+    return history.batches[event["batchHash"]]
+
+
+def left_of(event: Event, batch: RecordedBatch, moment: Moment) -> Left:
+    """What was left of the event's trade before its transaction. Raises LedgerDisagrees where nothing was."""
+    moment.at(event.transaction)
+    row = moment.row(batch, event["tradeNo"])
+    if row is None or moment.settled(batch, row):
+        raise LedgerDisagrees(where(event), event.name, "not recorded" if row is None else "settled")
+    return moment.left(batch, row)
 
 
 def agree(event: Event, name: str, expected: object) -> None:
@@ -243,5 +314,12 @@ def where(event: Event) -> str:
     arguments: Mapping[str, object] = event.arguments
     about = f" of trade {arguments['tradeNo']}" if "tradeNo" in arguments else ""
     day = arguments.get("day")
-    when = f" on {parse_day_number(day)}" if isinstance(day, int) else ""
+    when = f" on {_day(day)}" if isinstance(day, int) else ""
     return f"{event.name}{about}{when} in 0x{event.transaction.hex()}"
+
+
+def _day(number: int) -> str:
+    try:
+        return str(parse_day_number(number))
+    except InvalidValue:
+        return str(number)

@@ -60,12 +60,17 @@ class Moment:
             self._move()
             self._accrue()
 
-    def row(self, batch: RecordedBatch, number: int) -> int:
-        """The position of a trade in its batch."""
+    def row(self, batch: RecordedBatch, number: int) -> int | None:
+        """The position of a trade in its batch, None where it has none of that number."""
         if batch.batch_hash not in self._rows:
             numbers = batch.records.number.tolist()
             self._rows[batch.batch_hash] = {each: row for row, each in enumerate(numbers)}
-        return self._rows[batch.batch_hash][number]
+        return self._rows[batch.batch_hash].get(number)
+
+    def settled(self, batch: RecordedBatch, row: int) -> bool:
+        """Whether all of a trade had settled."""
+        place = int(batch.settled_in[row])
+        return place >= 0 and self._past(batch.settlements[place])
 
     def left(self, batch: RecordedBatch, row: int) -> Left:
         """What is left of a trade at this moment."""

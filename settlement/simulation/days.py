@@ -10,23 +10,25 @@ fails.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 import numpy as np
 
-from ledger.errors import Reverted
+from ledger.errors import InvalidValue, Reverted
 from ledger.history import History, RecordedBatch
 from ledger.ids import day_number
 from settlement import conditions, defaulting, ending
 from settlement.cycle import Cycle, open_parts
+from settlement.errors import NameUnknown
 from settlement.limits import Part
 from settlement.liquidity import Instructions, Objective, Search
 from settlement.model import Intake
 from settlement.operations import Ledger
 from settlement.report.standing import Mark
+from settlement.scenario import Scenario
 from settlement.scenario_day import Day, Happening
 from settlement.simulation.arrivals import arrivals, by_interval, priorities
 
@@ -74,6 +76,26 @@ class DayRan:
     breaks: int = 0
 
 
+def check(scenario: Scenario, files: Sequence[DayFile]) -> None:
+    """Whether the days can be run, as far as that can be said before. Raises InvalidValue where two files are
+    of one day, and NameUnknown where something is to happen to a trade that its day does not have.
+    """
+    known: dict[date, DayFile] = {}
+    for file in files:
+        day = file.intake.trades.trading_day
+        if day in known:
+            reason = f"is of {day} as {known[day].source} is; a day is one file"
+            raise InvalidValue("trade file", file.source, reason)
+        known[day] = file
+    for happening in scenario.happenings:
+        day = happening.moment.date()
+        if day in known and happening.trades:
+            numbers = known[day].intake.trades.number
+            for trade in happening.trades:
+                if trade not in numbers:
+                    raise NameUnknown("trade", f"{trade} of {day}", [f"{len(numbers)} trades of that day"])
+
+
 def simulate(
     ledger: Ledger, files: Iterable[DayFile], *, cover_ppm: int | None = None, search: Search | None = None
 ) -> Iterator[DayRan]:
@@ -105,7 +127,7 @@ class _Running:
         """All of the day."""
         ledger, outcomes = self._ledger, self._ledger.outcomes
         self._enter()
-        began = self._at(self._day.opens)
+        began = self._at("00:00") - timedelta(minutes=1)
         known = len(outcomes.fails.failed), len(outcomes.fails.compensated), len(outcomes.fails.paid)
         for now, opens in enumerate(self._day.cycles):
             self._now, until = now, self._at(opens)
