@@ -1,5 +1,4 @@
-"""What the calldata of the clearing house's transactions holds in bulk: records and masks, by fixed offset.
-"""
+"""What the calldata of the clearing house's transactions holds in bulk, records and masks, by offset."""
 
 from __future__ import annotations
 

@@ -89,8 +89,7 @@ class RecordedBatch:
 
     @property
     def ended(self) -> npt.NDArray[np.bool_]:
-        """Which records were cancelled, compensated or closed out: what had not settled of them never will.
-        """
+        """Which records were cancelled, compensated or closed out: what is left of them never settles."""
         return np.isin(self.status, ENDED)
 
     @property

@@ -146,8 +146,7 @@ def unpack_mask(words: bytes, count: int) -> npt.NDArray[np.bool_]:
 
 
 def pack_parts(position: npt.NDArray[Any], quantity: npt.NDArray[Any]) -> Words:
-    """Parts of trades, a word each: `zeros | position u32 | quantity u64`; quantity 0 for all that is left.
-    """
+    """Parts of trades, a word each: `zeros | position u32 | quantity u64`; quantity 0: all that is left."""
     rows = np.zeros((len(position), WORD // 8), dtype=">u8")
     rows[:, 2], rows[:, 3] = _fitting(position, 32), _fitting(quantity, 64)
     return Words(rows.tobytes())

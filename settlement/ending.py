@@ -99,8 +99,7 @@ def collect(market: Market, failed: Fails) -> list[Receipt]:
 
 
 def compensate(market: Market, history: History, failed: Fails) -> list[Receipt]:
-    """Close what has failed as often as it may, while no cycle is open, at the price of its last failed day.
-    """
+    """Close what has failed as often as it may, with no cycle open, at the price of its last failed day."""
     if not failed.closing_after:
         return []
     calls = []

@@ -6,6 +6,7 @@ are columns, not objects: one row a trade, in the order of the file.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -105,3 +106,19 @@ class Intake:
     rejects: tuple[Reject, ...]
     rows: int
     format: str
+
+    def without(self, parties: Collection[str], reason: str) -> Intake:
+        """The same, with the rows refused in which any of the parties buys or sells, for that reason."""
+        trades = self.trades
+        barred = [place for place, name in enumerate(trades.parties) if name in parties]
+        bought, sold = np.isin(trades.buyer, barred), np.isin(trades.seller, barred)
+        rejects = [
+            Reject(int(trades.line[row]), field, trades.parties[side[row]], reason)
+            for there, side, field in (
+                (bought, trades.buyer, "buyer"),
+                (sold & ~bought, trades.seller, "seller"),
+            )
+            for row in np.flatnonzero(there).tolist()
+        ]
+        found = sorted([*self.rejects, *rejects], key=lambda each: each.line)
+        return replace(self, trades=trades.take(~(bought | sold)), rejects=tuple(found))

@@ -134,6 +134,13 @@ class Ledger:
         there = [b.records.number for b in self.read().batches.values() if b.header.trading_day == number]
         return np.concatenate([np.zeros(0, dtype=np.uint32), *there])
 
+    def admitted(self, intake: Intake) -> Intake:
+        """What intake read, with the rows refused in which a party is suspended: the venue cannot record
+        them.
+        """
+        out = {name for name, index in self.market.index.items() if index in self.read().suspended}
+        return intake.without(out, "is suspended") if out else intake
+
     def record(
         self,
         intake: Intake,
@@ -256,8 +263,7 @@ class Ledger:
         return settled
 
     def settled_by(self, receipts: Sequence[Receipt]) -> None:
-        """Take account of settlements: check them, and close the books that are open. Raises LedgerDisagrees.
-        """
+        """Take account of settlements: check them, close the books that are open. Raises LedgerDisagrees."""
         self.receipts.setdefault("settle", []).extend(receipts)
         history = self.read()
         verify(self.market, history, since=self._verified)

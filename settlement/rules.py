@@ -88,8 +88,7 @@ def _amount(market: Market, asset: int, text: str | None) -> int:
 
 
 def _capital(market: Market, outcomes: Outcomes, note: Note) -> list[Receipt]:
-    """The venue's own capital, which the settlement bank has credited it for that, goes into the fund once.
-    """
+    """The venue's own capital, which its settlement bank credits for that, goes into the fund once."""
     fund, cash = market.scenario.default_fund, market.cash_asset
     capital = parse_minor(fund.capital, market.scenario.exponent) if fund else 0
     venue = market.index[market.scenario.venue]

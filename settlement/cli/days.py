@@ -207,6 +207,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
         if goes_on:
             _check(folder, asked)
             found = asked.read(lambda trading_day: enter(trading_day).recorded_numbers(trading_day))
+            found = entered[0].admitted(found) if entered else found
         else:
             found = asked.read(None)  # first, as a file that cannot be taken should leave no ledger behind
         if asked.export_to is not None:

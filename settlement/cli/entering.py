@@ -154,6 +154,7 @@ def record(
             strict=strict,
             recorded=ledger.recorded_numbers,
         )
+        read = ledger.admitted(read)
         written = write_rejects(read, rejects or intake.rejects_path(file), file)
         before = Mark.of(ledger.read())
         ledger.record(read, data, source=str(file), rejects_file=written, affirm=affirm)

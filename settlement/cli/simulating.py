@@ -98,6 +98,7 @@ def _day_json(day: DayRan) -> dict[str, Any]:
     return {
         "trading_day": str(day.trading_day),
         "recorded": day.recorded,
+        "rejected": day.rejected,
         "recorded_value_minor": str(day.value),
         "settled_one_by_one": day.one_by_one,
         "settled_netted": day.netted,
@@ -154,6 +155,9 @@ def _said(days: list[DayRan], shown: dict[str, Any], money: Money) -> list[Any]:
         parts += said_default(default, money)
     if int(shown["owed_minor"]):
         parts.append(f"Owed and not collected yet: {money.amount(int(shown['owed_minor']))}.")
+    barred = sum(day.rejected for day in days)
+    if barred:
+        parts.append(f"{plural(barred, 'row')} of the files refused: a party is suspended.")
     parts += [f"Refused: {each}" for day in days for each in day.refused]
     breaks = sum(day.breaks for day in days)
     parts.append(f"Breaks: {breaks or 'none'}.")

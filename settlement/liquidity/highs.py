@@ -29,8 +29,13 @@ _TOP = 1 << 10
 """Largest coefficient of a scaled row."""
 _RELATIVE_GAP = 1e-5
 """HiGHS stops where its own bound is this near: real days need no more than a thousandth of a percent."""
+_MANY = 10_000
+"""Columns from which on a relaxation is solved as it is: HiGHS's presolve takes longer than what it spares,
+and does not look at the time.
+"""
+_FEW_NODES = 100
 _MOST_NODES = 2_000
-"""A limit that does not depend on the machine's speed."""
+"""Limits that do not depend on the machine's speed."""
 
 
 class Answer(Enum):
@@ -60,6 +65,8 @@ class Relaxation:
         self._model = _Model(program)
         self._highs = _solver()
         self._size = len(program)
+        if self._size > _MANY:
+            self._highs.setOptionValue("presolve", "off")
         self._every = np.arange(self._size, dtype=np.int32)
         self._ready = self._highs.passModel(self._model.build()) != highspy.HighsStatus.kError
 
@@ -96,14 +103,14 @@ class Relaxation:
 def best_choice(program: Program, start: Flags, time_limit_s: float, *, whole_tree: bool) -> Flags | None:
     """A good choice, of which HiGHS thinks that it fits, found from `start`; None where it has none in time.
 
-    Without `whole_tree` it stops when it has done what it does at the root.
+    Without `whole_tree` it stops soon after what it does at the root.
     """
     if time_limit_s <= 0 or not len(program):
         return None
     highs = _solver()
     highs.setOptionValue("time_limit", float(time_limit_s))
     highs.setOptionValue("mip_rel_gap", 0 if whole_tree else _RELATIVE_GAP)
-    highs.setOptionValue("mip_max_nodes", _MOST_NODES if whole_tree else 1)
+    highs.setOptionValue("mip_max_nodes", _MOST_NODES if whole_tree else _FEW_NODES)
     model = _Model(program).build()
     model.integrality_ = [highspy.HighsVarType.kInteger] * len(program)
     if highs.passModel(model) == highspy.HighsStatus.kError:

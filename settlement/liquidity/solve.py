@@ -24,14 +24,15 @@ from settlement.liquidity.reduce import Reduced, reduce
 from settlement.liquidity.search import ENUMERATED, MOST_NODES, Accept, Best, Tree, enumerate_choices
 
 MOST_SEARCHED = 200_000
-"""Columns up to which whole choices are searched for; of more only the relaxation is solved."""
+"""Columns up to which more than a rule is tried: to write more down would take longer than there is time."""
 _CUT_PARTS, _SEARCH_PARTS, _PARTS = 2, 7, 10
 """Of the time that is left: what strengthening has, and what each of HiGHS's searches has."""
 _SMALL = 300
 """Columns up to which HiGHS searches all at once, to the end."""
-_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((30, (200, 0)), (30, (300, 4)), (10, (300, 8)))
-"""Relaxations of the tree, then how many columns HiGHS searches among, altogether and at least of each
-row."""
+_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((8, (100, 3)), (8, (300, 4)), (8, None))
+"""Relaxations of the tree, then how many columns HiGHS searches among, altogether and at least of each row;
+None: all.
+"""
 _SMALL_TURNS: tuple[tuple[int, tuple[int, int] | None], ...] = ((200, None),)
 _MANY, _NEAR_PPM = 1_000, 100
 """Of more columns than so many, a choice so near to the bound is not improved further."""
@@ -97,7 +98,7 @@ class _Search:
             if not len(reduced.columns):
                 self._offer(self._rule.complete(None, reduced.settled))
             self._limit(self._of.worth(reduced.choice(np.ones(len(reduced.columns), dtype=bool))))
-            if self._value < self._bound and self._left_s() > 0:
+            if self._value < self._bound and self._left_s() > 0 and len(reduced.columns) <= MOST_SEARCHED:
                 self._improve(reduced)
         # What a solver leaves out for nothing comes back.
         whole_choice = self._rule.complete(None, self._chosen)
@@ -126,8 +127,6 @@ class _Search:
         self._offer(self._rule.complete(order, reduced.choice(found.part * 2 > FRACTION)))
         if len(left) <= ENUMERATED:
             self._enumerate(reduced, tight, found.prices, found.shift)
-        if len(left) > MOST_SEARCHED:
-            return
         if self._value < self._bound and self._left_s() > 0:
             self._search(reduced, tight)
 

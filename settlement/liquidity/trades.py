@@ -24,7 +24,7 @@ from settlement.liquidity.columns import CASH, Holdings, Index, Instructions, Po
 from settlement.liquidity.objectives import TIME_LIMIT_S, Objective, checked_time_limit
 from settlement.liquidity.program import Flags, Program, Whole, assembled, whole
 from settlement.liquidity.rule import Rule, by_number
-from settlement.liquidity.solve import Proof, maximise
+from settlement.liquidity.solve import MOST_SEARCHED, Proof, maximise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +69,12 @@ def choose(
         every, reached = np.ones(len(trades), dtype=bool), exact_sum(value)
         return Chosen(every, {}, wanted, reached, reached, Proof.OPTIMAL, perf_counter() - start_s)
     rule = _ExactRule(trades, positions)
+    if len(trades) > MOST_SEARCHED:
+        chosen = rule.complete(None, None)
+        reached, most = exact_sum(value[chosen]), exact_sum(value)
+        return Chosen(
+            chosen, rule.reasons(chosen), wanted, reached, most, Proof.HEURISTIC, perf_counter() - start_s
+        )
     of, certain = _program(trades, positions, whole(value))
     solved = maximise(of, certain, rule, limit_s)
     reasons = rule.reasons(solved.chosen)

@@ -25,7 +25,7 @@ from settlement.cycle import Cycle, open_parts
 from settlement.errors import NameUnknown
 from settlement.limits import Part
 from settlement.liquidity import Instructions, Objective, Search
-from settlement.model import Intake, Reject
+from settlement.model import Intake
 from settlement.operations import Ledger
 from settlement.report.standing import Mark
 from settlement.scenario import Scenario
@@ -51,6 +51,8 @@ class DayRan:
     recorded: int = 0
     value: int = 0
     """Of the trades recorded."""
+    rejected: int = 0
+    """Rows of the file that were refused: a party is suspended."""
     one_by_one: int = 0
     netted: int = 0
     in_parts: int = 0
@@ -103,7 +105,8 @@ def simulate(
     day = ledger.market.scenario.day
     wanted = search or Search(Objective(day.objective))
     for file in files:
-        yield _Running(ledger, file, wanted, cover_ppm).run()
+        admitted = replace(file, intake=ledger.admitted(file.intake))
+        yield _Running(ledger, admitted, wanted, cover_ppm).run()
 
 
 class _Running:
@@ -112,36 +115,13 @@ class _Running:
     def __init__(self, ledger: Ledger, file: DayFile, search: Search, cover_ppm: int | None) -> None:
         self._ledger, self._file, self._search, self._cover_ppm = ledger, file, search, cover_ppm
         self._trades = file.intake.trades
-        self._turn_away()
         self._day: Day = ledger.market.scenario.day
         self._date = self._trades.trading_day
         self._interval: dict[bytes, int] = {}
         """Batch of this day → which of the day's cycles it can take part in first."""
         self._now = 0
-        self._ran = DayRan(self._date, len(self._trades), self._trades.gross_value_minor)
-        self._ran.refused += self._turned_away
-
-    def _turn_away(self) -> None:
-        """What a suspended institution traded is not recorded: it is among the rows that were refused."""
-        trades, market = self._trades, self._ledger.market
-        suspended = self._ledger.read().suspended
-        out = np.array([market.index[name] in suspended for name in trades.parties], dtype=bool)
-        rows = out[trades.buyer] | out[trades.seller]
-        rejects = []
-        for row in np.flatnonzero(rows).tolist():
-            side = "buyer" if out[trades.buyer[row]] else "seller"
-            name = trades.parties[getattr(trades, side)[row]]
-            rejects.append(Reject(int(trades.line[row]), side, name, "is suspended"))
-        self._turned_away = [
-            f"{trades.trading_day} trade {number}: {reject.value} is suspended"
-            for number, reject in zip(trades.number[rows].tolist(), rejects, strict=True)
-        ]
-        if rejects:
-            self._trades = trades.take(~rows)
-            intake = replace(
-                self._file.intake, trades=self._trades, rejects=(*self._file.intake.rejects, *rejects)
-            )
-            self._file = replace(self._file, intake=intake)
+        refused = len(file.intake.rejects)
+        self._ran = DayRan(self._date, len(self._trades), self._trades.gross_value_minor, refused)
 
     def run(self) -> DayRan:
         """All of the day."""

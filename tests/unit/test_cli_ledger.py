@@ -184,7 +184,7 @@ def test_settle_given_part_of_the_cover_says_what_settled_and_what_waits(
 def test_status_given_a_day_under_way_counts_by_day(life: dict[str, Left]) -> None:
     shown, waits = life["status part"].shown, life["settle part"].shown["pending"]
     day = {"trading_day": "2024-03-14", "recorded": TRADES, "settled": TRADES - waits, "pending": waits}
-    assert shown["days"] == [day | {"disputed": 0}]
+    assert shown["days"] == [day | {"disputed": 0, "held": 0, "ended": 0}]
     assert (shown["settled"], shown["settled_final"]) == (TRADES - waits, TRADES - waits)
     assert (shown["pending"], shown["unaffirmed"]) == (waits, 0)
 
