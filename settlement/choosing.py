@@ -62,8 +62,8 @@ def choose_slices(
     wanted = search or Search()
     trades = instructions(market, parts)
     chosen = choose(trades, holdings, objective=wanted.objective, time_limit_s=wanted.time_limit_s)
-    if model == NET and (beyond := _beyond(trades, holdings, chosen.settles)):
-        return _without(market, parts, holdings, wanted, beyond)
+    if model != GROSS and (beyond := _beyond(trades, holdings, chosen.settles)):
+        return _without(market, parts, holdings, wanted, model, beyond)
     if model == NET:
         slices = _masked(parts, chosen.settles)
         waiting = _waiting(market, trades, chosen.waiting)
@@ -97,7 +97,12 @@ def _beyond(trades: Instructions, holdings: Holdings, settles: Flags) -> list[in
 
 
 def _without(
-    market: Market, parts: Sequence[Part], holdings: Holdings, search: Search, rows: Sequence[int]
+    market: Market,
+    parts: Sequence[Part],
+    holdings: Holdings,
+    search: Search,
+    model: int,
+    rows: Sequence[int],
 ) -> Choice:
     """The choice among the parts' trades but for some rows, which wait for nothing that is short."""
     left, start = [], 0
@@ -108,7 +113,7 @@ def _without(
         start += len(places)
         if some.any():
             left.append(Part(part.batch, some))
-    return choose_slices(market, left, holdings, search)
+    return choose_slices(market, left, holdings, search, model)
 
 
 def _one_by_one(
@@ -130,10 +135,14 @@ def _one_by_one(
         some = np.array(rows)
         if len(some) == len(trades):
             return np.flatnonzero(chosen).tolist()
-        found = choose(
-            trades.take(some), holdings, objective=search.objective, time_limit_s=search.time_limit_s
-        )
-        return [int(row) for row in some[found.settles]]
+        while True:
+            found = choose(
+                trades.take(some), holdings, objective=search.objective, time_limit_s=search.time_limit_s
+            )
+            beyond = _beyond(trades.take(some), holdings, found.settles)
+            if not beyond:
+                return [int(row) for row in some[found.settles]]
+            some = np.delete(some, beyond)
 
     return gross.by_securities(rests, holdings, among)
 

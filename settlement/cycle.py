@@ -33,9 +33,6 @@ CYCLE_S = 3_600
 _LEAST_S = 0.001  # time_limit_s
 """What is left of a time limit that is over: enough for the plain rule to be asked alone."""
 
-_LEAST_S = 0.001  # time_limit_s
-"""What is left of a time limit that is over: enough for the plain rule to be asked alone."""
-
 Balances = Mapping[tuple[int, int], int]
 """(institution, asset) → units or minor units."""
 
@@ -140,6 +137,19 @@ class Cycle:
         turns = order(instructions(self.market, parts))
         if found := gross.in_order(rests, holdings, turns, bypass=bypass, again=False):
             self._send(GROSS, ordered_slices(parts, found))
+
+    def sweep(self) -> None:
+        """Settle by DvP model 1 what fits by itself, in any order, until nothing more does: only what does
+        not can fail.
+        """
+        while parts := self.able(self.read()):
+            holdings = holdings_of(self.market, self.balances(), self.read())
+            rests = rests_of(self.market, parts)
+            found = gross.in_order(rests, holdings, range(len(rests)), bypass=True, again=True)
+            if not found:
+                return
+            if self.open():
+                self._send(GROSS, ordered_slices(parts, found))
 
     def fill(self, allowed: Callable[[Part, int], bool]) -> None:
         """Settle, of trades that wait and whose sides allow it, as many units as fit."""

@@ -191,13 +191,17 @@ class _Running:
         cycle.fill(self._may_settle_in_parts)
         marks.append(Mark.of(ledger.read()).settled)
         if last and market.scenario.fails is not None:
+            cycle.able = self._able
+            cycle.sweep()
+        marks.append(Mark.of(ledger.read()).settled)
+        if last and market.scenario.fails is not None:
             self._fail(cycle)
         cycle.close()
         sets = len(ledger.read().netting_sets) - cycle.netting_sets
         ledger.settled_by(cycle.receipts)
         ran = self._ran
         ran.settled_value += sum(event["grossAmount"] for event in ledger.read().netting_sets[sets:])
-        ran.one_by_one += marks[1] - marks[0]
+        ran.one_by_one += marks[1] - marks[0] + marks[4] - marks[3]
         ran.netted += marks[2] - marks[1]
         ran.in_parts += marks[3] - marks[2]
 
