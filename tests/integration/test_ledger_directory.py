@@ -68,7 +68,8 @@ def test_steps_given_a_process_each_end_in_a_settled_and_reconciled_day(engine: 
     check(reconciled, {"books_compared": 12, "breaks": 0, "breaks_list": []})
     assert (reconciled["compared"]["trades"], reconciled["compared"]["cash"]) == (sides, 12)
     status = step("status")
-    day = {"trading_day": str(FIRST), "recorded": 60, "settled": 60, "pending": 0, "disputed": 0}
+    day = {"trading_day": str(FIRST), "recorded": 60, "settled": 60, "pending": 0}
+    day |= {"disputed": 0, "held": 0, "ended": 0}
     check(status, {"recorded": 60, "settled": 60, "settled_final": 60, "pending": 0, "disputed": 0})
     check(status, {"days": [day], "unaffirmed": 0, "cycle_open": False, "writer": None})
     check(status, {"foreign_transactions": [], "institutions": 20, "securities": 20})
