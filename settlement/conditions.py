@@ -15,7 +15,7 @@ import numpy as np
 from ledger.accounts import Signer
 from ledger.chain import Receipt
 from ledger.history import History, RecordedBatch
-from ledger.ids import day_number
+from ledger.ids import day_number, parse_day_number
 from ledger.reverts import Joint_NoChange
 from settlement.errors import NameUnknown
 from settlement.operations import Ledger
@@ -64,17 +64,19 @@ def locate(
     """The batches of the trades of that day, each with their positions in it. Raises NameUnknown where a
     number was not recorded.
     """
-    wanted, day = np.unique(np.array(trades, dtype=np.int64)), day_number(trading_day)
-    found, seen = [], [np.zeros(0, dtype=np.int64)]
+    wanted, day = sorted(set(trades)), day_number(trading_day)
+    found, seen = [], set[int]()
     for batch in history.batches.values():
         if batch.header.trading_day == day:
-            at = np.flatnonzero(np.isin(batch.records.number, wanted))
-            if len(at):
+            there = set(batch.records.number.tolist()) & set(wanted)
+            if there:
+                at = np.flatnonzero(np.isin(batch.records.number, sorted(there)))
                 found.append((batch, at.tolist()))
-                seen.append(batch.records.number[at].astype(np.int64))
-    missing = np.setdiff1d(wanted, np.concatenate(seen)).tolist()
+                seen |= there
+    missing = [number for number in wanted if number not in seen]
     if missing:
-        known = sorted({batch.header.trading_day for batch in history.batches.values()})
+        days = sorted({batch.header.trading_day for batch in history.batches.values()})
+        known = [parse_day_number(each) for each in days]
         raise NameUnknown("trade", f"{missing[0]} of {trading_day}", [f"trades of {each}" for each in known])
     return found
 

@@ -91,7 +91,7 @@ def simulate(
             write_json(shown)
         else:
             write_text(*_said(days, shown, money))
-        leave(any(day.pending or day.failed or day.breaks or day.refused for day in days))
+        leave(any(day.pending or day.failed or day.breaks or day.refused or day.rejected for day in days))
 
 
 def _day_json(day: DayRan) -> dict[str, Any]:

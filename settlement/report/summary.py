@@ -66,6 +66,7 @@ class Summary:
     gross_value: int
     net_value: int
     settled_value: int
+    ended_value: int
     settled_net_value: int
     commission: int
     levy: int
@@ -210,6 +211,7 @@ def summarize(
         gross_value=facts.gross_value,
         net_value=facts.net_value,
         settled_value=exact_sum(moved.amount),
+        ended_value=exact_sum(facts.records.amount[np.isin(facts.status, ENDED)]),
         settled_net_value=facts.settled_net_value,
         commission=facts.commission_charged,
         levy=facts.levy_charged,

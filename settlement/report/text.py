@@ -73,8 +73,14 @@ def _headline(summary: Summary) -> RenderableType:
     rows = [
         (summary.recorded, Text("recorded"), summary.gross_value),
         (summary.settled, Text("settled", "green"), summary.settled_value),
-        (summary.pending, Text("waiting", waits), summary.gross_value - summary.settled_value),
+        (
+            summary.pending,
+            Text("waiting", waits),
+            summary.gross_value - summary.settled_value - summary.ended_value,
+        ),
     ]
+    if summary.ended:
+        rows.append((summary.ended, Text("ended"), summary.ended_value))
     for number, word, value in rows:
         figures.add_row(f"{number:,}", word, summary.money.amount(value), percent(value, summary.gross_value))
     if summary.rejected:

@@ -90,7 +90,7 @@ def check(scenario: Scenario, files: Sequence[DayFile]) -> None:
     for happening in scenario.happenings:
         day = happening.moment.date()
         if day in known and happening.trades:
-            numbers = known[day].intake.trades.number
+            numbers = set(known[day].intake.trades.number.tolist())
             for trade in happening.trades:
                 if trade not in numbers:
                     raise NameUnknown("trade", f"{trade} of {day}", [f"{len(numbers)} trades of that day"])
@@ -259,7 +259,7 @@ class _Running:
         word = conditions.Word(happening.do)
         try:
             conditions.say(ledger, word, self._date, happening.trades, happening.by)
-        except Reverted as refused:
+        except (Reverted, NameUnknown) as refused:  # a trade that is not known was turned away
             self._ran.refused.append(f"{happening.at} {happening.do}: {refused}")
 
     def _at(self, hour: str) -> datetime:

@@ -161,7 +161,7 @@ def test_simulate_given_everybody_is_suspended_records_nothing_more(folder: Path
     (folder / "next.csv").write_text(next_day)
     shown = simulated(folder / "all.yaml", Path("day.csv"), Path("next.csv"))
     first, second = shown["days"]
-    assert (second["recorded"], second["recorded_value_minor"], len(second["refused"])) == (0, "0", 6)
+    assert (second["recorded"], second["recorded_value_minor"], second["rejected"]) == (0, "0", 6)
     assert second["pending"] == first["pending"]
     assert second["breaks"] == 0
 

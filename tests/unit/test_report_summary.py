@@ -72,6 +72,7 @@ def test_summary_given_full_cover_is_as_worked_out_from_the_file(full: Done) -> 
         "recorded": 2000,
         "settled": 2000,
         "pending": 0,
+        "ended": 0,
         "disputed": 0,
         "gross_value_minor": str(wanted.gross),
         "net_value_minor": str(wanted.net),
