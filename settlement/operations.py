@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -105,8 +105,19 @@ class Ledger:
         if self.market.chain.block().number != self._history.head:
             read(self.market.clients, self._history)
             self.market.know(self._history)
+            before = dict(self.outcomes.advised)
             self.outcomes.follow(self._history)
+            self._advise(before)
         return self._history
+
+    def _advise(self, before: Mapping[int, int]) -> None:
+        """Tell the books that are closed of cash that has moved since otherwise than by settling trades."""
+        cash, now = self.market.scenario.cash.currency, self.outcomes.advised
+        for name, book in (self._books or {}).items():
+            index = self.market.index[name]
+            if book.closing and (more := now.get(index, 0) - before.get(index, 0)):
+                closing = {**book.closing, cash: book.closing.get(cash, 0) + more}
+                self._books = {**(self._books or {}), name: replace(book, closing=closing)}
 
     @property
     def terms(self) -> Terms:
