@@ -129,7 +129,8 @@ class Run:
         )  # fmt: skip
         self.ought.issue({("FUND", "NPR"): CAPITAL_MINOR})
         self.ought.purses["V", CAPITAL] = CAPITAL_MINOR
-        self.finals: dict[tuple[int, int], str] = {}
+        self.seen: Counter[str] = Counter()
+        """What came about, how often; refusals by name."""
 
     def anew(self) -> Ledger:
         """The ledger as another process would open it, which has read nothing."""
@@ -251,6 +252,7 @@ class Run:
         except Reverted as error:
             assert type(error).__name__ in names, (type(error).__name__, names)
             assert isinstance(error, reverts.ContractRevert)
+            self.seen[type(error).__name__] += 1
         else:
             raise AssertionError(f"not refused with {names}")
         assert self.state() == before

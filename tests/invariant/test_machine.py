@@ -40,8 +40,9 @@ from tests.invariant.floor import BROKERS, CLOSING_AFTER, SECURITIES, Floor, Run
 from tests.invariant.ought import CAPITAL, CONTRIBUTION, HELD, MARGIN, MOVES, OPEN, PENDING, Trade
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300"))
-AT_ONCE, STEPS = 25, 20
-SEEDS = [int(n) for n in os.environ.get("CLEARING_TEST_SEED", "").split()] or range(max(1, DAYS // 300))
+AT_ONCE, STEPS = 25, 50
+SEEDS = [int(n) for n in os.environ.get("CLEARING_TEST_SEED", "").split()] or range(max(1, DAYS // 150))
+SEEN: Counter[str] = Counter()
 SHORTENED = "CLEARING_TEST_SEED" in os.environ
 """Shortening a run that failed takes minutes."""
 BRIEFLY = Search(Objective.VALUE, time_limit_s=0.5)
@@ -61,6 +62,7 @@ quantities = st.one_of(st.sampled_from((1, 7, 100, 300)), st.integers(1, 500))
 amounts = st.one_of(st.sampled_from((1, 333, 1_000_000, 1_000_001)), st.integers(1, 20_000_000))
 rows = st.tuples(brokers, brokers, st.sampled_from(SECURITIES), quantities, amounts)
 batches = st.lists(rows, min_size=1, max_size=6)
+mostly = st.sampled_from((True, True, True, False))
 words = st.sampled_from(list(SAID))
 
 
@@ -88,6 +90,7 @@ def test_days_one_after_the_other_keep_every_invariant(floor: Floor, first: int)
                 suppress_health_check=list(HealthCheck),
             ),
         )
+        print(SEEN)
     except BaseException as error:
         error.add_note(f"CLEARING_TEST_SEED={first} makes these runs again")
         raise
@@ -109,16 +112,22 @@ class Days(RuleBasedStateMachine):
     def begin(self, batch: list[Any], some: int) -> None:
         """A first batch, affirmed; most of what it takes is there."""
         self.run.record(batch)
-        for name in BROKERS[:4]:
-            self.affirm_some(name, 0, 0)
+        for name in BROKERS:
+            self.affirm_some(name, self.run.day, 0)
         self.run.issue({(name, code): 150 * some for name in BROKERS for code in SECURITIES if some})
         self.run.issue({(name, "NPR"): 7_000_000 * some for name in BROKERS if some})
 
-    @rule(batch=batches)
-    def record(self, batch: list[Any]) -> None:
-        out = any(name in self.ought.suspended for row in batch for name in row[:2])
+    @rule(batch=batches, active=mostly, affirmed=mostly)
+    def record(self, batch: list[Any], active: bool, affirmed: bool) -> None:
+        free = [name for name in BROKERS if name not in self.ought.suspended]
+        if active:
+            turn = {name: name if name in free else free[i % len(free)] for i, name in enumerate(BROKERS)}
+            batch = [(turn[buyer], turn[seller], *rest) for buyer, seller, *rest in batch]
+        out = any(name not in free for row in batch for name in row[:2])
         with self.run.refused("ClearingHouse_NotBroker" if out else None):
             self.run.record(batch)
+            for name in free if affirmed else ():
+                self.affirm_some(name, self.run.day, 0)
 
     @rule(i=which)
     def record_again(self, i: int) -> None:
@@ -140,8 +149,7 @@ class Days(RuleBasedStateMachine):
             self.affirm_some(name, trade.day, 0)
 
     def affirm_some(self, who: str, day: int, without: int) -> None:
-        """All of a day (0: of the first) from its book, which lacks some of the trades."""
-        day = day or self.ought.trades[0].day
+        """All of a day from its book, which lacks some of the trades."""
         new = [t for t in self.ought.trades if t.day == day and who in t.sides and who not in t.affirmed]
         if not new:
             return
@@ -176,7 +184,8 @@ class Days(RuleBasedStateMachine):
                 cycle.enter(lambda trades: np.argsort(trades.number, kind="stable").tolist(), bypass=entry)
             cycle.settle(BRIEFLY, model)
             if parts:
-                cycle.fill(self.run.ledger.outcomes.parts_allowed)
+                allowed = self.run.ledger.outcomes.parts_allowed
+                cycle.fill(lambda part, row: allowed(part.batch, row))
         except Reverted as error:
             assert type(error).__name__ in ("Limits_Position", "Limits_Exposure")
         cycle.close()
@@ -186,7 +195,7 @@ class Days(RuleBasedStateMachine):
 
     def choosing(self) -> Cycle:
         ledger = self.run.ledger
-        return Cycle(ledger.market, ledger.read, ledger.balances)
+        return Cycle(ledger.market, ledger.read, ledger.balances, opens_at=self.run.now)
 
     @rule(i=which, model=st.sampled_from((1, 2, 3)), masked=st.booleans())
     def settle_one(self, i: int, model: int, masked: bool) -> None:
@@ -240,13 +249,16 @@ class Days(RuleBasedStateMachine):
             signer = self.run.signers[who]
             self.clients.clearing_house.send(signer, "setStatus", trade.batch, trade.position, Status(to))
 
+    @precondition(lambda self: len(self.ought.suspended) < 2)
     @rule(who=brokers)
     def suspend(self, who: str) -> None:
         defaulting.suspend(self.run.ledger, who)
         self.ought.suspended.add(who)
 
-    @rule(who=brokers)
-    def reinstate(self, who: str) -> None:
+    @precondition(lambda self: self.ought.suspended)
+    @rule(i=which)
+    def reinstate(self, i: int) -> None:
+        who = sorted(self.ought.suspended)[i % len(self.ought.suspended)]
         defaulting.reinstate(self.run.ledger, who)
         self.ought.suspended.discard(who)
 
@@ -289,6 +301,7 @@ class Days(RuleBasedStateMachine):
         receipts = ending.collect(run.market, ledger.outcomes.fails)
         for event in run.events(receipts, self.clients.fails, "ClaimPaid", "ClaimUnpaid"):
             paid, due = self.ought.collect(run.name(event["debtor"]), run.name(event["creditor"]))
+            run.seen[event.name] += 1
             assert (event.name, event["amount"]) == ("ClaimPaid" if paid else "ClaimUnpaid", due)
         assert run.balances() == +self.ought.held
 
@@ -312,6 +325,7 @@ class Days(RuleBasedStateMachine):
             failed.append(trade)
             wanted.update(self.ought.fail(trade, day))
             assert event["reasons"] == trade.reasons
+            run.seen.update(f"reason {r}" for r in range(6) if trade.reasons >> 2 * r & 3)
             assert (event["quantity"], event["amount"]) == (trade.units_left, trade.amount_left)
             assert event["failedDays"] == trade.failed_days
         assert set(failed) == set(should)
@@ -328,6 +342,7 @@ class Days(RuleBasedStateMachine):
         receipts = ending.compensate(run.market, ledger.read(), ledger.outcomes.fails)
         for event in run.events(receipts, self.clients.fails, "TradeCompensated"):
             told = run.name(event["payer"]), run.name(event["payee"]), event["amount"]
+            run.seen["compensated with cash"] += bool(told[2])
             assert told == self.ought.compensate(by_place.pop((event["batchHash"], event["tradeNo"])))
         assert not by_place
 
@@ -381,7 +396,7 @@ class Days(RuleBasedStateMachine):
         with self.run.refused(self.ought.release(who, purse, amount, self.run.now)):
             self.clients.default_fund.release(self.run.signers[who], purse, self.cash, amount)
 
-    @precondition(lambda self: len(self.ought.suspended) < 2)
+    @precondition(lambda self: self.steps > 8 and len(self.ought.suspended) < 2)
     @rule(who=brokers, other=st.one_of(st.none(), brokers))
     def default(self, who: str, other: str | None) -> None:
         """One or two members cannot pay."""
@@ -444,6 +459,8 @@ class Days(RuleBasedStateMachine):
             (Step(e["step"]).name, run.name(e["institution"]), e["amount"]) for e in told("WaterfallStep")
         ]
         assert Counter(steps) == Counter(out.steps)
+        run.seen.update(step for step, _, _ in steps)
+        run.seen["default"] += 1
         assert [step for step, _, _ in steps] == sorted((s for s, _, _ in steps), key=lambda s: Step[s])
         (finished,) = told("DefaultFinished")
         loss = sum(each for _, _, each in losses)
@@ -459,6 +476,7 @@ class Days(RuleBasedStateMachine):
     def everything_is_where_it_ought_to_be(self) -> None:
         """Nothing made, nothing lost, nobody below zero, nothing in transit, the fund has what its purses
         are."""
+        self.steps += 1
         held = self.run.balances()
         assert held == +self.ought.held
         assert min(self.ought.held.values()) >= 0
@@ -505,12 +523,20 @@ class Days(RuleBasedStateMachine):
         for (name, code), taken in self.ought.taken.items():
             assert self.clients.limits.taken_of(market.index[name], market.asset[code]) == taken
 
+    steps = 0
+
     def teardown(self) -> None:
         """Books agree, and who reads the chain from nothing comes to the same."""
         run = self.run
         if not self.ought.trades:
             return
         assert run.statuses(self.ought.trades) == [trade.status for trade in self.ought.trades]
+        SEEN.update(trade.status for trade in self.ought.trades)
+        SEEN.update("in part" for t in self.ought.trades if 0 < t.settled < t.quantity)
+        SEEN.update("parts" for t in self.ought.trades if len(set(p.position for p in run.ledger.read().batches[t.batch].parts))>0)
+        SEEN["runs"] += 1
+        SEEN["steps"] += self.steps
+        SEEN.update(run.seen)
         ledger = run.ledger
         ledger.read()
         anew = run.anew()
