@@ -33,7 +33,8 @@ from settlement.rules import set_rules
 from settlement.scenario import Scenario
 from tests.contracts.support import SetClock
 from tests.independent import Place, Rules
-from tests.invariant.ought import CAPITAL, OPEN, Ought, Trade
+from tests.invariant.ought import CAPITAL, OPEN, PENDING, Trade
+from tests.invariant.owing import Owing
 from tests.ledgers import credit
 
 BROKERS = ("B1", "B2", "B3", "B4", "B5")
@@ -123,7 +124,7 @@ class Run:
         self.market = self.ledger.market
         self.clients, self.signers = self.market.clients, self.market.signers
         self.today = FIRST_DAY
-        self.ought = Ought(
+        self.ought = Owing(
             RULES, dict(self.market.index), "V", "FUND",
             PENALTY_PPM, CLOSING_AFTER, MARGIN_PPM, CONTRIBUTION_PPM, LIMITS,
         )  # fmt: skip
@@ -153,6 +154,11 @@ class Run:
 
     def pick(self, i: int) -> Trade:
         return self.ought.trades[i % len(self.ought.trades)]
+
+    def pick_open(self, i: int) -> Trade:
+        """One that is open, but every fourth time any."""
+        there = self.open_trades() if i % 4 else []
+        return there[i % len(there)] if there else self.pick(i)
 
     # What is done
 
@@ -218,7 +224,7 @@ class Run:
         """Tell what ought to be which trades have settled by now, and how many units of each."""
         house, pieces = self.clients.clearing_house, []
         for trade in self.ought.trades:
-            if trade.status != PENDING_ONLY:
+            if trade.status != PENDING:
                 continue
             units = house.call("settledQuantityOf", trade.batch, trade.position)
             if house.status_of(trade.batch, trade.position) is Status.SETTLED:
@@ -296,6 +302,3 @@ class Run:
 
     def open_trades(self) -> list[Trade]:
         return [trade for trade in self.ought.trades if trade.status in OPEN]
-
-
-PENDING_ONLY = Status.PENDING.name

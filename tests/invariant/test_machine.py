@@ -8,41 +8,36 @@ makes the same runs again.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from eth_utils import keccak
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
-    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
 )
 
 from ledger.clients.clearing_house import Status
-from ledger.clients.default_fund import Purse, Step
+from ledger.clients.default_fund import Purse
 from ledger.errors import Reverted
+from ledger.ids import parse_day_number
 from settlement import conditions, defaulting, ending
 from settlement.conditions import Word
 from settlement.cycle import Cycle
 from settlement.liquidity import Objective, Search
-from settlement.rules import jointly
-from tests.invariant.floor import BROKERS, CLOSING_AFTER, SECURITIES, Floor, Run
-from tests.invariant.ought import CAPITAL, CONTRIBUTION, HELD, MARGIN, MOVES, OPEN, PENDING, Trade
+from tests.invariant.checked import SEEN, Checked
+from tests.invariant.floor import BROKERS, CLOSING_AFTER, SECURITIES, Floor
+from tests.invariant.ought import HELD, OPEN, PENDING, Trade
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300"))
-AT_ONCE, STEPS = 25, 50
+AT_ONCE, STEPS = 16, 50
 SEEDS = [int(n) for n in os.environ.get("CLEARING_TEST_SEED", "").split()] or range(max(1, DAYS // 150))
-SEEN: Counter[str] = Counter()
 SHORTENED = "CLEARING_TEST_SEED" in os.environ
 """Shortening a run that failed takes minutes."""
 BRIEFLY = Search(Objective.VALUE, time_limit_s=0.5)
@@ -96,15 +91,8 @@ def test_days_one_after_the_other_keep_every_invariant(floor: Floor, first: int)
         raise
 
 
-class Days(RuleBasedStateMachine):
+class Days(Checked):
     """The rules are what may happen next, on any day and in any order."""
-
-    def __init__(self, floor: Floor) -> None:
-        super().__init__()
-        self.run: Run = floor.enter()
-        self.ought, self.clients = self.run.ought, self.run.clients
-        self.finals: dict[int, tuple[str, int]] = {}
-        self.before: dict[int, str] = {}
 
     # Rules
 
@@ -200,7 +188,7 @@ class Days(RuleBasedStateMachine):
     @rule(i=which, model=st.sampled_from((1, 2, 3)), masked=st.booleans())
     def settle_one(self, i: int, model: int, masked: bool) -> None:
         """The venue tries a trade by itself, whatever it is: it settles just where it ought to."""
-        trade = self.run.pick(i)
+        trade = self.run.pick_open(i)
         with self.run.cycle(), self.run.refused(self.ought.refusals(trade, masked=masked)):
             self.run.settle_alone(trade, model, masked=masked)
         self.run.ledger.settled_by([])
@@ -208,25 +196,25 @@ class Days(RuleBasedStateMachine):
     @rule(word=words, i=which, side=st.sampled_from((0, 1, 0, 1, 2)), other=brokers)
     def say(self, word: Word, i: int, side: int, other: str) -> None:
         """A side says something of a trade, or somebody who is none."""
-        trade = self.run.pick(i)
+        trade = self.run.pick_open(i)
         self.say_by((*trade.sides, other)[side], word, trade)
 
     @rule(word=st.sampled_from((Word.ALLOW_PARTS, Word.ALLOW_PARTS, Word.CANCEL)), i=which)
     def both_say(self, word: Word, i: int) -> None:
-        trade = self.run.pick(i)
+        trade = self.run.pick_open(i)
         for name in dict.fromkeys(trade.sides):
             self.say_by(name, word, trade)
 
     @rule(word=words, i=which, side=st.integers(0, 1))
     def say_during_a_cycle(self, word: Word, i: int, side: int) -> None:
-        trade = self.run.pick(i)
+        trade = self.run.pick_open(i)
         with self.run.cycle():
             self.say_by(trade.sides[side], word, trade, cycle_open=True)
 
     def say_by(self, who: str, word: Word, trade: Trade, *, cycle_open: bool = False) -> None:
         error = self.ought.say(*SAID[word], who, trade, cycle_open=cycle_open)
         with self.run.refused(error):
-            conditions.say(self.run.ledger, word, self.date(trade.day), [trade.number], who)
+            conditions.say(self.run.ledger, word, parse_day_number(trade.day), [trade.number], who)
 
     @rule(i=which, stands=st.booleans(), by=st.sampled_from((None, None, "B1", "P1")))
     def decide(self, i: int, stands: bool, by: str | None) -> None:
@@ -237,10 +225,10 @@ class Days(RuleBasedStateMachine):
         if by is not None:
             names = {"Conditions_NotDisputed", "Conditions_Excepted", "Joint_NeitherRole"}
             with self.run.refused(names):
-                conditions.say(self.run.ledger, word, self.date(trade.day), [trade.number], by)
+                conditions.say(self.run.ledger, word, parse_day_number(trade.day), [trade.number], by)
             return
         with self.run.refused(self.ought.decide(trade, stands)):
-            conditions.say(self.run.ledger, word, self.date(trade.day), [trade.number])
+            conditions.say(self.run.ledger, word, parse_day_number(trade.day), [trade.number])
 
     @rule(who=brokers, to=st.integers(1, 7), i=which)
     def set_status(self, who: str, to: int, i: int) -> None:
@@ -262,7 +250,9 @@ class Days(RuleBasedStateMachine):
         defaulting.reinstate(self.run.ledger, who)
         self.ought.suspended.discard(who)
 
-    @rule(factor=st.sampled_from((1, 2, 3)), model=st.sampled_from((1, 2, 3)), days=st.sampled_from((1, 1, 8)))
+    @rule(
+        factor=st.sampled_from((1, 2, 3)), model=st.sampled_from((1, 2, 3)), days=st.sampled_from((1, 1, 8))
+    )
     def end_day(self, factor: int, model: int, days: int) -> None:
         """What is owed is collected, what can settles, the rest fails; what failed too often is closed."""
         run, day, cycle = self.run, self.run.day, self.choosing()
@@ -288,63 +278,6 @@ class Days(RuleBasedStateMachine):
         run.ledger.settled_by([])
         self.compensate(day)
         run.next_day(days)
-
-    def see_prices(self, day: int) -> None:
-        market, fails = self.run.market, self.clients.fails
-        for code in SECURITIES:
-            price = fails.price_of(market.index["V"], day, market.cash_asset, market.asset[code])
-            known = self.ought.prices.setdefault((day, code), price) if price else 0
-            assert known == price
-
-    def collect(self) -> None:
-        run, ledger = self.run, self.run.ledger
-        receipts = ending.collect(run.market, ledger.outcomes.fails)
-        for event in run.events(receipts, self.clients.fails, "ClaimPaid", "ClaimUnpaid"):
-            paid, due = self.ought.collect(run.name(event["debtor"]), run.name(event["creditor"]))
-            run.seen[event.name] += 1
-            assert (event.name, event["amount"]) == ("ClaimPaid" if paid else "ClaimUnpaid", due)
-        assert run.balances() == +self.ought.held
-
-    def fail(self, day: int) -> None:
-        """Every reason and every penalty is what ought to be."""
-        run, ledger = self.run, self.run.ledger
-        by_place = {(t.batch, t.number): t for t in run.open_trades()}
-        should = [t for t in run.open_trades() if t.status in (PENDING, HELD) and t.failed_on < day]
-        receipts = ending.fail(run.market, ledger.read(), ledger.outcomes.fails, run.today)
-        told = run.events(receipts, self.clients.fails, "TradeFailed", "PenaltyAccrued")
-        failed, found = [], Counter[tuple[str, str, int]]()
-        wanted, net = Counter[tuple[str, str, int]](), Counter[str]()
-        for event in told:
-            if event.name == "PenaltyAccrued":
-                payer, payee = run.name(event["payer"]), run.name(event["payee"])
-                found[payer, payee, event["amount"]] += 1
-                net[payer] -= event["amount"]
-                net[payee] += event["amount"]
-                continue
-            trade = by_place[event["batchHash"], event["tradeNo"]]
-            failed.append(trade)
-            wanted.update(self.ought.fail(trade, day))
-            assert event["reasons"] == trade.reasons
-            run.seen.update(f"reason {r}" for r in range(6) if trade.reasons >> 2 * r & 3)
-            assert (event["quantity"], event["amount"]) == (trade.units_left, trade.amount_left)
-            assert event["failedDays"] == trade.failed_days
-        assert set(failed) == set(should)
-        assert len(failed) == len(should)
-        assert found == wanted
-        assert net.total() == 0
-
-    def compensate(self, day: int) -> None:
-        run, ledger = self.run, self.run.ledger
-        many = [
-            t for t in run.open_trades() if t.status in (PENDING, HELD) and t.failed_days >= CLOSING_AFTER
-        ]
-        by_place = {(t.batch, t.number): t for t in many}
-        receipts = ending.compensate(run.market, ledger.read(), ledger.outcomes.fails)
-        for event in run.events(receipts, self.clients.fails, "TradeCompensated"):
-            told = run.name(event["payer"]), run.name(event["payee"]), event["amount"]
-            run.seen["compensated with cash"] += bool(told[2])
-            assert told == self.ought.compensate(by_place.pop((event["batchHash"], event["tradeNo"])))
-        assert not by_place
 
     @rule(i=which)
     def end_otherwise(self, i: int) -> None:
@@ -396,11 +329,15 @@ class Days(RuleBasedStateMachine):
         with self.run.refused(self.ought.release(who, purse, amount, self.run.now)):
             self.clients.default_fund.release(self.run.signers[who], purse, self.cash, amount)
 
-    @precondition(lambda self: self.steps > 8 and len(self.ought.suspended) < 2)
-    @rule(who=brokers, other=st.one_of(st.none(), brokers))
-    def default(self, who: str, other: str | None) -> None:
+    @precondition(lambda self: not self.ought.suspended and self.run.open_trades())
+    @rule(i=which, other=st.one_of(st.none(), brokers), called=mostly)
+    def default(self, i: int, other: str | None, called: bool) -> None:
         """One or two members cannot pay."""
+        if called:
+            self.call_requirements()
         run, ledger = self.run, self.run.ledger
+        trades = [t for t in run.open_trades() if t.irrevocable and t.buyer != t.seller] or self.ought.trades
+        who = trades[i % len(trades)].sides[i % 2]
         out = list(dict.fromkeys(name for name in (who, other) if name))
         if len(out) == 1:
             receipts = defaulting.default(ledger, who, run.today)
@@ -415,204 +352,3 @@ class Days(RuleBasedStateMachine):
         losses = {name: self.ought.close_out(name, run.day, out) for name in out}
         for n, name in enumerate(out):
             self.check_default(receipts, ids[name], name, losses[name], out[n + 1 :])
-
-    def default_together(self, out: list[str]) -> list[Any]:
-        """Both are declared before either is closed out."""
-        run, ledger, fund = self.run, self.run.ledger, self.clients.default_fund
-        for name in out:
-            defaulting.suspend(ledger, name)
-        ending.give_prices(run.market, run.today, ending.closing_prices(ledger.read(), run.today))
-        done = []
-        for name in out:
-            index = run.market.index[name]
-            done += jointly(run.market, fund, "declareDefault", index, self.cash, run.day)
-        ids = {name: fund.open_default_of(run.market.index[name], self.cash) for name in out}
-        for name in out:
-            for batch in ledger.read().batches.values():
-                rows = [
-                    t.position
-                    for t in self.ought.trades
-                    if t.batch == batch.batch_hash and name in t.sides and t.status in OPEN
-                    if ledger.read().batches[t.batch].status[t.position] in (Status.PENDING, Status.HELD, Status.DISPUTED)
-                ]  # fmt: skip
-                if rows:
-                    done.append(fund.close_out(run.market.venue, ids[name], batch.header, batch.words, rows))
-        for name in out:
-            done += jointly(run.market, fund, "finish", ids[name], fund.default_of(ids[name]).loss)
-        return done
-
-    def check_default(
-        self, receipts: list[Any], number: int, who: str, losses: list[Any], still_open: list[str]
-    ) -> None:
-        """Each loss, each step and each payment is what ought to be; the steps sum to the loss."""
-        run, fund = self.run, self.clients.default_fund
-
-        def told(name: str) -> list[Any]:
-            return [e for e in run.events(receipts, fund, name) if e["id"] == number]
-
-        closed = Counter(
-            (e["batchHash"], e["tradeNo"], run.name(e["claimant"]), e["loss"]) for e in told("TradeClosedOut")
-        )
-        assert closed == Counter((t.batch, t.number, claimant, loss) for t, claimant, loss in losses)
-        out = self.ought.waterfall(who, losses, still_open)
-        steps = [
-            (Step(e["step"]).name, run.name(e["institution"]), e["amount"]) for e in told("WaterfallStep")
-        ]
-        assert Counter(steps) == Counter(out.steps)
-        run.seen.update(step for step, _, _ in steps)
-        run.seen["default"] += 1
-        assert [step for step, _, _ in steps] == sorted((s for s, _, _ in steps), key=lambda s: Step[s])
-        (finished,) = told("DefaultFinished")
-        loss = sum(each for _, _, each in losses)
-        assert finished["loss"] == loss == sum(amount for _, _, amount in steps)
-        paid = {run.name(e["claimant"]): e["paid"] for e in told("ClaimantPaid")}
-        assert paid == out.paid
-        assert sum(paid.values()) == sum(amount for step, _, amount in steps if step != "UNCOVERED")
-        assert finished["uncovered"] == loss - sum(paid.values())
-
-    # Invariants
-
-    @invariant()
-    def everything_is_where_it_ought_to_be(self) -> None:
-        """Nothing made, nothing lost, nobody below zero, nothing in transit, the fund has what its purses
-        are."""
-        self.steps += 1
-        held = self.run.balances()
-        assert held == +self.ought.held
-        assert min(self.ought.held.values()) >= 0
-        assert not any(name == "transit" for name, _ in held)
-        sums: Counter[str] = Counter()
-        for (_, code), amount in held.items():
-            sums[code] += amount
-        assert sums == +self.ought.issued
-        register, asset = self.clients.register, self.run.market.asset
-        assert {code: register.call("totalSupply", asset[code]) for code in sums} == sums
-        purses = self.run.purses()
-        assert purses == +self.ought.purses
-        assert purses.total() == held.get(("FUND", "NPR"), 0)
-
-    @invariant()
-    def every_trade_stands_where_it_ought_to(self) -> None:
-        """And where it may have come to; what is final stays."""
-        trades = self.ought.trades
-        now = self.run.known_statuses() if trades else []
-        assert now == [trade.status for trade in trades]
-        some = [trade for trade in trades if trade.status in OPEN or id(trade) not in self.finals]
-        assert self.run.statuses(some) == [trade.status for trade in some]
-        for trade in trades:
-            old = self.before.get(id(trade), trade.status)
-            if old != trade.status:
-                assert self.finals.get(id(trade)) is None
-                assert trade.status in MOVES[old] or (old == HELD and trade.status == "SETTLED")
-            self.before[id(trade)] = trade.status
-            if trade.status not in OPEN:
-                assert self.finals.setdefault(id(trade), (trade.status, trade.settled)) == (
-                    trade.status,
-                    trade.settled,
-                )
-
-    @invariant()
-    def what_is_owed_is_what_ought_to_be(self) -> None:
-        market, fails = self.run.market, self.clients.fails
-        venue, cash = market.index["V"], market.cash_asset
-        for (debtor, creditor), claim in self.ought.claims.items():
-            found = fails.claim_of(venue, cash, market.index[debtor], market.index[creditor])
-            assert found.due + found.accrued == claim.total()
-        for (name, purse), required in self.ought.required.items():
-            assert self.clients.default_fund.required_of(market.index[name], cash, Purse(purse)) == required
-        for (name, code), taken in self.ought.taken.items():
-            assert self.clients.limits.taken_of(market.index[name], market.asset[code]) == taken
-
-    steps = 0
-
-    def teardown(self) -> None:
-        """Books agree, and who reads the chain from nothing comes to the same."""
-        run = self.run
-        if not self.ought.trades:
-            return
-        assert run.statuses(self.ought.trades) == [trade.status for trade in self.ought.trades]
-        SEEN.update(trade.status for trade in self.ought.trades)
-        SEEN.update("in part" for t in self.ought.trades if 0 < t.settled < t.quantity)
-        SEEN.update("parts" for t in self.ought.trades if len(set(p.position for p in run.ledger.read().batches[t.batch].parts))>0)
-        SEEN["runs"] += 1
-        SEEN["steps"] += self.steps
-        SEEN.update(run.seen)
-        ledger = run.ledger
-        ledger.read()
-        anew = run.anew()
-        for each in (ledger, anew):
-            assert not each.reconcile().breaks
-        one, other = ledger.read(), anew.read()
-        assert facts(one) == facts(other)
-        assert outcomes(ledger) == outcomes(anew)
-        self.check_totals(anew)
-
-    def check_totals(self, anew: Any) -> None:
-        """What has settled of every trade sums to what it costs; commissions to what was earned."""
-        history, market = anew.read(), self.run.market
-        gross = sum(event["grossAmount"] for event in history.netting_sets)
-        assert gross == sum(t.cut(t.amount, 0, t.settled) for t in self.ought.trades)
-        earned = {self.run.name(n): amount for n, amount in history.earned(market.cash_asset).items()}
-        assert Counter(earned) == +self.ought.earned
-        for trade in self.ought.trades:
-            assert int(history.batches[trade.batch].settled_quantity[trade.position]) == trade.settled
-
-    @property
-    def cash(self) -> int:
-        return self.run.market.cash_asset
-
-    def date(self, day: int) -> Any:
-        from ledger.ids import parse_day_number
-
-        return parse_day_number(day)
-
-
-def facts(history: Any) -> tuple[Any, ...]:
-    """What a history says, to be compared."""
-    moves = history.movements
-    return (
-        history.head,
-        [
-            (
-                key,
-                batch.header,
-                batch.status.tolist(),
-                batch.settled_in.tolist(),
-                batch.settlements,
-                batch.parts,
-                batch.disputed,
-                batch.affirmed_in,
-                batch.out,
-            )
-            for key, batch in history.batches.items()
-        ],
-        [getattr(moves, name).tolist() for name in moves.__slots__],
-        history.accruals,
-        history.netting_sets,
-        history.said,
-        history.suspended,
-        history.totals,
-        history.cycles,
-        history.open_cycles,
-    )
-
-
-def outcomes(ledger: Any) -> tuple[Any, ...]:
-    """What comes of it, to be compared."""
-    found = ledger.outcomes
-    return (
-        found.fails.failed,
-        found.fails.compensated,
-        found.fails.paid,
-        {key: owed for key, owed in found.fails.claims.items() if owed},
-        found.fails.prices,
-        +Counter(found.defaults.purses),
-        [asdict(each) for each in found.defaults.by_id.values()],
-        found.limits,
-        {key: who for key, who in found.conditions.items() if who},
-        {name: amount for name, amount in found.advised.items() if amount},
-        keccak(text=""),
-    )
-
-
-_ = (CAPITAL, CONTRIBUTION, MARGIN)
