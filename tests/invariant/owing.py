@@ -1,4 +1,4 @@
-"""What ought to be owed on a ledger of many days: fails, penalties, claims, the default fund, its waterfall."""
+"""What ought to be owed on a ledger of many days: penalties, claims, the default fund and its waterfall."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class Owing(Ought):
         return None
 
     def close_out(self, who: str, day: int, others: Iterable[str] = ()) -> list[tuple[Trade, str, int]]:
-        """End the defaulter's open trades: (trade, claimant or nobody, loss). `others` are in default, too."""
+        """End a defaulter's open trades: (trade, claimant or nobody, loss). `others` are in default, too."""
         found = []
         for trade in self.trades:
             if who not in trade.sides or trade.status not in OPEN:
