@@ -208,17 +208,17 @@ class Run:
         finally:
             house.close_cycle(self.market.venue, self.market.index["V"])
 
-    def settle_alone(self, trade: Trade, model: int, *, masked: bool) -> None:
-        """All that is left of it, in a cycle that is open."""
+    def settle_alone(self, trade: Trade, model: int, units: int = 0, *, masked: bool = False) -> None:
+        """So many units of it (0: all that is left), in a cycle that is open."""
         batch = self.ledger.read().batches[trade.batch]
         mask = np.zeros(len(batch.records), dtype=bool)
         mask[trade.position] = masked
         parts = () if masked else (trade.position,)
-        words = pack_parts(np.array(parts, dtype=np.int64), np.zeros(len(parts), dtype=np.uint64))
+        words = pack_parts(np.array(parts, dtype=np.int64), np.full(len(parts), units, dtype=np.uint64))
         self.clients.clearing_house.settle(
             self.market.venue, model, [Slice(batch.header, batch.words, pack_mask(mask), words)]
         )
-        self.ought.settle([(trade, trade.settled, trade.quantity)])
+        self.ought.settle([(trade, trade.settled, trade.settled + (units or trade.units_left))])
 
     def see_settled(self) -> list[Trade]:
         """Tell what ought to be which trades have settled by now, and how many units of each."""

@@ -178,10 +178,15 @@ class Ought:
             return position is not None and self.held[place] + change > position
         return change < 0 and exposure is not None and self.taken[place] - change > exposure
 
-    def refusals(self, trade: Trade, *, masked: bool) -> set[str]:
-        """Why settling what is left of it by itself is refused; one of these, or it settles."""
+    def refusals(self, trade: Trade, units: int = 0, *, masked: bool = False) -> set[str]:
+        """Why settling so many units (0: all that is left) of it by itself is refused; one of these, or they
+        settle."""
         if trade.status != PENDING or (masked and trade.settled):
             return {"ClearingHouse_NotPending"}
+        if units > trade.units_left:
+            return {"ClearingHouse_PartTooLarge"}
+        if 0 < units < trade.units_left and not trade.everybody("part"):
+            return {"ClearingHouse_PartialNotAllowed"}
         found = set()
         if self.suspended.intersection(trade.sides):
             found.add("ClearingHouse_Suspended")
@@ -189,7 +194,8 @@ class Ought:
             found.add("ClearingHouse_Unaffirmed")
         if found:
             return found
-        change = self.rest(trade)
+        end = trade.settled + (units or trade.units_left)
+        change, _ = self.effect([(trade, trade.settled, end)])
         if any(amount < 0 and self.held[place] + amount < 0 for place, amount in change.items()):
             return {"AssetRegister_BalanceOutOfRange"}
         if any(self.beyond(place, amount) for place, amount in change.items()):

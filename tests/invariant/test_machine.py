@@ -193,6 +193,19 @@ class Days(Checked):
             self.run.settle_alone(trade, model, masked=masked)
         self.run.ledger.settled_by([])
 
+    @rule(i=which, model=st.sampled_from((1, 2, 3)), part=st.integers(1, 110), allowed=mostly, funded=mostly)
+    def settle_a_part(self, i: int, model: int, part: int, allowed: bool, funded: bool) -> None:
+        trade = self.run.pick_open(i)
+        if allowed:
+            self.both_say_of(trade, Word.ALLOW_PARTS)
+        if funded and not self.ought.suspended.intersection(trade.sides):
+            lacks = {place: -amount for place, amount in self.ought.rest(trade).items() if amount < 0}
+            self.run.issue({place: n for place, n in lacks.items() if place[0] in BROKERS})
+        units = max(1, trade.units_left * part // 100)
+        with self.run.cycle(), self.run.refused(self.ought.refusals(trade, units)):
+            self.run.settle_alone(trade, model, units)
+        self.run.ledger.settled_by([])
+
     @rule(word=words, i=which, side=st.sampled_from((0, 1, 0, 1, 2)), other=brokers)
     def say(self, word: Word, i: int, side: int, other: str) -> None:
         """A side says something of a trade, or somebody who is none."""
@@ -201,7 +214,9 @@ class Days(Checked):
 
     @rule(word=st.sampled_from((Word.ALLOW_PARTS, Word.ALLOW_PARTS, Word.CANCEL)), i=which)
     def both_say(self, word: Word, i: int) -> None:
-        trade = self.run.pick_open(i)
+        self.both_say_of(self.run.pick_open(i), word)
+
+    def both_say_of(self, trade: Trade, word: Word) -> None:
         for name in dict.fromkeys(trade.sides):
             self.say_by(name, word, trade)
 
