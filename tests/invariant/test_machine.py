@@ -86,7 +86,6 @@ def test_days_one_after_the_other_keep_every_invariant(floor: Floor, first: int)
                 suppress_health_check=list(HealthCheck),
             ),
         )
-        print(SEEN)
         assert SEEN.keys() >= NEEDED
     except BaseException as error:
         error.add_note(f"CLEARING_TEST_SEED={first} makes these runs again")
