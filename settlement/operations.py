@@ -210,8 +210,8 @@ class Ledger:
     def affirm(
         self, institution: str | None = None, book: Mapping[date, Trades] | None = None
     ) -> list[Excepted]:
-        """Affirm what was recorded and is not affirmed yet: every broker from its own book, or one
-        `institution`, from `book` where it is given. Returns what they except.
+        """Affirm what was recorded and is not affirmed yet: every broker that is not suspended
+        from its own book, or one `institution`, from `book` where it is given. Returns what they except.
         """
         with self._stage("books"):
             kept = self.books
@@ -219,7 +219,12 @@ class Ledger:
             if institution is not None and institution not in self.market.scenario.brokers:
                 raise NameUnknown("broker", institution, self.market.scenario.brokers)
             if institution is None:
-                books = {name: each for name, each in kept.items() if name in self.market.signers}
+                out = self.read().suspended
+                books = {
+                    name: each
+                    for name, each in kept.items()
+                    if name in self.market.signers and self.market.index[name] not in out
+                }
                 sender = self.market.venue
             else:
                 books = {institution: Book(institution, book) if book else kept[institution]}
