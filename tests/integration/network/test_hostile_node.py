@@ -76,7 +76,7 @@ def test_day_given_a_node_that_is_gone_for_a_moment_at_each_step_goes_on_where_i
 
     with proxied(node, plan) as proxy:
         found = None
-        for _ in range(20):
+        for _ in range(25):
             with suppress(ChainUnavailable), reach(proxy.url, tmp_path) as chain:
                 found = facts(whole_day(Replay(chain)), chain)  # type: ignore[arg-type]
                 assert_nothing_twice_nothing_lost(node, chain)

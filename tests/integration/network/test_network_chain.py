@@ -14,7 +14,7 @@ from ledger.chain.network import NetworkChain
 from ledger.chain.rpc import Rpc
 from ledger.clients.consortium import Role
 from ledger.contract import send
-from ledger.deploy import deploy
+from ledger.deploy import CONTRACTS, deploy
 from ledger.errors import (
     CallReverted,
     FinalityUnknown,
@@ -240,7 +240,7 @@ def test_fees_given_a_base_fee_cover_it_and_are_paid(tmp_path: Path) -> None:
                 send(chain, SIGNER, NOWHERE, b"")
             node.ask("anvil_setBalance", SIGNER.address, hex(10**20))
             assert send(chain, SIGNER, NOWHERE, b"").status == 1
-            assert len(deploy(chain, SIGNER).addresses) == 4
+            assert len(deploy(chain, SIGNER).addresses) == len(CONTRACTS)
             with pytest.raises(TransactionRefused, match=r"(?i)fee"):
                 chain.send(plain(chain.nonce(SIGNER.address)))
     finally:
