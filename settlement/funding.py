@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ledger.clients.clearing_house import Status
-from ledger.history import History
+from ledger.history import History, RecordedBatch
 from ledger.records import Records
 from ledger.units import PPM, Column, exact_add
 from settlement import fees
@@ -55,8 +54,7 @@ def _netting_sets(market: Market, history: History, held: Mapping[Place, int]) -
     """The pending trades as they settle, if all do: one set, unless a transaction cannot carry them. Each set
     is planned with the securities that those before it leave.
     """
-    pending = [(batch, batch.status == Status.PENDING) for batch in history.batches.values()]
-    rest = [Part(batch, rows) for batch, rows in pending if rows.any()]
+    rest = [part for batch in history.batches.values() if (part := _open(batch, history)).rows.any()]
     now, sets = dict(held), list[list[Records]]()
     while rest:
         parts, rest = next_netting_set(rest, now, extent_of(market), market.chain.limits)
@@ -64,6 +62,15 @@ def _netting_sets(market: Market, history: History, held: Mapping[Place, int]) -
         for place, units in _securities_out(sets[-1]).items() if rest else ():
             now[place] = now.get(place, 0) - units
     return sets
+
+
+def _open(batch: RecordedBatch, history: History) -> Part:
+    """What of a batch may settle yet: of what has ended otherwise nothing is needed, and to who is suspended
+    nothing can be issued.
+    """
+    out = list(history.suspended)
+    barred = np.isin(batch.records.buyer, out) | np.isin(batch.records.seller, out)
+    return Part(batch, ~batch.settled & ~batch.ended & ~barred)
 
 
 def _most_taken(market: Market, history: History, sets: list[list[Records]]) -> dict[Place, int]:

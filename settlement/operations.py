@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -106,8 +106,19 @@ class Ledger:
         if self.market.chain.block().number != self._history.head:
             read(self.market.clients, self._history)
             self.market.know(self._history)
+            before = dict(self.outcomes.advised)
             self.outcomes.follow(self._history)
+            self._advise(before)
         return self._history
+
+    def _advise(self, before: Mapping[int, int]) -> None:
+        """Tell the books that are closed of cash that has moved since otherwise than by settling trades."""
+        cash, now = self.market.scenario.cash.currency, self.outcomes.advised
+        for name, book in (self._books or {}).items():
+            index = self.market.index[name]
+            if book.closing and (more := now.get(index, 0) - before.get(index, 0)):
+                closing = {**book.closing, cash: book.closing.get(cash, 0) + more}
+                self._books = {**(self._books or {}), name: replace(book, closing=closing)}
 
     @property
     def terms(self) -> Terms:
@@ -207,8 +218,8 @@ class Ledger:
     def affirm(
         self, institution: str | None = None, book: Mapping[date, Trades] | None = None
     ) -> list[Excepted]:
-        """Affirm what was recorded and is not affirmed yet: every broker from its own book, or one
-        `institution`, from `book` where it is given. Returns what they except.
+        """Affirm what was recorded and is not affirmed yet: every broker that is not suspended
+        from its own book, or one `institution`, from `book` where it is given. Returns what they except.
         """
         with self._stage("books"):
             kept = self.books
@@ -216,7 +227,12 @@ class Ledger:
             if institution is not None and institution not in self.market.scenario.brokers:
                 raise NameUnknown("broker", institution, self.market.scenario.brokers)
             if institution is None:
-                books = {name: each for name, each in kept.items() if name in self.market.signers}
+                out = self.read().suspended
+                books = {
+                    name: each
+                    for name, each in kept.items()
+                    if name in self.market.signers and self.market.index[name] not in out
+                }
                 sender = self.market.venue
             else:
                 books = {institution: Book(institution, book) if book else kept[institution]}
