@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from enum import StrEnum
 
 import numpy as np
 
@@ -19,26 +18,9 @@ from ledger.ids import day_number, parse_day_number
 from ledger.reverts import Joint_NoChange
 from settlement.errors import NameUnknown
 from settlement.operations import Ledger
+from settlement.words import DECISIONS, Word
 
-
-class Word(StrEnum):
-    """What can be said of a trade. The last two decide a dispute: exchange and regulator together."""
-
-    HOLD = "hold"
-    RELEASE = "release"
-    ALLOW_PARTS = "allow-parts"
-    REFUSE_PARTS = "refuse-parts"
-    CANCEL = "cancel"
-    KEEP = "keep"
-    """Takes back one's asking to cancel."""
-    DISPUTE = "dispute"
-    WITHDRAW = "withdraw"
-    """Takes back one's dispute."""
-    STANDS = "stands"
-    FALLS = "falls"
-
-
-DECISIONS = frozenset({Word.STANDS, Word.FALLS})
+__all__ = ["DECISIONS", "Word", "locate", "say"]
 
 
 def say(

@@ -19,7 +19,7 @@ from settlement.cli.output import (
     write_json,
     write_text,
 )
-from settlement.conditions import Word
+from settlement.words import Word
 
 
 def instruct(
