@@ -69,6 +69,7 @@ def end(
     cycle.open()
     cycle.receipts += collect(market, failed)
     cycle.receipts += give_prices(market, day, closing_prices(read(), day))
+    cycle.sweep()
     cycle.receipts += fail(market, read(), failed, day)
     cycle.close()
     read()

@@ -6,6 +6,7 @@ cancel, keep         ─ one side alone changes nothing; both end it
 dispute, withdraw    ─ out and back; decided by both: stands, falls; by one alone: not yet
 refused              ─ a wrong party, an unknown trade, day, institution or word, what has ended
 two trading days     ─ --date is needed, and is enough
+end-day              ─ what fits by itself settles, the rest fails with its reason, the day once
 settle --model 1|2|3 ─ all settle the same where everything is there, each by its model
 """
 
@@ -260,3 +261,28 @@ def test_settle_given_no_such_model_says_so(model: str) -> None:
     left = clearing("settle", "L", "--model", model)
     assert (left.code, left.out) == (2, "")
     assert "--model" in left.err
+
+
+def test_end_day_given_nothing_was_settled_settles_what_fits_and_fails_the_rest(
+    folder: Path, rows: dict[int, Row]
+) -> None:
+    """Of one trade both sides have what it takes, of the others nobody has anything."""
+    number, row = next(iter(rows.items()))
+    assert clearing("init", folder / "ends").code == 0
+    alone = (folder / "day.csv").read_text().splitlines()
+    (folder / "one.csv").write_text("\n".join([alone[0], ",".join(row), ""]))
+    (folder / "rest.csv").write_text("\n".join(line for line in alone if line != ",".join(row)) + "\n")
+    assert clearing("record", "ends", "one.csv").code == 0
+    assert clearing("fund", "ends").code == 0
+    assert clearing("record", "ends", "rest.csv").code == 0
+    ended = clearing("end-day", "ends", "--json")
+    failed = {each["trade"]: each for each in ended.shown["failed"]}
+    assert ended.code == 1
+    assert number not in failed
+    assert all(set(each["reasons"]) <= {"LACK", "MONY"} for each in failed.values())
+    status = clearing("status", "ends", "--json").shown
+    assert status["settled"] >= 1
+    assert len(failed) == status["pending"] == 12 - status["settled"]
+    again = clearing("end-day", "ends", "--json")
+    assert (again.code, again.shown["failed"]) == (0, [])
+    assert clearing("reconcile", "ends").code == 0
