@@ -183,10 +183,13 @@ def settle(
     balances: Callable[[], Balances],
     search: Search | None = None,
     model: int = NET,
+    opens_at: int = 0,
 ) -> Settled:
-    """Settle what can in one cycle, by a DvP model. Nothing to settle is no cycle."""
+    """Settle what can in one cycle, by a DvP model. Nothing to settle is no cycle. `opens_at` is what time it
+    is, chain seconds, where the newest block may be long ago.
+    """
     wanted = search or Search()
-    cycle = Cycle(market, read, balances)
+    cycle = Cycle(market, read, balances, opens_at=opens_at)
     cycle.settle(wanted, model)
     cycle.close()
     return cycle.settled(wanted.objective)

@@ -61,11 +61,13 @@ def end(
     balances: Callable[[], Balances],
     failed: Fails,
     day: date,
+    opens_at: int = 0,
 ) -> list[Receipt]:
-    """All of a day's end in a cycle of its own: collect what is owed from before, give prices, record fails;
-    and once it is closed, close what has failed too often. What is done already is passed over.
+    """All of a day's end in a cycle of its own, from `opens_at` (chain seconds) on: collect what is owed from
+    before, give prices, record fails; and once it is closed, close what has failed too often. What is done
+    already is passed over.
     """
-    cycle = Cycle(market, read, balances)
+    cycle = Cycle(market, read, balances, opens_at=opens_at)
     cycle.open()
     cycle.receipts += collect(market, failed)
     cycle.receipts += give_prices(market, day, closing_prices(read(), day))

@@ -274,9 +274,14 @@ class Ledger:
         Raises LedgerDisagrees.
         """
         with self._stage("settle"):
-            settled = cycle.settle(self.market, self.read, self.balances, search, model)
+            settled = cycle.settle(self.market, self.read, self.balances, search, model, self.seconds_now)
             self.settled_by(settled.receipts)
         return settled
+
+    @property
+    def seconds_now(self) -> int:
+        """What time it is, in chain seconds."""
+        return int(self.clock.now().timestamp())
 
     def settled_by(self, receipts: Sequence[Receipt]) -> None:
         """Take account of settlements: check them, close the books that are open. Raises LedgerDisagrees."""

@@ -42,7 +42,8 @@ def end_day(
         day = known_day(ledger, day_of(date)) or only_day(ledger)
         fails, money = ledger.outcomes.fails, money_of(ledger)
         failed, closed, paid = len(fails.failed), len(fails.compensated), len(fails.paid)
-        ledger.settled_by(end(ledger.market, ledger.read, ledger.balances, fails, day))
+        sent = end(ledger.market, ledger.read, ledger.balances, fails, day, ledger.seconds_now)
+        ledger.settled_by(sent)
         names = {index: name for name, index in ledger.market.index.items()}
         owed = fails.due(ledger.market.index[ledger.market.scenario.venue], ledger.market.cash_asset)
         shown: dict[str, Any] = where(path, ledger) | {

@@ -3,6 +3,7 @@
 given everything is there          ─ all settles, in one netting set, and verifies
 given what later trades bring      ─ the order is found; what nothing brings waits, and says for what
 given a party cannot pay           ─ model 1 waits for it, model 2 nets what it can
+given the newest block is long ago ─ the cycle opens by the time it is
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from settlement import cycle
 from settlement.verification import verify
 from tests.independent import Trade
 from tests.invariant.stage import Stage, build
@@ -76,3 +78,15 @@ def test_settle_given_parties_pay_each_other_nets_cash_by_model_2(
     waiting = {} if done else {(DAY, 1): (("B1", "NPR", 1_000),), (DAY, 2): (("B2", "NPR", 1_000),)}
     assert settled.waiting == waiting
     verify(desk.market, desk.read())
+
+
+def test_settle_given_the_newest_block_is_long_ago_opens_by_the_time_it_is(stage: Stage) -> None:
+    held = {(name, code): 9_000 for name in ("B1", "B2", "B3") for code in ("S1", "S2", "NPR")}
+    desk = desk_of(stage, CHAIN, held=held)
+    desk.record()
+    desk.affirm()
+    stage.clock.seconds = stage.chain.block().timestamp + 2 * cycle.CYCLE_S
+    now = stage.clock.seconds
+    settled = cycle.settle(desk.market, desk.read, desk.balances, opens_at=now)
+    assert (settled.netting_sets, desk.settled()) == (1, [1, 2, 3, 70_000])
+    assert stage.chain.block().timestamp >= now
