@@ -234,7 +234,7 @@ abstract contract Purses is IDefaultFund, Joint {
         for (uint256 i = 0; i < records.length; ++i) {
             bytes32 r = records[i];
             Status status = CLEARING_HOUSE.statusOf(batchHash, i);
-            if (r.buyer() == r.seller() || _isExcepted(status, batchHash, i)) continue;
+            if (r.buyer() == r.seller() || status > Status.HELD || _isExcepted(status, batchHash, i)) continue;
             uint256 left = _isOpen(status) ? _amountLeft(r, CLEARING_HOUSE.settledQuantityOf(batchHash, i)) : 0;
             _addSide(sums, batchHash, r.buyer(), r.amount(), left);
             _addSide(sums, batchHash, r.seller(), r.amount(), left);

@@ -11,9 +11,9 @@ import {Header, Status} from "../types/Types.sol";
 /// A member's requirements follow from its trades, at rates that an exchange and a regulator set together: margin of what
 /// is still to be settled, a contribution of all that a venue lists, of the whole amount for both sides, rounded up. Only
 /// trades count whose batch the member itself has affirmed, so no venue asks for money on trades that it made up. A trade
-/// that a side excepted, or of a broker with itself, needs neither; one disputed after both affirmed counts like any
-/// other, or a member would dispute what it has to pay for. What a suspended member would have to contribute is not asked
-/// for. Requirements of several venues add up.
+/// that a side excepted, that ended otherwise than by settling, or of a broker with itself needs neither; one disputed
+/// after both affirmed counts like any other, or a member would dispute what it has to pay for. What a suspended member
+/// would have to contribute is not asked for. Requirements of several venues add up.
 ///
 /// When a suspended member is declared in default, each venue closes out its trades at the prices of one day, which the
 /// declaration fixes. What replacing a trade at that price costs the other side is its loss, rounded down, and the sum

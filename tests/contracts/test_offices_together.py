@@ -203,7 +203,7 @@ def test_close_out_given_a_part_settled_claims_the_rest(street: Street) -> None:
 
 
 def test_cancel_given_a_part_settled_leaves_that(street: Street) -> None:
-    """What was recorded needs a contribution still, nothing of it margin; it gives no claim."""
+    """What has ended needs neither margin nor contribution, and gives no claim."""
     fund, ledger, batch = street.admit_fund(), street.ledger, street.batch
     before = street.floor.balances()
     street.say("B1", "cancel")
@@ -213,7 +213,7 @@ def test_cancel_given_a_part_settled_leaves_that(street: Street) -> None:
     assert (ledger.balance("B1", "S1"), ledger.balance("B2", "S1")) == (3, 0)
     fund.rates(1_000_000, 1_000_000)
     fund.call(batch)
-    assert [fund.required("B1", purse) for purse in (MARGIN, CONTRIBUTION)] == [0, TRADE.amount]
+    assert [fund.required("B1", purse) for purse in (MARGIN, CONTRIBUTION)] == [0, 0]
     default = fund.default("B1")
     with refused(reverts.DefaultFund_Ended, batchHash=batch.hash, position=0, status=Status.CANCELLED):
         fund.close_out(default, batch, [0])

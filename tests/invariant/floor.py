@@ -98,8 +98,8 @@ class Floor:
         market = establish(self.chain, SCENARIO, self.signers)
         self.deployment: Deployment = market.deployment
         ledger = Ledger(market, Shelf(), clock=self.clock)
-        set_rules(market, ledger.outcomes)
-        assert not set_rules(market, _followed(ledger))
+        set_rules(market, ledger.outcomes, ledger.shelf.deposit)
+        assert not set_rules(market, _followed(ledger), ledger.shelf.deposit)
         self.empty = self.chain.snapshot()
 
     def enter(self) -> Run:

@@ -11,6 +11,7 @@ from math import ceil, floor
 from tests.independent import PPM
 from tests.invariant.ought import (
     BUYER,
+    CANCELLED,
     CAPITAL,
     CLAT,
     CLOSED_OUT,
@@ -132,7 +133,12 @@ class Owing(Ought):
         pending: Counter[str] = Counter()
         whole: Counter[str] = Counter()
         for trade in self.trades:
-            if trade.buyer == trade.seller or (trade.status == DISPUTED and trade.excepted):
+            excepted = trade.status == DISPUTED and trade.excepted
+            if (
+                trade.buyer == trade.seller
+                or excepted
+                or trade.status in (CANCELLED, COMPENSATED, CLOSED_OUT)
+            ):
                 continue
             for side in set(trade.sides) & trade.affirmed:
                 whole[side] += trade.amount

@@ -30,6 +30,7 @@ from settlement import conditions, defaulting, ending
 from settlement.conditions import Word
 from settlement.cycle import Cycle
 from settlement.liquidity import Objective, Search
+from settlement.rules import call_requirements
 from tests.invariant.checked import SEEN, Checked
 from tests.invariant.floor import BROKERS, CLOSING_AFTER, SECURITIES, Floor
 from tests.invariant.ought import HELD, OPEN, PENDING, Trade
@@ -324,7 +325,7 @@ class Days(Checked):
 
     @rule()
     def call_requirements(self) -> None:
-        receipts = defaulting.call_requirements(self.run.ledger)
+        receipts = call_requirements(self.run.ledger.market, self.run.ledger.read())
         events = self.run.events(receipts, self.clients.default_fund, "Called")
         told = {(self.run.name(e["institution"]), e["purse"]): (e["required"], e["taken"]) for e in events}
         assert told == self.ought.call()
