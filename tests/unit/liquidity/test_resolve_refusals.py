@@ -104,6 +104,8 @@ def test_resolve_given_another_objective_refuses_it() -> None:
         ("", "is empty"),
         ("{", "is no JSON"),
         ("[" * 100_000, "is nested too deeply"),
+        ('{"balances": [1], "x": ' + "[" * 33 + "]" * 33 + "}", "is nested too deeply"),
+        ('{"x": "' + "[" * 99 + '\\"["}', "balances are wanted"),
         ("5", "an object with balances and payments is wanted"),
         ('[{"balances": [1], "payments": []}, 7]', "case 1: an object"),
         ('{"payments": []}', "balances are wanted"),
