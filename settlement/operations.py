@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from eth_utils import keccak
 
-from ledger.chain import Receipt
+from ledger.chain import LocalChain, Receipt
 from ledger.clients.clearing_house import NET
 from ledger.clock import Clock, SystemClock
 from ledger.errors import InvalidValue
@@ -280,8 +280,9 @@ class Ledger:
 
     @property
     def seconds_now(self) -> int:
-        """What time it is, in chain seconds."""
-        return int(self.clock.now().timestamp())
+        """What time it is where blocks have this program's time; 0 on a network, which has its own."""
+        local = isinstance(self.market.chain, LocalChain)
+        return int(self.clock.now().timestamp()) if local else 0
 
     def settled_by(self, receipts: Sequence[Receipt]) -> None:
         """Take account of settlements: check them, close the books that are open. Raises LedgerDisagrees."""
