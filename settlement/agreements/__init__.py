@@ -1,0 +1,1 @@
+"""Revenue sharing agreements: their documents, what they come to, and statements of it."""
