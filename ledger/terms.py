@@ -220,6 +220,11 @@ def unpack(words: Sequence[int]) -> Terms:
     )
 
 
+def name_key(name: str) -> bytes:
+    """An agreement's name as the contract's calls and events have it, bytes32."""
+    return _name(name, 32).to_bytes(32, "big")
+
+
 def measure_key(name: str) -> bytes:
     """A measure's name as the contract's calls and events have it, bytes28."""
     return _name(name, 28).to_bytes(32, "big")[:28]
