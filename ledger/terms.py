@@ -105,8 +105,8 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """`party` (a place) promised `measure` to be `promised` at least; for each unit that is missing it owes the
-    payer `rate_ppm` millionths of a minor unit, and `flat`, at most `cap` (0: without bound)."""
+    """`party` (a place) promised `measure` to be `promised` at least; for each unit that is missing it owes
+    the payer `rate_ppm` millionths of a minor unit, and `flat`, at most `cap` (0: without bound)."""
 
     measure: int
     party: int
@@ -118,8 +118,8 @@ class Guarantee:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """One version of an agreement, as its parties sign it. `effective_from` is 0 where the last consent decides:
-    the first version at once, later ones with the next period."""
+    """One version of an agreement, as its parties sign it. `effective_from` is 0 where the last consent
+    decides: the first version at once, later ones with the next period."""
 
     payer: int
     currency: int

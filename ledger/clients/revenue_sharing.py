@@ -79,7 +79,9 @@ class RevenueSharing(Contract):
         return Domain("RevenueSharing", self.chain.chain_id, self.address)
 
     def propose(self, sender: Signer, terms: Terms, consents: Sequence[Consent] = ()) -> Receipt:
-        """Put terms before their parties, with the consents that are there; the sender's own is among them."""
+        """Put terms before their parties, with the consents that are there already; the sender's own is among
+        them.
+        """
         return self.send(sender, "propose", pack(terms), _tuples(consents))
 
     def consent(self, sender: Signer, terms_hash: bytes, consents: Sequence[Consent] = ()) -> Receipt:
@@ -166,8 +168,8 @@ class RevenueSharing(Contract):
 
     def agreement(self, agreement_id: int) -> Agreement:
         """An agreement by its id. Raises RevenueSharing_UnknownAgreement where there is none."""
-        *numbers, name = self.call("agreement", agreement_id)
-        return Agreement(*numbers, from_bytes32(name))
+        payer, currency, versions, end_period, ends_at, name = self.call("agreement", agreement_id)
+        return Agreement(payer, currency, versions, end_period, ends_at, from_bytes32(name))
 
     def version_of(self, agreement_id: int, version: int) -> Version:
         """A version, from 1, of an agreement."""
