@@ -169,7 +169,7 @@ def _account(statement: Statement, account: PartyAccount) -> Iterator[Markup]:
     for clause in statement.clauses:
         lines = [line for line in account.lines if clause_of(line) == clause]
         if lines:
-            yield el("h3", el("bdi", label_of(clause)))
+            yield el("h3", el("bdi", f"Line {label_of(clause)}"))
             yield _lines(statement, lines, earned[clause])
 
 

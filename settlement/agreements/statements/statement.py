@@ -194,10 +194,10 @@ def rounded(line: Line, exponent: int) -> str:
 
 
 def label_of(clause: Clause) -> str:
-    """A clause in words, counted from 1 as people do."""
+    """A clause in words: its number as the ledger counts, its basis, and what of it is meant."""
     basis = plain(clause.basis)
-    basis = basis[:1].upper() + basis[1:]
-    return basis if clause.kind in (Kind.ACCRUAL, Kind.RUN) else f"{basis} ({KINDS[clause.kind]})"
+    of = "" if clause.kind in (Kind.ACCRUAL, Kind.RUN) else f" ({KINDS[clause.kind]})"
+    return f"{clause.line}: {basis}{of}"
 
 
 def owing(statement: Statement, account: PartyAccount) -> str:

@@ -53,7 +53,7 @@ def _parts(statement: Statement, page: Console, everything: bool) -> Iterator[Re
     for account in statement.accounts:
         yield from _section(_title(statement, account), _account(statement, account, page, everything))
     yield from _contests(statement)
-    yield Text(f"As of block {statement.head.block:,}, 0x{statement.head.block_hash.hex()}", "dim")
+    yield Text(f"As of block {statement.head.block:,}\n0x{statement.head.block_hash.hex()}", "dim")
 
 
 def _section(title: str, body: Iterable[RenderableType]) -> list[RenderableType]:
@@ -134,7 +134,7 @@ def _account(
         lines = by_clause[clause]
         total = sum(line.amount_minor for line in lines)
         yield Text()
-        yield _row(Text(label_of(clause), "underline"), Text(money.bare(total), "bold"), width, room)
+        yield _row(Text(f"Line {label_of(clause)}", "bold"), Text(money.bare(total), "bold"), width, room)
         accruals = [line for line in lines if line.kind is Kind.ACCRUAL]
         if len(accruals) > MOST and not everything:
             yield from _by_day(statement, accruals, width, room)
@@ -164,22 +164,25 @@ def _by_day(statement: Statement, lines: Sequence[Line], width: int, room: int) 
         where = f"block {blocks[0]:,}" if len(blocks) == 1 else f"blocks {blocks[0]:,} to {blocks[-1]:,}"
         left = sum((line.rounding for line in found), Fraction())
         label = f"{day}  {plural(len(found), 'settlement')}, {where}, version {version}"
-        label += f", {decimal(left, money.exponent)} by rounding" if left else ""
         amount = money.bare(sum(line.amount_minor for line in found))
         yield _row(Text(f"  {label}"), Text(amount), width, room)
+        if left:
+            said = f"rounding took {decimal(left, money.exponent)}"
+            yield Padding(Text(said, "dim"), (0, 0, 0, 4))
     yield Text("  --all shows each settlement", "dim")
 
 
 def _line(statement: Statement, line: Line, width: int, room: int) -> Iterator[RenderableType]:
     money, head = statement.head.money, statement.head
     period = f"{plain(head.periods[line.period])}, " if len(head.periods) > 1 else ""
-    label = f"  {statement.day_of(line)}  {period}{KINDS[line.kind]}, version {line.version}"
+    label = f"  {statement.day_of(line)}  {period}{KINDS[line.kind]}"
+    label += f", version {line.version}, block {line.block:,}"
     yield _row(Text(label), Text(money.bare(line.amount_minor)), width, room)
     exact = decimal(line.exact, money.exponent)
     how = [
         plain(line.tier),
         f"{plain(line.formula)} = {exact}, {rounded(line, money.exponent)}",
-        f"block {line.block:,}, 0x{line.transaction.hex()}",
+        f"0x{line.transaction.hex()}",
     ]
     for text in filter(None, how):
         yield Padding(Text(text, "dim"), (0, 0, 0, 4))
