@@ -24,6 +24,7 @@
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
     ├── ScheduleInvalid         a fee schedule whose slabs do not cover every amount once
+    ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
 
@@ -265,6 +266,18 @@ class ScheduleInvalid(SettlementError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"fee schedule: {reason}")
         self.reason = reason
+
+
+class MeasureMissing(SettlementError):
+    """A line of an agreement cannot be computed before `measure` of `period` (its first month, year * 12 +
+    month - 1) is final."""
+
+    transient = True
+
+    def __init__(self, measure: str, period: int) -> None:
+        super().__init__(f"{measure} of the period from {period // 12}-{period % 12 + 1:02} is not final yet")
+        self.measure = measure
+        self.period = period
 
 
 class LedgerDisagrees(SettlementError):
