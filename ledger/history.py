@@ -208,8 +208,6 @@ class History:
     """
     suspended: set[int] = field(default_factory=set)
     """Institutions that are suspended now."""
-    revenue: list[Event] = field(default_factory=list)
-    """Every event of the agreements' contract."""
     totals: dict[tuple[int, int], int] = field(default_factory=dict)
     """(payer, currency) → its running total of commission in the agreement's period, in minor units."""
 
@@ -238,7 +236,6 @@ def read(clients: Clients, known: History | None = None) -> History:
                 history.suspended.discard(event["institution"])
         _read_clearing(history, clients, mined.transaction_hash, mined.logs)
         for event in clients.revenue.events(mined.logs):
-            history.revenue.append(replace(event, transaction=mined.transaction_hash))
             _apply_revenue(history, event, mined.transaction_hash)
         moved.append((mined.transaction_hash, mined.logs))
     history.movements = history.movements.and_then(_movements(moved, clients.register.address))
