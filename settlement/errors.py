@@ -28,6 +28,7 @@
     │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
     │   ├── NotTheirs           the terms have another institution do that
     │   └── MeasureStands       a measure that stands otherwise than it would have to
+    ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
 
@@ -303,6 +304,16 @@ class MeasureStands(SharingRefused):
 
     def __init__(self, agreement: str, measure: str, period: str, reason: str) -> None:
         super().__init__(agreement, f"{measure} of {period}: {reason}")
+
+
+class MeasureMissing(SettlementError):
+    """A line of an agreement cannot be computed before `measure` of `period` (its first month, year * 12 +
+    month - 1) is final."""
+
+    transient = True
+
+    def __init__(self, measure: str, period: int) -> None:
+        super().__init__(f"{measure} of the period from {period // 12}-{period % 12 + 1:02} is not final yet")
         self.measure = measure
         self.period = period
 
