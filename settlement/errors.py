@@ -304,6 +304,8 @@ class MeasureStands(SharingRefused):
 
     def __init__(self, agreement: str, measure: str, period: str, reason: str) -> None:
         super().__init__(agreement, f"{measure} of {period}: {reason}")
+        self.measure = measure
+        self.period = period
 
 
 class MeasureMissing(SettlementError):

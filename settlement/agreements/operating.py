@@ -1,4 +1,5 @@
-"""What parties do under an agreement: report measures, have lines computed and paid, contest them.
+"""What is done under agreements once their periods have ended: lines computed, dues paid, reserves released,
+lines contested.
 
 Each step looks at what the chain has and does what is missing, so it can be repeated after whatever
 interrupted it: what was done before is said to be so, and is no error.
@@ -6,230 +7,154 @@ interrupted it: what was done before is said to be so, and is no error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ledger.accounts import Signer
 from ledger.chain import Receipt
-from ledger.clients.revenue_sharing import IN_THE_RUN, RevenueSharing
+from ledger.clients.revenue_sharing import IN_THE_RUN
 from ledger.errors import InvalidValue
-from ledger.ids import from_bytes32
-from ledger.terms import Measure, Terms
-from settlement.agreements import periods, planning
-from settlement.agreements.facts import AgreementFacts, Facts, Report, ReportStatus
-from settlement.agreements.planning import Plan, Waiting
-from settlement.agreements.registry import Concluded
-from settlement.errors import MeasureStands, NameUnknown, NotTheirs, PeriodUnknown
-from settlement.operations import Ledger
+from settlement.agreements import planning
+from settlement.agreements.desk import Desk, Named
+from settlement.agreements.facts import Accrued, AgreementFacts
+from settlement.agreements.planning import Waiting
+from settlement.errors import NameUnknown, NotTheirs, SharingRefused
 
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An agreement with the name that people give it."""
-
-    name: str
-    """"Aldersgate/platform"."""
-    of: AgreementFacts
-
-    @property
-    def agreement_id(self) -> int:
-        """As the contract counts."""
-        return self.of.agreement.agreement_id
-
-    @property
-    def payer(self) -> int:
-        """Index of who pays."""
-        return self.of.agreement.payer
+LONGEST_REASON = 200
+"""Bytes of a contest's reason."""
 
 
 @dataclass(slots=True)
-class Ran:
-    """What a run did, and what it could not."""
+class Done:
+    """What a run or a release did, and what it could not."""
 
-    computed: list[tuple[Named, int, tuple[int, ...]]] = field(default_factory=list)
-    """(agreement, period, lines)."""
+    lines: list[tuple[Named, int, tuple[int, ...]]] = field(default_factory=list)
+    """(agreement, period, lines), in the order of the transactions."""
     waiting: list[tuple[Named, Waiting]] = field(default_factory=list)
     deferred: dict[str, int] = field(default_factory=dict)
     """Agreement → what its payer has too little cash for, minor units; it stays due."""
 
-
-class Desk:
-    """A ledger's agreements, read from its chain, and what is done under them."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        ledger.progress("agreements")
-        self.ledger = ledger
-        self.revenue: RevenueSharing = ledger.market.clients.revenue
-        self.names: Mapping[int, str] = {index: name for name, index in ledger.market.index.items()}
-        self.facts = Facts()
-        self._next = 0
-        self.read()
-
     @property
-    def now_s(self) -> int:
-        """What time it is for the contract: no earlier than the newest block."""
-        return max(self.ledger.market.chain.block().timestamp, self.ledger.seconds_now)
+    def needs_attention(self) -> bool:
+        """Whether anything waits, for a measure or for cash."""
+        return bool(self.waiting or self.deferred)
 
-    def read(self) -> None:
-        """Take account of what has happened since it was last read."""
-        chain = self.ledger.market.chain
-        head = chain.block().number
-        for mined in chain.logs(self._next, head) if self._next <= head else ():
-            for event in self.revenue.events(mined.logs):
-                self.facts.apply(_in(event, mined.transaction_hash), mined.block_number)
-        self._next = head + 1
 
-    def agreements(self) -> Iterator[Named]:
-        """Every agreement that was concluded, in order."""
-        for of in self.facts.agreements.values():
-            yield Named(f"{self.names[of.agreement.payer]}/{of.agreement.name}", of)
+def run(desk: Desk, agreements: Sequence[Named], period: int | None = None) -> Done:
+    """Compute every line that can be computed now, of every period that has ended or of one, in order, and
+    hold the contract's figures against the second computation, before and after.
 
-    def agreement(self, name: str) -> Named:
-        """The agreement that people call "payer/name". Raises NameUnknown."""
-        known = {each.name: each for each in self.agreements()}
-        if name not in known:
-            raise NameUnknown("agreement", name, list(known) or ["none yet"])
-        return known[name]
+    Raises LedgerDisagrees; then nothing more is run.
+    """
+    desk.verify()
+    done = Done()
+    for named in agreements:
+        found = planning.plan(named.of, desk.now_s, period)
+        sender = desk.anyone(named) if found.ready else None
+        for each, lines in found.ready:
+            assert sender is not None
+            desk.ledger.progress(f"computing {named.name}, {desk.written(named, each)}")
+            desk.revenue.run(sender, named.agreement_id, each, lines)
+            done.lines.append((named, each, lines))
+        done.waiting += [(named, each) for each in found.waiting]
+    if done.lines:
+        desk.read()
+        desk.verify()
+    return _with_deferred(done, agreements)
 
-    def institution(self, name: str) -> int:
-        """Its index. Raises NameUnknown."""
-        if name not in self.ledger.market.index:
-            raise NameUnknown("institution", name, list(self.ledger.market.index))
-        return self.ledger.market.index[name]
 
-    def signer(self, name: str) -> Signer:
-        """Its key, which must be on this machine. Raises NameUnknown, and what opening a keystore raises."""
-        self.institution(name)
-        try:
-            return self.ledger.market.signers[name]
-        except KeyError:
-            raise NameUnknown("key of", name, sorted(self.ledger.market.signers)) from None
+def pay(desk: Desk, named: Named) -> tuple[int, int]:
+    """Have the payer pay what is due; (what was due, what is due now), minor units. The two are the same
+    where the payer has too little, and 0 where nothing was due.
+    """
+    before = owed(named.of)
+    if before:
+        desk.revenue.pay(desk.anyone(named), named.agreement_id)
+        desk.read()
+        desk.verify()
+    return before, owed(named.of)
 
-    def anyone(self, named: Named) -> Signer:
-        """Who sends what anyone may send: the payer, a party or the venue, whose key is on this machine."""
-        parties = named.of.agreement.newest.terms.parties
-        names = [self.names[each] for each in (named.payer, *parties)]
-        signers = self.ledger.market.signers
-        for name in (*names, self.ledger.market.scenario.venue):
-            if name in signers:
-                return signers[name]
-        return self.signer(names[0])
 
-    def period(self, named: Named, text: str) -> tuple[int, Concluded]:
-        """One period of an agreement that has begun. Raises PeriodUnknown, and InvalidValue where the text
-        writes none.
-        """
-        first, months = periods.parse(text)
-        begun = dict(planning.covered(named.of, self.now_s))
-        if first in begun and begun[first].terms.months == months:
-            return first, begun[first]
-        raise PeriodUnknown(named.name, text, self._instead(begun))
+def repay(desk: Desk, named: Named, by: str) -> int:
+    """Have an institution pay back all that it owes the payer; how much that was, minor units."""
+    owes = max(0, -named.of.dues.get(desk.institution(by), 0))
+    if owes:
+        desk.revenue.repay(desk.signer(by), named.agreement_id)
+        desk.read()
+        desk.verify()
+    return owes
 
-    def span(self, named: Named, text: str) -> dict[int, Concluded]:
-        """The periods of an agreement that have begun and lie within one that is as long or longer. Raises
-        PeriodUnknown, and InvalidValue where the text writes none.
-        """
-        first, months = periods.parse(text)
-        begun = dict(planning.covered(named.of, self.now_s))
-        found = {
-            each: version
-            for each, version in begun.items()
-            if first <= each and each + version.terms.months <= first + months
-        }
-        if not found:
-            raise PeriodUnknown(named.name, text, self._instead(begun))
-        return found
 
-    def _instead(self, begun: Mapping[int, Concluded]) -> str:
-        known = [periods.text(each, version.terms.months) for each, version in begun.items()]
-        if not known:
-            return "none of the agreement's periods has begun"
-        if len(known) == 1:
-            return f"the agreement's only one so far is {known[0]}"
-        return f"the agreement's are {known[0]} to {known[-1]}, {begun[max(begun)].terms.months} months each"
+def release(desk: Desk, agreements: Sequence[Named]) -> Done:
+    """Release every reserve whose time has come and which waits for nothing. Raises LedgerDisagrees, and
+    RevenueSharing_ReserveUnpaid where the payer still owes the reserve what it is to have.
+    """
+    desk.verify()
+    done = Done()
+    for named in agreements:
+        found = planning.releases(named.of, desk.now_s)
+        for period, clauses in found.ready:
+            desk.revenue.release(desk.anyone(named), named.agreement_id, period, clauses[0])
+            done.lines.append((named, period, clauses))
+        done.waiting += [(named, each) for each in found.waiting]
+    if done.lines:
+        desk.read()
+        desk.verify()
+    return _with_deferred(done, agreements)
 
-    def ended(self, named: Named, text: str) -> tuple[int, Concluded]:
-        """One period that is over. Raises PeriodUnknown."""
-        period, version = self.period(named, text)
-        end_s = periods.end_s(period, version.terms.months)
-        if end_s > self.now_s:
-            raise PeriodUnknown(named.name, text, f"it lasts until {periods.day(end_s)}")
-        return period, version
 
-    # Measures
+def contest(
+    desk: Desk, named: Named, period: str, line: int, reason: str, by: str, transaction: bytes = IN_THE_RUN
+) -> Receipt | None:
+    """Record that a party contests a line, of the settlement in `transaction` or of the run; None where it
+    does already. Raises NotTheirs, PeriodUnknown, NameUnknown, SharingRefused and InvalidValue.
+    """
+    first = _place(desk, named, period, line, by, transaction)
+    if not 0 < len(reason.encode(errors="replace")) <= LONGEST_REASON:
+        raise InvalidValue("reason", reason, f"1 to {LONGEST_REASON} bytes are wanted")
+    if (first, line, transaction, desk.institution(by)) in named.of.contests:
+        return None
+    signer = desk.signer(by)
+    return desk.revenue.contest(signer, named.agreement_id, first, line, reason, transaction)
 
-    def report(self, named: Named, measure: str, value: int, period: str, by: str) -> Receipt | None:
-        """Report a measure of a period that is over; None where just that stands. Raises NotTheirs,
-        MeasureStands, NameUnknown and PeriodUnknown.
-        """
-        first, version, found = self._measure(named, measure, period)
-        self._only(named, by, (found.reporter,), f"report {measure}")
-        stands = self._standing(named, first, measure)
-        if stands.status in (ReportStatus.REPORTED, ReportStatus.FINAL):
-            if stands.value == value:
-                return None
-            reason = f"{stands.value:,} was reported"
-            if stands.status is ReportStatus.REPORTED:
-                other = self.names[found.countersigner]
-                reason += f"; {other} can dispute it, and then it can be reported again"
-            else:
-                reason += " and is final"
-            raise MeasureStands(named.name, measure, period, reason)
-        return self.revenue.report(self.signer(by), named.agreement_id, first, measure, value)
 
-    def countersign(self, named: Named, measure: str, value: int, period: str, by: str) -> Receipt | None:
-        """Agree to what was reported; None where it is final. Raises as `report` does."""
-        first, stands = self._to_countersign(named, measure, period, by, "countersign")
-        if stands.status in (ReportStatus.NONE, ReportStatus.DISPUTED):
-            raise MeasureStands(named.name, measure, period, self._not_reported(named, measure, first, stands))
-        if stands.value != value:
-            reason = f"{stands.value:,} was reported, not {value:,}; countersign that, or dispute it"
-            if stands.status is ReportStatus.FINAL:
-                reason = f"{stands.value:,} was countersigned and is final"
-            raise MeasureStands(named.name, measure, period, reason)
-        if stands.status is ReportStatus.FINAL:
-            return None
-        return self.revenue.countersign(self.signer(by), named.agreement_id, first, measure, value)
+def resolve(
+    desk: Desk, named: Named, period: str, line: int, by: str, transaction: bytes = IN_THE_RUN
+) -> Receipt | None:
+    """Contest a line no more; None where the institution does not. Raises as `contest` does."""
+    first = _place(desk, named, period, line, by, transaction)
+    if (first, line, transaction, desk.institution(by)) not in named.of.contests:
+        return None
+    return desk.revenue.resolve(desk.signer(by), named.agreement_id, first, line, transaction)
 
-    def dispute(self, named: Named, measure: str, period: str, by: str) -> Receipt | None:
-        """Do not agree to what was reported; None where it is disputed. Raises as `report` does."""
-        first, stands = self._to_countersign(named, measure, period, by, "dispute")
-        if stands.status is ReportStatus.DISPUTED:
-            return None
-        if stands.status is ReportStatus.NONE:
-            raise MeasureStands(named.name, measure, period, self._not_reported(named, measure, first, stands))
-        if stands.status is ReportStatus.FINAL:
-            raise MeasureStands(named.name, measure, period, f"{stands.value:,} is final")
-        return self.revenue.dispute(self.signer(by), named.agreement_id, first, measure)
 
-    def _measure(self, named: Named, measure: str, text: str) -> tuple[int, Concluded, Measure]:
-        period, version = self.ended(named, text)
-        known = {each.name: each for each in version.terms.measures}
-        if measure not in known:
-            raise NameUnknown("measure", measure, list(known) or ["none in these terms"])
-        return period, version, known[measure]
+def owed(of: AgreementFacts) -> int:
+    """What the payer owes under an agreement, to all together, minor units."""
+    return sum(due for due in of.dues.values() if due > 0)
 
-    def _to_countersign(
-        self, named: Named, measure: str, text: str, by: str, what: str
-    ) -> tuple[int, Report]:
-        period, _, found = self._measure(named, measure, text)
-        if not found.countersigner:
-            self.institution(by)
-            agent = self.names[found.reporter]
-            raise MeasureStands(named.name, measure, text, f"nobody has to {what} what {agent} reports")
-        self._only(named, by, (found.countersigner,), f"{what} {measure}")
-        return period, self._standing(named, period, measure)
 
-    def _standing(self, named: Named, period: int, measure: str) -> Report:
-        return named.of.reports.get((period, measure)) or Report(ReportStatus.NONE, 0, 0)
+def _place(desk: Desk, named: Named, text: str, line: int, by: str, transaction: bytes) -> int:
+    """The period of a line that `by` can contest."""
+    period, version = desk.period(named, text)
+    terms = version.terms
+    parties = (terms.payer, *terms.parties)
+    if desk.institution(by) not in parties:
+        raise NotTheirs(named.name, by, "contest its lines", [desk.names[each] for each in parties])
+    if not 0 <= line < terms.lines:
+        raise NameUnknown("line", str(line), [str(each) for each in range(terms.lines)])
+    accrued = {
+        fact.transaction for fact in named.of.happened if isinstance(fact, Accrued) and fact.period == period
+    }
+    if transaction != IN_THE_RUN and transaction not in accrued:
+        reason = (
+            f"transaction 0x{transaction.hex()} settled nothing of {text}; a statement has those that did"
+        )
+        raise SharingRefused(named.name, reason)
+    if transaction == IN_THE_RUN and (period, line) not in planning.computed(named.of):
+        reason = f"line {line} of {text} has not been run; of a settlement, say which with --transaction"
+        raise SharingRefused(named.name, reason)
+    return period
 
-    def _not_reported(self, named: Named, measure: str, period: int, stands: Report) -> str:
-        terms = named.of.version(period).terms
-        reporter = next(self.names[each.reporter] for each in terms.measures if each.name == measure)
-        if stands.status is ReportStatus.DISPUTED:
-            return f"{stands.value:,} was disputed; {reporter} has to report it again"
-        return f"{reporter} has not reported it yet"
 
-    def _only(self, named: Named, by: str, whose: tuple[int, ...], what: str) -> None:
-        if self.institution(by) not in whose:
-            raise NotTheirs(named.name, by, what, [self.names[each] for each in whose])
+def _with_deferred(done: Done, agreements: Iterable[Named]) -> Done:
+    done.deferred = {named.name: owed(named.of) for named in agreements if owed(named.of)}
+    return done
