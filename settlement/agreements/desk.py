@@ -15,6 +15,7 @@ from settlement.agreements.registry import Concluded
 from settlement.agreements.verifying import verify, verify_paid
 from settlement.errors import NameUnknown, PeriodUnknown
 from settlement.operations import Ledger
+from settlement.report.layout import Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class Desk:
     def naming(self) -> Naming:
         """What words about these agreements need."""
         return Naming(self.names, self.ledger.market.scenario.exponent)
+
+    def money(self, named: Named) -> Money:
+        """An agreement's currency, for people."""
+        codes = {index: code for code, index in self.ledger.market.asset.items()}
+        return Money(codes[named.of.agreement.currency], self.ledger.market.scenario.exponent)
 
     def verify(self) -> None:
         """Hold all that the contract computed and paid against the second computation. Raises

@@ -15,7 +15,7 @@ from ledger.clients.revenue_sharing import IN_THE_RUN
 from ledger.errors import InvalidValue
 from settlement.agreements import planning
 from settlement.agreements.desk import Desk, Named
-from settlement.agreements.facts import Accrued, AgreementFacts
+from settlement.agreements.facts import AgreementFacts
 from settlement.agreements.planning import Waiting
 from settlement.errors import NameUnknown, NotTheirs, SharingRefused
 
@@ -141,12 +141,10 @@ def _place(desk: Desk, named: Named, text: str, line: int, by: str, transaction:
         raise NotTheirs(named.name, by, "contest its lines", [desk.names[each] for each in parties])
     if not 0 <= line < terms.lines:
         raise NameUnknown("line", str(line), [str(each) for each in range(terms.lines)])
-    accrued = {
-        fact.transaction for fact in named.of.happened if isinstance(fact, Accrued) and fact.period == period
-    }
-    if transaction != IN_THE_RUN and transaction not in accrued:
+    known = {fact.transaction for fact in named.of.happened if getattr(fact, "period", None) == period}
+    if transaction != IN_THE_RUN and transaction not in known:
         reason = (
-            f"transaction 0x{transaction.hex()} settled nothing of {text}; a statement has those that did"
+            f"nothing of {text} came about in transaction 0x{transaction.hex()}; a statement says in which"
         )
         raise SharingRefused(named.name, reason)
     if transaction == IN_THE_RUN and (period, line) not in planning.computed(named.of):

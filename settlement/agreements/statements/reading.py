@@ -11,7 +11,6 @@ from settlement.agreements.desk import Desk, Named
 from settlement.agreements.lines import PartyAccount
 from settlement.agreements.statements.statement import Head, Statement, statement
 from settlement.errors import NameUnknown
-from settlement.report.layout import Money
 
 
 def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Statement:
@@ -31,10 +30,9 @@ def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Sta
         names = [desk.names[each] for each in sorted(known)]
         raise NameUnknown(f"party of {named.name} in {period}", str(party), names or ["none yet"])
     chain = desk.ledger.market.chain
-    head = chain.final_block()
+    head = chain.block()
     first, last = min(span), max(span)
     end_s = periods.end_s(last, span[last].terms.months)
-    money = Money(_currency(desk, named), desk.naming.exponent)
     blocks = {line.block for each in shown for account in each for line in account.lines}
     return statement(
         Head(
@@ -44,7 +42,7 @@ def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Sta
             period=period,
             first_day=_day(periods.start_s(first)),
             last_day=_day(end_s - 1),
-            money=money,
+            money=desk.money(named),
             periods={each: periods.text(each, version.terms.months) for each, version in span.items()},
             names=desk.names,
             reserve=span[last].terms.reserve_account,
@@ -72,11 +70,6 @@ def _rolled(
         stood = found[max(before)] if before else ()
         shown.append(tuple(PartyAccount(a.party, a.closing_minor, 0, 0, a.closing_minor, ()) for a in stood))
     return shown
-
-
-def _currency(desk: Desk, named: Named) -> str:
-    codes = {index: code for code, index in desk.ledger.market.asset.items()}
-    return codes[named.of.agreement.currency]
 
 
 def _day(seconds: int) -> date:
