@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from ledger.clients.revenue_sharing import IN_THE_RUN
 from settlement.agreements.explaining import Naming, basis_words, formula, tier_words
 from settlement.agreements.facts import AgreementFacts, ClauseRun, DueChanged, GuaranteeRun
 from settlement.agreements.lines import Kind, Line, PartyAccount
 from settlement.agreements.replaying import Earning, Replayed, replay
-
-_RUN = bytes(32)
-"""What a contest of a run names instead of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,7 @@ def _contested(
     of: AgreementFacts, period: int, earning: Earning, transaction: bytes, naming: Naming
 ) -> Iterator[str]:
     """Contests of the line by whom it concerns: the institution that earned it, and the payer."""
-    named = {transaction} if earning.kind in (Kind.ACCRUAL, Kind.RELEASE) else {transaction, _RUN}
+    named = {transaction} if earning.kind in (Kind.ACCRUAL, Kind.RELEASE) else {transaction, IN_THE_RUN}
     for each in of.contests.values():
         here = (each.period, each.line) == (period, earning.line) and each.settled_in in named
         if here and each.institution in (earning.institution, of.agreement.payer):

@@ -77,12 +77,11 @@ def on_account(terms: Terms, period: int, total: int) -> list[ClauseResult]:
         exact = _of_tiers(clause, tiers)
         pool = _capped(clause, exact.__floor__())
         reserve = _reserve(clause, pool)
-        known = {0: total, BY_TIME: periods.start_s(period)}.get(clause.step_by)
-        step = 0 if known is None else _step(clause, known)
+        begins = periods.start_s(period) if clause.step_by == BY_TIME else None
+        step = 0 if begins is None else _step(clause, begins)
         amounts = tuple(entitlement(pool - reserve, ppm) for ppm in clause.steps[step].shares_ppm)
-        shown = known if len(clause.steps) > 1 else None
         found.append(
-            ClauseResult(place, total, tiers, None, 0, 0, exact, pool, reserve, step, shown, amounts)
+            ClauseResult(place, total, tiers, None, 0, 0, exact, pool, reserve, step, begins, amounts)
         )
     return found
 
@@ -118,8 +117,8 @@ def final(
     pool = _capped(clause, max(exact.__floor__(), clause.floor))
     reserve = _reserve(clause, pool)
     step, step_value = 0, None
-    if len(clause.steps) > 1:
-        step_value = _step_value(terms, clause, period, basis, measures)
+    if clause.step_by:
+        step_value = _step_value(terms, clause, period, measures)
         step = _step(clause, step_value)
     after = None
     if performance is not None:
@@ -219,15 +218,17 @@ def _value(terms: Terms, place: int, period: int, measures: Mapping[str, int]) -
 
 def _charged(clause: Clause, basis: int, by: int) -> tuple[tuple[int, int], ...]:
     """Which tiers charge which part of the basis. A bound belongs to its own tier; nothing at all is in the
-    first."""
+    first, and the last tier has no bound, whatever the words hold."""
+    *bounded, _ = clause.tiers
     if not clause.graduated:
-        return ((next(i for i, tier in enumerate(clause.tiers) if by <= tier.up_to), basis),)
+        place = next((i for i, tier in enumerate(bounded) if by <= tier.up_to), len(bounded))
+        return ((place, basis),)
     parts, last = [], 0
-    for i, tier in enumerate(clause.tiers):
+    for i, up_to in enumerate([*(tier.up_to for tier in bounded), basis]):
         if i and basis <= last:
             break
-        parts.append((i, min(basis, tier.up_to) - last))
-        last = tier.up_to
+        parts.append((i, min(basis, up_to) - last))
+        last = up_to
     return tuple(parts)
 
 
@@ -247,10 +248,10 @@ def _reserve(clause: Clause, pool: int) -> int:
     return entitlement(pool, clause.reserve.rate_ppm) if clause.reserve else 0
 
 
-def _step_value(terms: Terms, clause: Clause, period: int, basis: int, measures: Mapping[str, int]) -> int:
+def _step_value(terms: Terms, clause: Clause, period: int, measures: Mapping[str, int]) -> int:
     if clause.step_by == BY_TIME:
         return periods.start_s(period)
-    return _value(terms, clause.step_by, period, measures) if clause.step_by else basis
+    return _value(terms, clause.step_by, period, measures)
 
 
 def _step(clause: Clause, value: int) -> int:

@@ -162,7 +162,7 @@ def _step(terms: Terms, clause: Clause, result: ClauseResult) -> str:
     if by == BY_TIME:
         day = datetime.fromtimestamp(above, UTC).date().isoformat()
         return f"shares of periods that begin {'after' if result.step else 'up to'} {day}"
-    name = _measure(terms, by) if by else "the basis"
+    name = _measure(terms, by)
     if result.step_value is None:
         return f"{name} not reported yet: the first shares"
     return f"{name} {result.step_value:,}, {'above' if result.step else 'not above'} {above:,}"

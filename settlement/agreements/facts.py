@@ -7,20 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 
+from ledger.clients.revenue_sharing import ReportStatus
 from ledger.contract import Event
 from ledger.ids import from_bytes32
 from settlement.agreements.registry import Concluded, Known, Registry
-
-
-class ReportStatus(IntEnum):
-    """Where a measure of a period stands. Only FINAL is counted with."""
-
-    NONE = 0
-    REPORTED = 1
-    DISPUTED = 2
-    FINAL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +90,7 @@ class Deferred(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """An institution contests a line, of the settlement `settled_in` or (zeros) of the run."""
+    """An institution contests a line, of the settlement `settled_in` or, where that is IN_THE_RUN, of the run."""
 
     period: int
     line: int
