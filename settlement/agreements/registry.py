@@ -58,8 +58,8 @@ class Concluded:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Somebody has given notice: the agreement ends at `ends_at` (seconds), when `end_period` begins, which it
-    does not cover.
+    """Somebody has given notice: the agreement ends at `ends_at` (seconds), when `end_period` begins, which
+    it does not cover.
     """
 
     institution: int
