@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.accounts import Signer
@@ -46,7 +46,6 @@ class Desk:
         self.revenue: RevenueSharing = ledger.market.clients.revenue
         self.names: Mapping[int, str] = {index: name for name, index in ledger.market.index.items()}
         self.facts = Facts()
-        self._next = 0
         self.read()
 
     @property
@@ -56,12 +55,9 @@ class Desk:
 
     def read(self) -> None:
         """Take account of what has happened since it was last read."""
-        chain = self.ledger.market.chain
-        head = chain.block().number
-        for mined in chain.logs(self._next, head) if self._next <= head else ():
-            for event in self.revenue.events(mined.logs):
-                self.facts.apply(replace(event, transaction=mined.transaction_hash), mined.block_number)
-        self._next = head + 1
+        history = self.ledger.read()
+        for event in history.revenue[self.facts.read :]:
+            self.facts.apply(event, history.blocks[event.transaction])
 
     @property
     def naming(self) -> Naming:

@@ -6,9 +6,10 @@ What stands already is not sent again and is no error, so that each can be repea
 from __future__ import annotations
 
 from ledger.chain import Receipt
+from ledger.clients.revenue_sharing import ReportStatus
 from ledger.terms import Measure
 from settlement.agreements.desk import Desk, Named
-from settlement.agreements.facts import Report, ReportStatus
+from settlement.agreements.facts import Report
 from settlement.errors import MeasureStands, NameUnknown, NotTheirs
 
 

@@ -7,7 +7,7 @@ interrupted it: what was done before is said to be so, and is no error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ledger.chain import Receipt
@@ -27,8 +27,8 @@ LONGEST_REASON = 200
 class Done:
     """What a run or a release did, and what it could not."""
 
-    lines: list[tuple[Named, int, tuple[int, ...]]] = field(default_factory=list)
-    """(agreement, period, lines), in the order of the transactions."""
+    lines: list[tuple[Named, int, tuple[int, ...], bytes]] = field(default_factory=list)
+    """(agreement, period, lines, transaction), in order."""
     waiting: list[tuple[Named, Waiting]] = field(default_factory=list)
     deferred: dict[str, int] = field(default_factory=dict)
     """Agreement → what its payer has too little cash for, minor units; it stays due."""
@@ -53,13 +53,14 @@ def run(desk: Desk, agreements: Sequence[Named], period: int | None = None) -> D
         for each, lines in found.ready:
             assert sender is not None
             desk.ledger.progress(f"computing {named.name}, {desk.written(named, each)}")
-            desk.revenue.run(sender, named.agreement_id, each, lines)
-            done.lines.append((named, each, lines))
+            sent = desk.revenue.run(sender, named.agreement_id, each, lines)
+            done.lines.append((named, each, lines, sent.transaction_hash))
         done.waiting += [(named, each) for each in found.waiting]
     if done.lines:
         desk.read()
         desk.verify()
-    return _with_deferred(done, agreements)
+    done.deferred = {named.name: owed(named.of) for named in agreements if owed(named.of)}
+    return done
 
 
 def pay(desk: Desk, named: Named) -> tuple[int, int]:
@@ -75,9 +76,17 @@ def pay(desk: Desk, named: Named) -> tuple[int, int]:
 
 
 def repay(desk: Desk, named: Named, by: str) -> int:
-    """Have an institution pay back all that it owes the payer; how much that was, minor units."""
-    owes = max(0, -named.of.dues.get(desk.institution(by), 0))
+    """Have an institution pay back all that it owes the payer; how much that was, minor units. Raises
+    SharingRefused where it holds less.
+    """
+    index = desk.institution(by)
+    owes = max(0, -named.of.dues.get(index, 0))
     if owes:
+        held = desk.ledger.balances().get((index, named.of.agreement.currency), 0)
+        if held < owes:
+            money = desk.money(named)
+            reason = f"{by} owes {money.amount(owes)} and has {money.amount(held)}"
+            raise SharingRefused(named.name, f"{reason}; what it receives next is netted against it")
         desk.revenue.repay(desk.signer(by), named.agreement_id)
         desk.read()
         desk.verify()
@@ -85,21 +94,19 @@ def repay(desk: Desk, named: Named, by: str) -> int:
 
 
 def release(desk: Desk, agreements: Sequence[Named]) -> Done:
-    """Release every reserve whose time has come and which waits for nothing. Raises LedgerDisagrees, and
-    RevenueSharing_ReserveUnpaid where the payer still owes the reserve what it is to have.
-    """
+    """Release every reserve whose time has come and which waits for nothing. Raises LedgerDisagrees."""
     desk.verify()
     done = Done()
     for named in agreements:
         found = planning.releases(named.of, desk.now_s)
         for period, clauses in found.ready:
-            desk.revenue.release(desk.anyone(named), named.agreement_id, period, clauses[0])
-            done.lines.append((named, period, clauses))
+            sent = desk.revenue.release(desk.anyone(named), named.agreement_id, period, clauses[0])
+            done.lines.append((named, period, clauses, sent.transaction_hash))
         done.waiting += [(named, each) for each in found.waiting]
     if done.lines:
         desk.read()
         desk.verify()
-    return _with_deferred(done, agreements)
+    return done
 
 
 def contest(
@@ -151,8 +158,3 @@ def _place(desk: Desk, named: Named, text: str, line: int, by: str, transaction:
         reason = f"line {line} of {text} has not been run; of a settlement, say which with --transaction"
         raise SharingRefused(named.name, reason)
     return period
-
-
-def _with_deferred(done: Done, agreements: Iterable[Named]) -> Done:
-    done.deferred = {named.name: owed(named.of) for named in agreements if owed(named.of)}
-    return done

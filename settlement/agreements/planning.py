@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ledger.clients.revenue_sharing import ReportStatus
 from ledger.terms import BY_TIME, Basis, Terms
 from settlement.agreements import periods
 from settlement.agreements.facts import (
@@ -16,7 +17,6 @@ from settlement.agreements.facts import (
     ClauseRun,
     GuaranteeRun,
     Released,
-    ReportStatus,
 )
 from settlement.agreements.registry import Concluded
 
@@ -25,8 +25,8 @@ from settlement.agreements.registry import Concluded
 class Waiting:
     """A line of a period that has ended waits for a measure to be final; `institution` is whose turn it is.
 
-    Where `after` is a period, a performance line waits for that of this period, which sets its mark, and of
-    that `measure` and `institution` say nothing.
+    Where `after` is a period, a performance line waits for that of this period, which sets its mark; where
+    `unpaid_minor` is something, a reserve waits until the payer has paid it in. `measure` is empty then.
     """
 
     period: int
@@ -35,6 +35,7 @@ class Waiting:
     status: ReportStatus = ReportStatus.NONE
     institution: int = 0
     after: int | None = None
+    unpaid_minor: int = 0
 
 
 @dataclass(slots=True)
@@ -117,8 +118,9 @@ def plan(of: AgreementFacts, now_s: int, only: int | None = None) -> Plan:
 
 
 def releases(of: AgreementFacts, now_s: int) -> Plan:
-    """The reserves that can be released now, `lines` being clauses, and those whose time has come and which
-    wait for a measure."""
+    """The reserves that can be released now, lines being clauses, and those whose time has come and which
+    wait, for a measure or until what they are to have has been paid in.
+    """
     found = Plan()
     gone = {(fact.period, fact.clause) for fact in of.happened if isinstance(fact, Released)}
     for fact in of.happened:
@@ -133,6 +135,9 @@ def releases(of: AgreementFacts, now_s: int) -> Plan:
             continue
         name = terms.measures[kept.measure - 1].name if kept.measure else ""
         waits = _measure_waits(of, terms, fact.period, fact.clause, name) if name else None
+        unpaid = of.dues.get(terms.reserve_account, 0)
+        if waits is None and unpaid > 0:
+            waits = Waiting(fact.period, fact.clause, institution=terms.payer, unpaid_minor=unpaid)
         if waits is not None:
             found.waiting.append(waits)
         else:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -173,15 +174,21 @@ def run(
         write_json(shown)
     else:
         nothing = "Nothing was left to compute." if chosen else "There are no agreements yet."
-        write_text(*_said_done(shown, "computed", money, nothing))
+        unpaid = [f"clearing agreement pay {path} {quote(name)}" for name in done.deferred]
+        write_text(*_said_done(shown, "computed", money, nothing), then=unpaid)
     leave(done.needs_attention)
 
 
 def _done(desk: Desk, done: Done, word: str) -> dict[str, Any]:
     return {
         word: [
-            {"agreement": named.name, "period": desk.written(named, period), "lines": list(lines)}
-            for named, period, lines in done.lines
+            {
+                "agreement": named.name,
+                "period": desk.written(named, period),
+                "lines": list(lines),
+                "transaction": f"0x{transaction.hex()}",
+            }
+            for named, period, lines, transaction in done.lines
         ],
         "waiting": [
             {
@@ -190,7 +197,8 @@ def _done(desk: Desk, done: Done, word: str) -> dict[str, Any]:
                 "line": each.line,
                 "measure": each.measure or None,
                 "status": each.status.name.lower() if each.measure else None,
-                "for": desk.names[each.institution] if each.measure else None,
+                "for": desk.names[each.institution] if each.institution else None,
+                "unpaid_minor": str(each.unpaid_minor) if each.unpaid_minor else None,
                 "after": None if each.after is None else desk.written(named, each.after),
             }
             for named, each in done.waiting
@@ -214,17 +222,19 @@ def _said_done(shown: dict[str, Any], word: str, money: Any, nothing: str) -> li
         parts += [""] if parts else []
         table = columns_table("waiting", ("period", "left"), ("line", "right"), ("for", "left"))
         for each in shown["waiting"]:
-            row = (each["agreement"], each["period"], str(each["line"]), _waits_for(each))
+            row = (each["agreement"], each["period"], str(each["line"]), _waits_for(each, money))
             table.add_row(*row)
         parts.append(whole(table))
     for each in shown["deferred"]:
         payer = each["agreement"].rsplit("/", 1)[0]
         amount = money.amount(int(each["amount_minor"]))
-        parts.append(f"{payer} has too little cash for {amount} under {each['agreement']}; it stays due.")
+        parts.append(f"{payer} still has to pay {amount} under {each['agreement']}: it had too little cash.")
     return parts or [nothing]
 
 
-def _waits_for(each: dict[str, Any]) -> str:
+def _waits_for(each: dict[str, Any], money: Any) -> str:
+    if each["unpaid_minor"] is not None:
+        return f"{each['for']} to pay {money.amount(int(each['unpaid_minor']))} into the reserve"
     if each["measure"] is None:
         return f"line {each['line']} of {each['after']}, which comes first"
     doing = {"reported": "to countersign", "disputed": "to report again"}.get(each["status"], "to report")

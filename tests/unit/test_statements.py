@@ -56,10 +56,10 @@ Aldersgate/platform, 2019Q4: 2019-10-01 to 2019-12-31, EUR, version 1 of the
 terms
 
 All parties
-                    opening  earned   paid  closing  of all earned
+                    opening  earned   paid  closing  of the income
   ────────────────────────────────────────────────────────────────
-  Lantern Platform     0.00   18.00  30.00   -12.00         26.5 %
-  Quill Advisers       1.00   50.00  51.00     0.00         73.5 %
+  Lantern Platform     0.00   18.00  30.00   -12.00         37.5 %
+  Quill Advisers       1.00   50.00  51.00     0.00         62.5 %
   ────────────────────────────────────────────────────────────────
   together             1.00   68.00  81.00   -12.00        100.0 %
 

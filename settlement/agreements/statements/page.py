@@ -15,9 +15,10 @@ from settlement.agreements.statements.statement import (
     clause_of,
     decimal,
     earned_by,
+    income_of,
     label_of,
     owing,
-    part_of_all,
+    part_of_income,
     rounded,
 )
 from settlement.agreements.statements.wording import KINDS
@@ -134,11 +135,11 @@ def _side_by_side(statement: Statement) -> Markup:
         ]
         sums.append(figures)
         name = el("th", el("bdi", _named(statement, account)), scope="row")
-        part = _number(part_of_all(statement, account.earned_minor))
+        part = _number(part_of_income(statement, income_of(account)))
         rows.append(el("tr", name, *(_number(money.bare(each)) for each in figures), part))
-    titles = ["opening", *map(label_of, clauses), "earned", "paid", "closing", "of all earned"]
+    titles = ["opening", *map(label_of, clauses), "earned", "paid", "closing", "of the income"]
     together = [sum(column) for column in zip(*sums, strict=True)]
-    part = _number(part_of_all(statement, statement.earned_minor))
+    part = _number(part_of_income(statement, statement.income_minor))
     return el(
         "table",
         el("thead", el("tr", el("th", money.currency), *(el("th", t, class_="n") for t in titles))),

@@ -82,9 +82,9 @@ class Statement:
         return [line for line in self.lines if line.contested]
 
     @property
-    def earned_minor(self) -> int:
-        """What all its accounts earned together, minor units: the whole of which each has a part."""
-        return sum(account.earned_minor for account in self.accounts)
+    def income_minor(self) -> int:
+        """What clauses brought all accounts together, minor units: the whole of which each has a part."""
+        return sum(income_of(account) for account in self.accounts)
 
     def name_of(self, party: int) -> str:
         """The institution's name, or its number where it has none."""
@@ -211,6 +211,12 @@ def owing(statement: Statement, account: PartyAccount) -> str:
     return f"{payer} owes {party} {left}."
 
 
-def part_of_all(statement: Statement, minor: int) -> str:
-    """A part of all that was earned, in per cent; a dash where one of the two is not above zero."""
-    return percent(minor, statement.earned_minor) if 0 <= minor <= statement.earned_minor != 0 else "-"
+def income_of(account: PartyAccount) -> int:
+    """What clauses brought a party, minor units, before clawbacks and without what reserves gave back."""
+    return sum(amount for clause, amount in earned_by(account).items() if clause.kind is Kind.RUN)
+
+
+def part_of_income(statement: Statement, minor: int) -> str:
+    """A part of what clauses brought all together, in per cent; a dash where it is none."""
+    whole = statement.income_minor
+    return percent(minor, whole) if 0 <= minor <= whole != 0 else "-"

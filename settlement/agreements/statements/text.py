@@ -23,13 +23,14 @@ from settlement.agreements.statements.statement import (
     clause_of,
     decimal,
     earned_by,
+    income_of,
     label_of,
     owing,
-    part_of_all,
+    part_of_income,
     rounded,
 )
 from settlement.agreements.statements.wording import KINDS, plain
-from settlement.report.layout import bar, columns_table, page_like, percent, plural, rendered, whole
+from settlement.report.layout import bar, columns_table, page_like, plural, rendered, whole
 
 MOST = 40
 """Settlements of a clause that are shown one by one unless everything is wanted."""
@@ -81,16 +82,16 @@ def _side_by_side(statement: Statement) -> RenderableType:
     columns = ("opening", "earned", "paid", "closing")
     rows = [_sums(each) for each in accounts]
     totals = [money.bare(sum(column)) for column in zip(*rows, strict=True)] if len(rows) > 1 else []
-    of_all = [percent(statement.earned_minor, statement.earned_minor)] if statement.earned_minor > 0 else [""]
+    of_all = part_of_income(statement, statement.income_minor)
     table = columns_table(
         "",
         *((name, "right") for name in columns),
-        ("of all earned", "right"),
-        totals=["together", *totals, *of_all] if totals else (),
+        ("of the income", "right"),
+        totals=["together", *totals, of_all] if totals else (),
     )
     for account, row in zip(accounts, rows, strict=True):
-        earned = part_of_all(statement, account.earned_minor)
-        table.add_row(plain(statement.name_of(account.party)), *map(money.bare, row), earned)
+        part = part_of_income(statement, income_of(account))
+        table.add_row(plain(statement.name_of(account.party)), *map(money.bare, row), part)
     return whole(table)
 
 
