@@ -1,17 +1,14 @@
-"""`RevenueSharing`: agreements on who is owed what of whose income, and what came of them."""
+"""`RevenueSharing`: who receives what of whose income, and when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from enum import IntEnum
 
 from ledger.accounts import Signer
 from ledger.chain import Receipt
 from ledger.contract import Contract
-from ledger.ids import from_bytes32
-from ledger.signatures import Domain
-from ledger.terms import Terms, measure_key, name_key, pack, unpack
+from ledger.terms import measure_key
 
 IN_THE_RUN = bytes(32)
 """Where a line is contested: not in a settlement, but in the run of its period."""
@@ -26,77 +23,12 @@ class ReportStatus(IntEnum):
     FINAL = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A party's word on terms, given elsewhere: EIP-712 by its signer, or what ERC-1271 takes."""
-
-    institution: int
-    signature: bytes
-
-    @classmethod
-    def of(cls, institution: int, signer: Signer, terms_hash: bytes) -> Consent:
-        """A consent signed here; `terms_hash` is the digest that `Terms.digest` gives."""
-        return cls(institution, signer.sign_digest(terms_hash))
-
-    def as_tuple(self) -> tuple[object, ...]:
-        """In the order of the contract's struct."""
-        return (self.institution, self.signature)
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """One agreement, over all its versions. `ends_at` (seconds) is when `end_period` begins, the first period
-    that it does not cover; both are 0 while nobody has given notice. `payer` is 0 where there is none.
-    """
-
-    payer: int
-    currency: int
-    versions: int
-    end_period: int
-    ends_at: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version: the first period that it covers, and when it starts (seconds)."""
-
-    terms_no: int
-    from_period: int
-    starts_at: int
-
-
 class RevenueSharing(Contract):
     """Client of the contract; see `contracts/interfaces/IRevenueSharing.sol` for what each call means.
 
     A period is `year * 12 + month - 1` of its first month. Lines are places from 0: the clauses, then the
     guarantees. Amounts are minor units.
     """
-
-    @property
-    def domain(self) -> Domain:
-        """What terms are signed for."""
-        return Domain("RevenueSharing", self.chain.chain_id, self.address)
-
-    def propose(self, sender: Signer, terms: Terms, consents: Sequence[Consent] = ()) -> Receipt:
-        """Put terms before their parties, with the consents that are there already; the sender's own is among
-        them.
-        """
-        return self.send(sender, "propose", pack(terms), _tuples(consents))
-
-    def consent(self, sender: Signer, terms_hash: bytes, consents: Sequence[Consent] = ()) -> Receipt:
-        """Consent to proposed terms: the sender, where it is payer or party, and those whose consents are
-        given.
-        """
-        return self.send(sender, "consent", terms_hash, _tuples(consents))
-
-    def withdraw_consent(self, party: Signer, terms_hash: bytes) -> Receipt:
-        """Take the sender's consent back, or refuse terms beforehand, while they are not concluded."""
-        return self.send(party, "withdrawConsent", terms_hash)
-
-    def give_notice(self, party: Signer, agreement_id: int) -> Receipt:
-        """End an agreement with the period in which the notice that its terms state has run."""
-        return self.send(party, "giveNotice", agreement_id)
 
     def report(self, reporter: Signer, agreement_id: int, period: int, measure: str, value: int) -> Receipt:
         """Report a measure of a period that has ended."""
@@ -149,10 +81,6 @@ class RevenueSharing(Contract):
         """Contest the line no more."""
         return self.send(party, "resolve", agreement_id, period, line, transaction)
 
-    def hash_of(self, terms: Terms) -> bytes:
-        """The digest that is consented to, as the contract computes it."""
-        return bytes(self.call("hashOf", pack(terms)))
-
     def preview(self, payer: int, currency: int, commission: int) -> dict[int, int]:
         """Institution → what its cash would change by, if the payer earned so much commission now."""
         words = self.call("preview", payer, currency, commission)
@@ -161,23 +89,6 @@ class RevenueSharing(Contract):
             who = word >> 224 & 0xFFFF
             changes[who] = changes.get(who, 0) + _signed(word & (1 << 128) - 1)
         return changes
-
-    def agreement_named(self, payer: int, name: str) -> int:
-        """Id of the payer's agreement of that name, from 1; 0 where it has none."""
-        return int(self.call("agreementNamed", payer, name_key(name)))
-
-    def agreement(self, agreement_id: int) -> Agreement:
-        """An agreement by its id. Raises RevenueSharing_UnknownAgreement where there is none."""
-        payer, currency, versions, end_period, ends_at, name = self.call("agreement", agreement_id)
-        return Agreement(payer, currency, versions, end_period, ends_at, from_bytes32(name))
-
-    def version_of(self, agreement_id: int, version: int) -> Version:
-        """A version, from 1, of an agreement."""
-        return Version(*self.call("versionOf", agreement_id, version))
-
-    def terms_of(self, agreement_id: int, version: int) -> Terms:
-        """The terms of a version, as they were concluded."""
-        return unpack(self.call("termsOf", agreement_id, version))
 
     def total_of(self, agreement_id: int, period: int) -> int:
         """Commission of the period so far."""
@@ -196,10 +107,6 @@ class RevenueSharing(Contract):
         """The lines that have been computed, and the clauses whose reserve has been released."""
         run, released = self.call("linesOf", agreement_id, period)
         return _places(run), _places(released)
-
-
-def _tuples(consents: Sequence[Consent]) -> list[tuple[object, ...]]:
-    return [consent.as_tuple() for consent in consents]
 
 
 def _places(mask: int) -> frozenset[int]:
