@@ -20,7 +20,7 @@ from ledger.chain import Logs
 from ledger.clients import Clients
 from ledger.clients.clearing_house import Header, Status
 from ledger.clients.consortium import account_of
-from ledger.contract import Event
+from ledger.contract import Contract, Event
 from ledger.errors import EngineFailed
 from ledger.ids import from_bytes32
 from ledger.records import Records, unpack, unpack_mask
@@ -179,7 +179,7 @@ class History:
     fee_schedules: dict[int, int] = field(default_factory=dict)
     """Venue → its newest fee schedule."""
     revenue: list[Event] = field(default_factory=list)
-    """Every event of `RevenueSharing`."""
+    """Every event of `Agreements` and `RevenueSharing`."""
     issues: set[tuple[int, bytes]] = field(default_factory=set)
     """(issuer, reference) of every issue."""
     blocks: dict[bytes, int] = field(default_factory=dict)
@@ -220,9 +220,8 @@ def read(clients: Clients, known: History | None = None) -> History:
             elif event.name == "InstitutionReinstated":
                 history.suspended.discard(event["institution"])
         _read_clearing(history, clients, mined.transaction_hash, mined.logs)
-        history.revenue += [
-            replace(event, transaction=mined.transaction_hash) for event in clients.revenue.events(mined.logs)
-        ]
+        agreed = (clients.agreements, None), (clients.revenue, None)
+        history.revenue += _told(agreed, mined.transaction_hash, mined.logs)
         if len(history.said) + len(history.revenue) + len(history.netting_sets) > told:
             history.times[mined.transaction_hash] = chain.block(mined.block_number).timestamp
         moved.append((mined.transaction_hash, mined.logs))
@@ -242,9 +241,17 @@ def _read_market(history: History, clients: Clients, logs: Logs) -> None:
 
 
 def _said(clients: Clients, transaction: bytes, logs: Logs) -> Iterator[Event]:
-    """In the order of the logs; few transactions have any."""
     offices = (clients.limits, clients.conditions, clients.fails, clients.default_fund)
     places = [(clients.consortium, _STANDING), *((office, None) for office in offices)]
+    return _told(places, transaction, logs)
+
+
+def _told(
+    places: Sequence[tuple[Contract, frozenset[str] | None]], transaction: bytes, logs: Logs
+) -> Iterator[Event]:
+    """Events of contracts, of some names only where they are given, in the order of the logs; few transactions
+    have any.
+    """
     found = np.zeros(len(logs), dtype=bool)
     for contract, _ in places:
         found |= logs.by(contract.address)

@@ -109,7 +109,9 @@ class Cycle:
             rest = self.able(self.read())
             while rest:
                 held, market = self.balances(), self.market
-                parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
+                parts, left = next_netting_set(
+                    rest, held, extent_of(market, self.read()), market.chain.limits
+                )
                 left_s = max(until_s - perf_counter(), _LEAST_S) / (2 if left else 1)
                 some = replace(search, time_limit_s=left_s)
                 holdings = holdings_of(market, held, self.read(), self.opens_at)
@@ -263,12 +265,15 @@ def _limited(
     return most
 
 
-def extent_of(market: Market) -> Extent:
+def extent_of(market: Market, history: History) -> Extent:
     """What of a market the gas of a settlement depends on."""
     securities = [index for index in market.asset.values() if index != market.cash_asset]
+    sharing = standing(history.revenue).sharings(market.cash_asset, next_block_at(market)).values()
+    receivers = [[len(each.receivers) for each in payer.running] for payer in sharing]
     return Extent(
         institutions=len(market.index),
         assets=max(securities, default=0),
         slabs=len(market.scenario.fees.slabs),
-        shares=len(market.scenario.agreements.shares),
+        agreements=max(map(len, receivers), default=0),
+        shares=max(map(sum, receivers), default=0),
     )

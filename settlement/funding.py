@@ -64,7 +64,7 @@ def _netting_sets(market: Market, history: History, held: Mapping[Place, int]) -
     rest = [part for batch in history.batches.values() if (part := _open(batch, history)).rows.any()]
     now, sets = dict(held), list[list[Records]]()
     while rest:
-        parts, rest = next_netting_set(rest, now, extent_of(market), market.chain.limits)
+        parts, rest = next_netting_set(rest, now, extent_of(market, history), market.chain.limits)
         sets.append([part.batch.records.take(part.rows) for part in parts])
         for place, units in _securities_out(sets[-1]).items() if rest else ():
             now[place] = now.get(place, 0) - units

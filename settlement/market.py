@@ -15,9 +15,9 @@ from ledger.abi import Words
 from ledger.accounts import Signer
 from ledger.chain import Chain, Receipt
 from ledger.clients import Clients, attach
+from ledger.clients.agreements import Consent
 from ledger.clients.clearing_house import Header
 from ledger.clients.consortium import Role
-from ledger.clients.revenue_sharing import Consent
 from ledger.deploy import Deployment, deploy
 from ledger.history import History, read
 from ledger.ids import from_bytes32
@@ -176,18 +176,19 @@ def commission_terms(market: Market, payer: str) -> Terms:
 
 def _conclude_agreements(market: Market, there: History) -> None:
     """The scenario's agreement with each broker, signed by all its parties."""
-    shares, revenue, known = market.scenario.agreements.shares, market.clients.revenue, registry(there.revenue)
+    shares, agreements = market.scenario.agreements.shares, market.clients.agreements
+    known = registry(there.revenue)
     calls: list[tuple[list[int], list[tuple[object, ...]]]] = []
     for payer in market.scenario.brokers if shares else ():
         terms = commission_terms(market, payer)
         if known.named(terms.payer, terms.name) is None:
-            digest = terms.digest(revenue.domain)
+            digest = terms.digest(agreements.domain)
             consents = [
                 Consent.of(market.index[name], market.signers[name], digest)
                 for name in (payer, *(share.party for share in shares))
             ]
             calls.append((pack(terms), [consent.as_tuple() for consent in consents]))
-    revenue.send_all(market.venue, "propose", calls)
+    agreements.send_all(market.venue, "propose", calls)
 
 
 def _movements(rows: Sequence[tuple[int, int, int]]) -> Words:

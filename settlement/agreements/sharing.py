@@ -13,34 +13,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import pairwise
 
 from ledger.terms import BY_TIME, MAX_UP_TO, Basis, Clause, Terms, Tier
 from ledger.units import PPM
+from settlement.agreements import periods
 
 MAX_TOTAL = 2**96 - 1
 """A running total goes no further, and no pool is larger."""
 
 _UNSURE = 3
 """How far, below this, rounding a clause's pool, reserve and one share down moves that share off its line."""
-
-
-def month_of(at_s: int) -> int:
-    """The month (UTC) that a moment lies in, as periods are numbered: year * 12 + month - 1."""
-    moment = datetime.fromtimestamp(at_s, UTC)
-    return moment.year * 12 + moment.month - 1
-
-
-def start_of(period: int) -> int:
-    """When a period begins, seconds."""
-    return int(datetime(period // 12, period % 12 + 1, 1, tzinfo=UTC).timestamp())
-
-
-def period_at(terms: Terms, at_s: int) -> int:
-    """The period of these terms that a moment lies in, by its first month."""
-    month = month_of(at_s)
-    return month - month % terms.months
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +41,7 @@ class Line:
     @classmethod
     def of(cls, clause: Clause, period: int) -> Line:
         """The clause in a period."""
-        begun = [each for each in clause.steps[1:] if start_of(period) > each.above]
+        begun = [each for each in clause.steps[1:] if periods.start_s(period) > each.above]
         step = begun[-1] if begun and clause.step_by == BY_TIME else clause.steps[0]
         tiers = clause.tiers
         if clause.tier_by:
@@ -131,6 +114,14 @@ class Running:
         lines = tuple(Line.of(each, period) for each in terms.clauses if each.basis is Basis.COMMISSION)
         due = tuple(dues.get((agreement_id, each), 0) for each in receivers)
         return cls(receivers, lines, totals.get((agreement_id, period), 0), due, agreement_id, period)
+
+    @property
+    def fixed_ppm(self) -> tuple[int | None, ...]:
+        """Each receiver's share of all commission, None where it is not fixed."""
+        if not all(line.is_whole for line in self.lines):
+            return (None,) * len(self.receivers)
+        shares = zip(*(line.shares_ppm for line in self.lines), strict=True)
+        return (0, *map(sum, shares))
 
     def entitled_of(self, total: int) -> tuple[int, ...]:
         """What each receiver is entitled to of a total; of nothing earned nothing."""

@@ -1,6 +1,6 @@
 """Where revenue sharing stands at a moment: agreements in force, totals of periods, what is due.
 
-It follows from the events of `RevenueSharing`, in the chain's order.
+It follows from the events of `Agreements` and `RevenueSharing`, in the chain's order.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from ledger.contract import Event
 from ledger.terms import Basis, Terms
+from settlement.agreements import periods
 from settlement.agreements.registry import Known, Registry
-from settlement.agreements.sharing import NOTHING, Running, Sharing, period_at
+from settlement.agreements.sharing import NOTHING, Running, Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Standing:
         for agreement_id in self._sharing_on.get((payer, currency), ()):
             terms = in_force(self.registry.agreements[agreement_id], at_s)
             if terms is not None:
-                period = period_at(terms, at_s)
+                period = periods.at(at_s, terms.months)
                 running.append(Running.of(terms, agreement_id, period, self.totals, self.dues))
         return Sharing(tuple(running)) if running else NOTHING
 
@@ -87,7 +88,7 @@ class Standing:
 
 
 def standing(events: Iterable[Event]) -> Standing:
-    """What events of `RevenueSharing`, in the chain's order, come to."""
+    """What events of `Agreements` and `RevenueSharing`, in the chain's order, come to."""
     found = Standing()
     for event in events:
         found.apply(event)
