@@ -15,6 +15,7 @@ from ledger.ids import to_bytes32
 from ledger.terms import (
     BY_TIME,
     MAX_MEASURE,
+    MAX_POOL,
     MAX_UP_TO,
     Basis,
     Clause,
@@ -33,8 +34,6 @@ from settlement.agreements import periods
 from settlement.agreements.facts import Facts, facts
 
 MEASURES = ("USERS", "AUM", "NAV", "UNITS", "LOSSES", "LTV")
-MAX_POOL = 2**96 - 1
-"""Neither floor nor cap of a clause may be above."""
 BIG = 2**88
 """What a trade's amount is below, minor units; commissions and bounds are drawn up to some of it."""
 

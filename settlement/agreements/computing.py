@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ledger.terms import BY_TIME, Basis, Clause, DayCount, Guarantee, Terms, Tier
+from ledger.terms import BY_TIME, MAX_POOL, Basis, Clause, DayCount, Guarantee, Terms, Tier
 from ledger.units import PPM
 from settlement.agreements import periods
 from settlement.errors import MeasureMissing
@@ -241,7 +241,7 @@ def _of_tier(tier: Tier, part: int) -> Fraction:
 
 
 def _capped(clause: Clause, pool: int) -> int:
-    return min(pool, clause.cap) if clause.cap else pool
+    return min(pool, clause.cap or MAX_POOL)
 
 
 def _reserve(clause: Clause, pool: int) -> int:

@@ -78,7 +78,7 @@ def tier_words(terms: Terms, replayed: Replayed, earning: Earning, naming: Namin
     if result.pool > result.exact:
         found.append(f"the floor of {naming.money(clause.floor)} applies")
     elif result.pool < result.exact.__floor__():
-        found.append(f"the cap of {naming.money(clause.cap)} applies")
+        found.append(f"the cap of {naming.money(result.pool)} applies")
     found.append(_step(terms, clause, result))
     return "; ".join(filter(None, found))
 

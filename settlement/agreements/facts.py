@@ -90,7 +90,7 @@ class Deferred(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """An institution contests a line, of the settlement `settled_in` or, where that is IN_THE_RUN, of the run."""
+    """An institution contests a line, of the settlement `settled_in` or of the run (IN_THE_RUN)."""
 
     period: int
     line: int

@@ -47,9 +47,9 @@ def verify(facts: Facts, naming: Naming = _NOBODY) -> None:
 def verify_paid(
     facts: Facts, movements: Movements, netting_sets: Iterable[Event], naming: Naming = _NOBODY
 ) -> None:
-    """Check that what each transaction paid, over all agreements, is what the register moved in it. Those that
-    settled trades are left out: what they move is more, and checked with them.
+    """Check that what each transaction paid, over all agreements, is what the register moved in it.
 
+    Those that settled trades are left out: what they move is more, and checked with them.
     Raises LedgerDisagrees at the first difference.
     """
     settled = {event.transaction for event in netting_sets}
@@ -161,8 +161,8 @@ class _State:
     def _check_due(
         self, period: int | None, found: Mapping[int, int], expected: Mapping[int, int], *, apart: bool
     ) -> None:
-        """`pay` finds all that is due, or nothing; `repay` all of one institution. Neither has an event of its
-        own besides the changes of what is due, and neither comes with a settlement: they come `apart`.
+        """`pay` finds all that is due, or nothing; `repay` all of one institution. Neither has an event of
+        its own besides the changes of what is due, and neither comes with a settlement: they come `apart`.
         """
         paid = apart and not any(found.get(each, 0) for each, amount in expected.items() if amount > 0)
         for institution in sorted(found.keys() | expected.keys()):
