@@ -29,6 +29,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
+from settlement.agreements.facts import Contest
 from settlement.agreements.lines import PartyAccount
 from settlement.agreements.statements import as_csv, as_html, as_json, as_text, statement
 from settlement.agreements.statements.statement import decimal
@@ -271,8 +272,10 @@ def test_forms_given_hostile_names_and_reasons_only_show_them(hostile: str) -> N
     names = {cases.PAYER: hostile, cases.PLATFORM: hostile, cases.ADVISER: "Quill"}
     head = replace(cases.HEAD, names=names, payer=hostile, agreement=hostile)
     account = cases.platform(contested=(hostile,), basis=hostile, tier=hostile, formula=hostile)
-    made = cases.made(account, cases.adviser(), head=head)
+    contest = Contest(cases.Q4, 0, bytes(32), cases.PLATFORM, hostile, bytes(32))
+    made = replace(cases.made(account, cases.adviser(), head=head), contests=(contest,))
     clean = cases.made(cases.platform(contested=("x",), basis="b"), cases.adviser())
+    clean = replace(clean, contests=(contest,))
 
     tags = Counter(tag for tag, _ in Page(as_html(made)).seen)
     assert tags == Counter(tag for tag, _ in Page(as_html(clean)).seen)

@@ -13,7 +13,7 @@
            {"period", "version", "line", "kind", "basis", "tier", "formula", "exact_minor", "rounding_minor",
             "amount_minor", "day", "block", "transaction", "contested": ["who: why"]}]}],
       "together": {"opening_minor", "earned_minor", "paid_minor", "closing_minor"},
-      "contested": how many lines are
+      "contests": [{"period", "line", "transaction": of the settlement, or null for the run, "by", "reason"}]
     }
 
 Of each line `exact_minor - rounding_minor == amount_minor`, of each account and of all together
@@ -52,7 +52,16 @@ def as_json(statement: Statement) -> dict[str, Any]:
         "read_up_to": {"block": head.block, "hash": f"0x{head.block_hash.hex()}"},
         "accounts": [_account(statement, each) for each in statement.accounts],
         "together": {name: str(sum(getattr(each, name) for each in statement.accounts)) for name in _SUMS},
-        "contested": len(statement.contested),
+        "contests": [
+            {
+                "period": head.periods[each.period],
+                "line": each.line,
+                "transaction": f"0x{each.settled_in.hex()}" if any(each.settled_in) else None,
+                "by": statement.name_of(each.institution),
+                "reason": each.reason,
+            }
+            for each in statement.contests
+        ],
     }
 
 

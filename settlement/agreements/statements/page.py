@@ -13,6 +13,7 @@ from settlement.agreements.statements.elements import Markup, el, join
 from settlement.agreements.statements.statement import (
     Statement,
     clause_of,
+    contest_words,
     decimal,
     earned_by,
     income_of,
@@ -103,11 +104,9 @@ def _main(statement: Statement) -> Iterator[Markup]:
     if not statement.accounts:
         yield el("p", "Nobody has earned, owed or been paid anything.")
         return
-    if found := statement.contested:
-        said = (
-            f"{plural(len(found), 'line is', 'lines are')} contested and not resolved; each is marked below."
-        )
-        yield el("p", said, class_="note")
+    if statement.contests:
+        listed = (el("li", el("bdi", contest_words(statement, each))) for each in statement.contests)
+        yield el("div", el("strong", "Contested and not resolved"), el("ul", *listed), class_="note")
     if statement.party is None:
         yield el("h2", "All parties side by side")
         yield el("div", _side_by_side(statement), class_="wide")

@@ -52,6 +52,7 @@ def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Sta
         shown,
         {block: _day(chain.block(block).timestamp) for block in blocks},
         index,
+        list(named.of.contests.values()),
     )
 
 

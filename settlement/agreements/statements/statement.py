@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from settlement.agreements.facts import Contest
 from settlement.agreements.lines import Kind, Line, PartyAccount
 from settlement.agreements.statements.wording import KINDS, plain
 from settlement.errors import LedgerDisagrees
@@ -58,6 +59,8 @@ class Statement:
     """Block → its day (UTC), of each line's."""
     party: int | None = None
     """Whose statement it is; None: all of them, side by side."""
+    contests: tuple[Contest, ...] = ()
+    """What is contested under the agreement in these periods and not resolved, whoever contests it."""
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -75,11 +78,6 @@ class Statement:
     def versions(self) -> list[int]:
         """Versions of the terms that lines came of."""
         return sorted({line.version for line in self.lines})
-
-    @property
-    def contested(self) -> list[Line]:
-        """The lines that somebody contests."""
-        return [line for line in self.lines if line.contested]
 
     @property
     def income_minor(self) -> int:
@@ -116,6 +114,7 @@ def statement(
     periods: Sequence[Sequence[PartyAccount]],
     days: Mapping[int, date],
     party: int | None = None,
+    contests: Sequence[Contest] = (),
 ) -> Statement:
     """A statement over the accounts of consecutive periods, of one `party` or of all.
 
@@ -131,7 +130,8 @@ def statement(
             _check(head, account)
             before = merged.get(account.party)
             merged[account.party] = account if before is None else _joined(head, before, account)
-    return Statement(head, tuple(merged.values()), days, party)
+    shown = tuple(each for each in contests if each.period in head.periods)
+    return Statement(head, tuple(merged.values()), days, party, shown)
 
 
 def _joined(head: Head, before: PartyAccount, after: PartyAccount) -> PartyAccount:
@@ -209,6 +209,14 @@ def owing(statement: Statement, account: PartyAccount) -> str:
     if account.closing_minor < 0:
         return f"{party} owes {payer} {left}; it is netted against what {party} receives next."
     return f"{payer} owes {party} {left}."
+
+
+def contest_words(statement: Statement, contest: Contest) -> str:
+    """A contest in words: which line of what, by whom and why."""
+    where = statement.head.periods[contest.period] if len(statement.head.periods) > 1 else ""
+    which = f"as settled in 0x{contest.settled_in.hex()}" if any(contest.settled_in) else "as it was run"
+    said = " of ".join(filter(None, (f"line {contest.line}", where)))
+    return f"{said}, {which}, by {plain(statement.name_of(contest.institution))}: {plain(contest.reason)}"
 
 
 def income_of(account: PartyAccount) -> int:

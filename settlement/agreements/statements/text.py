@@ -21,6 +21,7 @@ from settlement.agreements.statements.statement import (
     Clause,
     Statement,
     clause_of,
+    contest_words,
     decimal,
     earned_by,
     income_of,
@@ -192,5 +193,6 @@ def _line(statement: Statement, line: Line, width: int, room: int) -> Iterator[R
 
 
 def _contests(statement: Statement) -> Iterator[RenderableType]:
-    if found := statement.contested:
-        yield Text(f"{plural(len(found), 'line is', 'lines are')} contested and not resolved.\n", "yellow")
+    if statement.contests:
+        found = [Text(contest_words(statement, each), "yellow") for each in statement.contests]
+        yield from _section("Contested and not resolved", found)
