@@ -249,8 +249,8 @@ def _said(clients: Clients, transaction: bytes, logs: Logs) -> Iterator[Event]:
 def _told(
     places: Sequence[tuple[Contract, frozenset[str] | None]], transaction: bytes, logs: Logs
 ) -> Iterator[Event]:
-    """Events of contracts, of some names only where they are given, in the order of the logs; few transactions
-    have any.
+    """Events of contracts, of some names only where they are given, in the order of the logs; few
+    transactions have any.
     """
     found = np.zeros(len(logs), dtype=bool)
     for contract, _ in places:

@@ -227,8 +227,8 @@ def reopens_at(market: Market) -> int:
 
 
 def next_block_at(market: Market, now_s: int = 0) -> int:
-    """When the next block will be at the earliest, chain seconds; `now_s` is what time it is, where the newest
-    block may be long ago.
+    """When the next block will be at the earliest, chain seconds; `now_s` is what time it is, where the
+    newest block may be long ago.
     """
     return max(now_s, market.chain.block().timestamp + 1)
 

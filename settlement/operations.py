@@ -25,7 +25,7 @@ from ledger.history import History, RecordedBatch, read
 from ledger.ids import day_number, parse_day_number, parse_local_code
 from ledger.records import Records
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
-from settlement import choosing, cycle, entering, fees
+from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
 from settlement.books.settlements import terms_of
 from settlement.books.shelf import Shelf
@@ -120,10 +120,6 @@ class Ledger:
             if book.closing and (more := now.get(index, 0) - before.get(index, 0)):
                 closing = {**book.closing, cash: book.closing.get(cash, 0) + more}
                 self._books = {**(self._books or {}), name: replace(book, closing=closing)}
-
-    def terms(self) -> dict[str, Terms]:
-        """What each broker knows of charges."""
-        return terms_of(self.market, self.read())
 
     @property
     def books(self) -> dict[str, Book]:
@@ -292,7 +288,7 @@ class Ledger:
         self._verified = len(history.netting_sets)
         if self._books is not None:
             _, numbers = ledger_trades(self.market, history.batches.values())
-            terms = self.terms()
+            terms = terms_of(self.market, self.read())
             self._books = {
                 name: self._closed(book, numbers, terms[name]) for name, book in self._books.items()
             }
@@ -317,7 +313,7 @@ class Ledger:
             history = self.read()
             sides = accounts(self.market, history.movements, self.balances())
             recorded, settled = ledger_trades(self.market, history.batches.values())
-            parts, terms = settled_parts(history.batches.values()), self.terms()
+            parts, terms = settled_parts(history.batches.values()), terms_of(self.market, history)
             breaks: list[Break] = []
             totals = [0, 0, 0, 0]
             for name, book in self.books.items():

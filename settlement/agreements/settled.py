@@ -32,8 +32,8 @@ class Settled:
     def moved(
         self, where: str, transaction: bytes, currency: int, commission: Mapping[int, int]
     ) -> dict[int, int]:
-        """Institution → what the settlement's revenue shares move for it, minor units; `commission` is what it
-        earned each payer. Raises LedgerDisagrees where the agreements' totals, or what is due by them, are
+        """Institution → what the settlement's revenue shares move for it, minor units; `commission` is what
+        it earned each payer. Raises LedgerDisagrees where the agreements' totals, or what is due by them, are
         not what comes out.
         """
         self.before(transaction)
@@ -83,7 +83,9 @@ class Settled:
 
 
 def before_each(history: History, currency: int) -> Iterator[tuple[bytes, dict[int, Sharing]]]:
-    """Each settlement's transaction and, before it, what every payer gives of its commission in a currency."""
+    """Each settlement's transaction and, before it, what every payer gives of its commission in a
+    currency.
+    """
     following = Settled(history)
     for netting_set in history.netting_sets:
         transaction = netting_set.transaction

@@ -10,8 +10,7 @@ from it.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -157,16 +156,16 @@ class Running:
             found |= {bound - self.total, bound + 1 - self.total}
         bends = sorted(each for each in found if 0 <= each <= most)
         for low, high in pairwise(bends):
-            within = range(self.total + low, self.total + high + 1)
-            crossed = [bisect_left(within, line.cap, key=line.uncapped) for line in self.lines]
+            low, high = self.total + low, self.total + high
+            crossed = [_first(low, high, line.uncapped, line.cap) for line in self.lines]
             for i, due in enumerate(self.dues):
-                crossed.append(self._paid_from(within, i, self.entitled[i] - min(0, due)))
-            found |= {each for at in crossed for each in (low + at - 1, low + at)}
+                paid_from = self.entitled[i] - min(0, due)
+                crossed.append(_first(low, high, self._entitled_at(i), paid_from))
+            found |= {at - self.total + k for at in crossed for k in (-1, 0)}
         return {each for each in found if 0 <= each <= most}
 
-    def _paid_from(self, totals: range, i: int, enough: int) -> int:
-        """The first of the totals, of one tier, of which receiver i is entitled to so much."""
-        return bisect_left(totals, enough, key=lambda total: self.entitled_of(total)[i])
+    def _entitled_at(self, i: int) -> Callable[[int], int]:
+        return lambda total: self.entitled_of(total)[i]
 
     @property
     def falls(self) -> int:
@@ -255,14 +254,22 @@ class Sharing:
         return Around(slope_ppm, max(above) + unsure, unsure - min(above))
 
 
-NOTHING = Sharing()
-"""Who has no agreement gives nothing away."""
-
-
 def fixed(shares_ppm: Mapping[int, int], total: int = 0) -> Sharing:
     """One agreement that shares all commission, institution → ppm; `total` has been earned before."""
     line = Line((Tier(MAX_UP_TO, PPM),), tuple(shares_ppm.values()))
     return Sharing((Running((0, *shares_ppm), (line,), total),))
+
+
+def _first(low: int, high: int, rising: Callable[[int], int], enough: int) -> int:
+    """The first of low to high at which what rises is enough; high + 1 where none is."""
+    high += 1
+    while low < high:
+        middle = (low + high) // 2
+        if rising(middle) >= enough:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def _floors(running: Sequence[Running]) -> tuple[tuple[int, int], ...] | None:
@@ -279,3 +286,7 @@ def _fractions(running: Iterable[Running]) -> Iterator[tuple[int, int]]:
             for ppm in line.shares_ppm:
                 if ppm:
                     yield each.total * ppm % PPM, ppm
+
+
+NOTHING = Sharing()
+"""Who has no agreement gives nothing away."""

@@ -28,8 +28,8 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What one party received of one payer's commission in one transaction, by one agreement. Amounts in minor
-    units.
+    """What one party received of one payer's commission in one transaction, by one agreement. Amounts in
+    minor units.
     """
 
     payer: str
