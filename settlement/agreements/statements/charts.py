@@ -125,10 +125,11 @@ def cumulative_lines(statement: Statement) -> Markup | None:
             continue
         corners, before = [f"{_LEFT},{y(0)}"], 0
         for day, amount in enumerate(course):
-            x = _LEFT + (day + 1) * room // days
-            corners += [f"{_LEFT + day * room // days},{y(before)}"] if amount != before else []
-            corners += [f"{_LEFT + day * room // days},{y(amount)}", f"{x},{y(amount)}"]
-            before = amount
+            if amount != before:
+                x = _LEFT + day * room // days
+                corners += [f"{x},{y(before)}", f"{x},{y(amount)}"]
+                before = amount
+        corners.append(f"{_WIDTH - _RIGHT},{y(before)}")
         name = statement.name_of(account.party)
         drawn = el("polyline", points=" ".join(corners), stroke=colour(place))
         pieces.append(

@@ -44,6 +44,7 @@ thead th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--
   vertical-align: bottom; }
 tbody th { font-weight: 600; } tfoot td, tfoot th { border-top: 1px solid var(--ink); font-weight: 700; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; padding-left: .6rem; }
+.parties thead .n { white-space: normal; } .dense { font-size: .8em; }
 .sums { width: auto; } .sums tr:last-child td, .sums tr:last-child th { font-weight: 700; }
 .how { color: var(--soft); } .how div { overflow-wrap: anywhere; }
 .hash { font: 11px/1.5 ui-monospace, Consolas, monospace; overflow-wrap: anywhere; }
@@ -59,6 +60,8 @@ footer { margin-top: 2.5rem; padding-top: .75rem; border-top: 1px solid var(--ru
   tr, figure { break-inside: avoid; } thead { display: table-header-group; } h2, h3 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
+_MANY = 8
+"""Columns that fit across a page in letters of the usual size."""
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -144,7 +147,7 @@ def _side_by_side(statement: Statement) -> Markup:
         el("thead", el("tr", el("th", money.currency), *(el("th", t, class_="n") for t in titles))),
         el("tbody", *rows),
         el("tfoot", el("tr", el("th", "together"), *(_number(money.bare(n)) for n in together), part)),
-        class_="parties",
+        class_="parties dense" if len(titles) > _MANY else "parties",
     )
 
 
