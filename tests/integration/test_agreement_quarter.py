@@ -303,6 +303,7 @@ def test_commands_given_unknown_names_say_which_there_are(quarter: Quarter) -> N
             "Dunmore",
         ),
         "1 to 200 bytes": ("contest", A, *Q4, "--line", 0, "--reason", "é" * 101, "--as", "Compass Data"),
+        "of UTF-8 are wanted": ("contest", A, *Q4, "--line", 0, "--reason", "\udcff", "--as", "Compass Data"),
         "64 hexadecimal digits": (
             *("contest", A, *Q4, "--line", 0, "--transaction", "0x12", "--reason", "x"),
             *("--as", "Compass Data"),
