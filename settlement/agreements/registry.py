@@ -6,9 +6,8 @@ All of it follows from the events of `Agreements`, in the chain's order; nothing
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from ledger.clients.agreements import Agreements
 from ledger.contract import Event
 from ledger.terms import Terms, unpack
 
@@ -174,13 +173,3 @@ def registry(events: Iterable[Event]) -> Registry:
     for event in events:
         found.apply(event)
     return found
-
-
-def read(agreements: Agreements) -> Registry:
-    """What the chain says up to its newest block."""
-    chain = agreements.chain
-    return registry(
-        replace(event, transaction=mined.transaction_hash)
-        for mined in chain.logs(0, chain.block().number)
-        for event in agreements.events(mined.logs)
-    )
