@@ -9,6 +9,7 @@
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
     │   ├── CaseRefused         a gridlock's case that nobody could settle
+    │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
@@ -135,6 +136,10 @@ class BookDamaged(FileRefused):
     def __init__(self, path: str, what: str) -> None:
         super().__init__(path, f"is not what was kept: {what}; restore it from a backup")
         self.what = what
+
+
+class ConsentDiffers(FileRefused):
+    """The consent in the file at `path` does not count for the terms that it was given with."""
 
 
 class FileUnwritable(SettlementError):

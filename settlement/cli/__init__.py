@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from settlement.cli import (
+    agreeing,
     days,
     ending,
     entering,
@@ -71,6 +72,7 @@ agreement = typer.Typer(
     rich_markup_mode=None,
     help="Agreements between institutions on whose income is shared how.",
 )
+agreeing.register(agreement)
 sharing.register(agreement)
 app.add_typer(agreement, name="agreement")
 
