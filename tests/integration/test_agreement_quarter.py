@@ -6,7 +6,7 @@ USERS pass 1,000,000) and 40 % to Compass Data; a reserve takes 5 % first and is
 Compass Data has 100.00 a quarter besides. Lantern Platform promised 2,000,000 users and owes 5.00 if they are
 fewer.
 
-    statement while it runs ─ run (waits for USERS) ─ report by the wrong party, rightly, again, otherwise ─
+    statement while it runs ─ run, without USERS and cash ─ pay ─ report by the wrong party, rightly, again ─
     countersign something else ─ dispute ─ dispute again ─ report anew ─ countersign ─ again ─ run ─ again ─
     contest ─ again ─ statements in four forms ─ resolve ─ again ─ pay ─ repay ─ again ─ release, a quarter on
 """
@@ -129,10 +129,12 @@ def quarter(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Quarter
     made.left["early"] = made.statement(*Q4)
     made.step("early report", "report", A, "USERS", 5, *Q4, by="Lantern Platform")
     made.on(at(2020, 1, 2))
-    cash = {(name, "EUR"): 1_000_000 for name in ("Aldersgate", "Lantern Platform")}
-    ledger.market.issue("Tidewater Bank", bytes(32), cash)
     users = (A, "USERS", 1_500_000, *Q4)
     made.step("run waiting", "run", "--json")
+    made.step("pay short", "pay", A)
+    cash = {(name, "EUR"): 1_000_000 for name in ("Aldersgate", "Lantern Platform")}
+    ledger.market.issue("Tidewater Bank", bytes(32), cash)
+    made.step("pay late", "pay", A)
     made.step("wrong party", "report", *users, by="Aldersgate")
     made.step("report", "report", A, "USERS", 3, *Q4, by="Lantern Platform")
     made.step("report again", "report", A, "USERS", 3, *Q4, by="Lantern Platform")
@@ -168,7 +170,7 @@ def quarter(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Quarter
 def test_commands_given_a_quarter_end_as_they_should(quarter: Quarter) -> None:
     codes = {
         **dict.fromkeys(quarter.left, 0),
-        **dict.fromkeys(("run waiting", "run reported"), 1),
+        **dict.fromkeys(("run waiting", "pay short", "run reported"), 1),
         **dict.fromkeys(("early report", "wrong party", "report otherwise", "countersign otherwise"), 2),
     }
     assert {name: left.code for name, left in quarter.left.items()} == codes
@@ -182,6 +184,9 @@ def test_run_given_no_measure_computes_the_rest_and_says_who_is_waited_for(quart
     assert (computed["agreement"], computed["period"], computed["lines"]) == (A, "2019Q4", [1])
     waiting = [(each["line"], each["for"], each["measure"], each["status"]) for each in shown["waiting"]]
     assert waiting == [(line, "Lantern Platform", "USERS", "none") for line in (0, 2)]
+    assert shown["deferred"] == [{"agreement": A, "amount_minor": "10000"}]
+    assert "too little cash for EUR 100.00" in quarter.left["pay short"].out
+    assert "Aldersgate paid EUR 100.00" in quarter.left["pay late"].out
     assert "Aldersgate to countersign USERS" in quarter.left["run reported"].out
     assert quarter.left["run"].shown["computed"][0]["lines"] == [0, 2]
     assert quarter.left["run"].shown["waiting"] == []
