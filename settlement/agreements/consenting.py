@@ -224,7 +224,9 @@ def withdraw(office: Office, proposal: Proposal, by: str) -> Receipt | None:
 
 
 def give_notice(office: Office, known: Known, by: str) -> Receipt | None:
-    """End an agreement as its terms say; None where notice was given before. Raises NotTheirs, NameUnknown."""
+    """End an agreement as its terms say; None where notice was given before. Raises NotTheirs and
+    NameUnknown.
+    """
     terms = known.newest.terms
     parties = office.who((terms.payer, *terms.parties))
     office.desk.institution(by)

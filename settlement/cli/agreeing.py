@@ -1,4 +1,6 @@
-"""Coming to an agreement: `clearing agreement propose`, `consent`, `withdraw`, `notice`, `show`, `diff`, `list`."""
+"""Coming to an agreement: `clearing agreement propose`, `consent`, `withdraw`, `notice`, `show`, `diff` and
+`list`.
+"""
 
 from __future__ import annotations
 
@@ -206,10 +208,9 @@ def diff(
         pair = office.terms(old), office.terms(new)
         found = differences(*pair, office.names)
         hashes = [f"0x{office.digest(each).hex()}" for each in pair]
-        shown = where(path, office.ledger) | {
-            **{"old": old, "new": new, "old_hash": hashes[0], "new_hash": hashes[1]},
-            "differences": [each._asdict() for each in found],
-        }
+        shown = where(path, office.ledger) | {"old": old, "new": new}
+        shown |= {"old_hash": hashes[0], "new_hash": hashes[1]}
+        shown["differences"] = [each._asdict() for each in found]
     if json_wanted:
         write_json(shown)
     elif not found:
@@ -230,7 +231,7 @@ def list_agreements(path: DirectoryArgument, form: FormatOption = None, as_json:
             | _notice(office, known)
             for known in office.registry.agreements.values()
         ]
-        waiting = [
+        waiting: list[dict[str, Any]] = [
             {"agreement": office.name(each.terms), "version": each.terms.version}
             | {"terms_hash": f"0x{each.terms_hash.hex()}", "missing": office.who(each.missing)}
             for each in office.open()
@@ -247,16 +248,18 @@ def _listed(agreements: list[dict[str, Any]], waiting: list[dict[str, Any]]) -> 
 
     parts: list[Any] = []
     if agreements:
-        columns = (("version", "right"), ("", "left"), ("since", "left"), ("until", "left"))
-        table = columns_table("agreement", *columns, ("parties", "left"))
+        table = columns_table(
+            "agreement",
+            *(("version", "right"), ("", "left"), ("since", "left"), ("until", "left"), ("parties", "right")),
+        )
         for each in agreements:
             row = each["agreement"], str(each["version"]), each["currency"], each["starts"][:10]
-            table.add_row(*row, (each["ends"] or "")[:10], ", ".join(each["parties"]))
+            table.add_row(*row, (each["ends"] or "")[:10], str(len(each["parties"])))
         parts.append(whole(table))
     if waiting:
         table = columns_table("proposed", ("version", "right"), ("waits for", "left"))
         for each in waiting:
-            table.add_row(each["agreement"], str(each["version"]), ", ".join(each["missing"]) or "a new try")
+            table.add_row(each["agreement"], str(each["version"]), ", ".join(each["missing"]))
         parts += ["", whole(table)] if parts else [whole(table)]
     return parts or ["There are no agreements yet."]
 
