@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from ledger.accounts import Signer
 from ledger.chain import connect, default_engine
-from ledger.clients.revenue_sharing import Terms
 from ledger.signatures import Domain, affirmation_hash
+from ledger.terms import Terms, pack
 from tests.contracts.support import Ledger, SetClock, establish
+from tests.sharings import clause
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 _FIELD = [
@@ -36,9 +37,9 @@ _TERMS = [
     ("payer", "uint16"),
     ("currency", "uint16"),
     ("version", "uint32"),
-    ("shares", "RevenueShare[]"),
+    ("name", "bytes32"),
+    ("words", "uint256[]"),
 ]
-_SHARE = [("party", "uint16"), ("sharePpm", "uint24")]
 word = st.binary(min_size=32, max_size=32)
 
 
@@ -91,37 +92,43 @@ def test_affirmation_digest_is_eth_accounts(
     assert digest == _hash_eip191_message(typed)  # type: ignore[arg-type]
 
 
-@given(
-    st.integers(0, 2**16 - 1),
-    st.integers(0, 2**16 - 1),
-    st.integers(0, 2**32 - 1),
-    st.lists(st.tuples(st.integers(0, 2**16 - 1), st.integers(0, 2**24 - 1)), max_size=5),
-)
-@settings(max_examples=30, deadline=None)
-def test_terms_digest_is_eth_accounts(
-    payer: int, currency: int, version: int, shares: list[tuple[int, int]]
-) -> None:
+def terms_of(payer: int, currency: int, version: int, shares: tuple[int, ...]) -> Terms:
+    """Terms with parties 1, 2, … of such shares."""
+    parties = tuple(range(1, len(shares) + 1))
+    return Terms(payer, currency, "a name", parties, (clause((5, 0), shares=shares),), version)
+
+
+def typed_terms(payer: int, currency: int, version: int, shares: tuple[int, ...]) -> object:
+    """The same as typed data: what a wallet shows."""
     value = {
         "payer": payer,
         "currency": currency,
         "version": version,
-        "shares": [{"party": party, "sharePpm": ppm} for party, ppm in shares],
+        "name": b"a name".ljust(32, b"\0"),
+        "words": pack(terms_of(payer, currency, version, shares)),
     }
-    typed = message("RevenueSharing", "Terms", {"Terms": _TERMS, "RevenueShare": _SHARE}, value)
-    terms = Terms(payer, currency, tuple(shares), version)
-    assert terms.digest(Domain("RevenueSharing", 31337, ADDRESS)) == _hash_eip191_message(typed)  # type: ignore[arg-type]
+    return message("Agreements", "Terms", {"Terms": _TERMS}, value)
+
+
+@given(
+    st.integers(0, 2**16 - 1),
+    st.integers(0, 2**16 - 1),
+    st.integers(0, 2**32 - 1),
+    st.lists(st.integers(0, 2**24 - 1), max_size=12).map(tuple),
+)
+@settings(max_examples=30, deadline=None)
+def test_terms_digest_is_eth_accounts(
+    payer: int, currency: int, version: int, shares: tuple[int, ...]
+) -> None:
+    given = payer, currency, version, shares
+    expected = _hash_eip191_message(typed_terms(*given))  # type: ignore[arg-type]
+    assert terms_of(*given).digest(Domain("Agreements", 31337, ADDRESS)) == expected
 
 
 def test_signature_of_a_digest_is_eth_accounts() -> None:
-    key = keccak(text="a key")
-    typed = message(
-        "RevenueSharing",
-        "Terms",
-        {"Terms": _TERMS, "RevenueShare": _SHARE},
-        {"payer": 1, "currency": 2, "version": 1, "shares": []},
-    )
-    signed = Account.sign_message(typed, key)  # type: ignore[arg-type]
-    digest = Terms(1, 2, ()).digest(Domain("RevenueSharing", 31337, ADDRESS))
+    key, given = keccak(text="a key"), (1, 2, 1, ())
+    signed = Account.sign_message(typed_terms(*given), key)  # type: ignore[arg-type]
+    digest = terms_of(*given).digest(Domain("Agreements", 31337, ADDRESS))
     assert Signer(key).sign_digest(digest) == bytes(signed.signature)
 
 
@@ -136,10 +143,10 @@ def test_affirmation_digest_is_the_contracts_own(ledger: Ledger) -> None:
 
 
 def test_terms_digest_is_the_contracts_own(ledger: Ledger) -> None:
-    revenue = ledger.revenue
-    for shares in ((), ((5, 200_000),), ((5, 200_000), (1, 50_000), (2**16 - 1, 2**24 - 1))):
-        terms = Terms(8, ledger.cash, shares, 3)
-        assert terms.digest(revenue.domain) == revenue.call("hashOf", terms.as_tuple())
+    agreements = ledger.clients.agreements
+    for shares in ((), (200_000,), (200_000, 50_000, 2**24 - 1)):
+        terms = terms_of(8, ledger.cash, 3, shares)
+        assert terms.digest(agreements.domain) == agreements.hash_of(terms)
 
 
 def test_batch_hash_is_the_contracts_own(ledger: Ledger) -> None:
@@ -154,7 +161,7 @@ def test_batch_hash_is_the_contracts_own(ledger: Ledger) -> None:
 def test_domains_of_contracts_and_chains_differ() -> None:
     domains = [
         Domain("ClearingHouse", 31337, ADDRESS),
-        Domain("RevenueSharing", 31337, ADDRESS),
+        Domain("Agreements", 31337, ADDRESS),
         Domain("ClearingHouse", 1, ADDRESS),
         Domain("ClearingHouse", 31337, "0x" + "11" * 20),
     ]
