@@ -9,9 +9,15 @@ from fractions import Fraction
 from functools import cache
 from math import floor
 
-from ledger.terms import BY_TIME, MAX_UP_TO, Basis, Clause, Reserve, Step, Terms, Tier
+from eth_utils import keccak
+
+from ledger.contract import Event
+from ledger.history import History
+from ledger.terms import BY_TIME, MAX_UP_TO, Basis, Clause, Reserve, Step, Terms, Tier, pack
 from settlement.agreements import periods
 from settlement.agreements.sharing import MAX_TOTAL, Running, Sharing, fixed
+from settlement.agreements.standing import standing
+from settlement.market import Market
 
 PPM = 10**6
 PERIOD = 2019 * 12 + 9
@@ -141,3 +147,45 @@ def alike(shares_ppm: Sequence[int], totals: dict[int, int]) -> dict[int, Sharin
     """Payers that all have one agreement of fixed shares, payer → what it has earned before."""
     shares = dict(enumerate(shares_ppm, 100))
     return {payer: fixed(shares, total) for payer, total in totals.items()}
+
+
+def earned(history: History, currency: int) -> dict[int, int]:
+    """Payer → the newest running total of its commission in a currency."""
+    accruals = standing(history.revenue).accruals
+    return {each.payer: each.after for each in accruals if each.currency == currency}
+
+
+def commission_total(market: Market, broker: str) -> int:
+    """The running total of the scenario's agreement with a broker, in the period of the newest block."""
+    agreement = market.clients.agreements.agreement_named(market.index[broker], "commission")
+    return market.clients.revenue.total_of(agreement, periods.at(market.chain.block().timestamp, 3))
+
+
+def conclusion(terms: Terms, agreement_id: int, transaction: bytes, starts_at: int = 0) -> list[Event]:
+    """The events by which terms are proposed and concluded, without those of consents."""
+    known = keccak(text=f"terms {agreement_id} {terms.version}")
+    proposed = {"termsHash": known, "payer": terms.payer, "institution": terms.payer, "terms": pack(terms)}
+    concluded = {
+        "agreementId": agreement_id,
+        "version": terms.version,
+        "termsHash": known,
+        "startsAt": starts_at,
+        "fromPeriod": periods.at(starts_at, terms.months),
+    }
+    return [
+        Event("TermsProposed", proposed, transaction),
+        Event("AgreementConcluded", concluded, transaction),
+    ]
+
+
+def accrual(agreement_id: int, period: int, before: int, after: int, transaction: bytes) -> Event:
+    """The event of an accrual."""
+    told = {"agreementId": agreement_id, "period": period, "totalBefore": before, "totalAfter": after}
+    return Event("RevenueAccrued", told, transaction)
+
+
+def due_changed(agreement_id: int, institution: int, due: int, transaction: bytes) -> Event:
+    """The event of a due that has changed."""
+    return Event(
+        "DueChanged", {"agreementId": agreement_id, "institution": institution, "due": due}, transaction
+    )
