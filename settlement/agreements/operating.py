@@ -116,8 +116,9 @@ def contest(
     does already. Raises NotTheirs, PeriodUnknown, NameUnknown, SharingRefused and InvalidValue.
     """
     first = _place(desk, named, period, line, by, transaction)
-    if not 0 < len(reason.encode(errors="replace")) <= LONGEST_REASON:
-        raise InvalidValue("reason", reason, f"1 to {LONGEST_REASON} bytes are wanted")
+    # What a terminal passes on that is no text is kept as half a character, which nothing can encode.
+    if not 0 < len(reason.encode(errors="surrogatepass")) <= LONGEST_REASON or not _is_text(reason):
+        raise InvalidValue("reason", reason, f"1 to {LONGEST_REASON} bytes of UTF-8 are wanted")
     if (first, line, transaction, desk.institution(by)) in named.of.contests:
         return None
     signer = desk.signer(by)
@@ -137,6 +138,10 @@ def resolve(
 def owed(of: AgreementFacts) -> int:
     """What the payer owes under an agreement, to all together, minor units."""
     return sum(due for due in of.dues.values() if due > 0)
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _place(desk: Desk, named: Named, text: str, line: int, by: str, transaction: bytes) -> int:

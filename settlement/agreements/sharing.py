@@ -167,23 +167,25 @@ class Running:
     def _entitled_at(self, i: int) -> Callable[[int], int]:
         return lambda total: self.entitled_of(total)[i]
 
-    @property
-    def falls(self) -> int:
-        """By how much entitlements can fall on the way from here."""
-        bounds = {bound for line in self.lines for bound in line.bounds if bound > self.total}
+    def jumps(self, sign: int) -> int:
+        """By how much entitlements rise (or, `sign` -1, fall) from tier to tier on the way from here."""
+        bounds = {bound for line in self.lines for bound in line.bounds if bound >= self.total}
         pairs = ((self.entitled_of(bound), self.entitled_of(bound + 1)) for bound in bounds)
-        return sum(max(0, old - new) for pair in pairs for old, new in zip(*pair, strict=True))
+        return sum(max(0, sign * (new - old)) for pair in pairs for old, new in zip(*pair, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
     """A straight line around what is given of a commission c, in millionths of a minor unit: no more than
-    slope_ppm * c + over, no less than slope_ppm * c - under.
+    slope_ppm * c + over, no less than slope_ppm * c - under. So much more commission takes rate_ppm * more +
+    jump at most.
     """
 
     slope_ppm: int
     over: int
     under: int
+    rate_ppm: int
+    jump: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,19 +241,21 @@ class Sharing:
     @property
     def falls(self) -> int:
         """By how much what is given can fall while more is earned."""
-        return 0 if self.floors is not None else sum(each.falls for each in self.running)
+        return 0 if self.floors is not None else sum(each.jumps(-1) for each in self.running)
 
     def around(self, most: int) -> Around:
         """A straight line around what is given of 0 to `most` more commission."""
         floors = self.floors_within(most)
         if floors is not None:
             rests = sum(rest for rest, _ in floors)
-            return Around(sum(ppm for _, ppm in floors), rests, len(floors) * (PPM - 1) - rests)
+            slope_ppm, rounding = sum(ppm for _, ppm in floors), len(floors) * (PPM - 1)
+            return Around(slope_ppm, rests, rounding - rests, slope_ppm, rounding)
         slope_ppm = self.given(most) * PPM // most if most else 0
         bends = {bend for each in self.running for bend in each.bends(most)}
         above = [self.given(bend) * PPM - slope_ppm * bend for bend in bends]
         unsure = _UNSURE * PPM * sum(len(each.lines) * len(each.receivers) for each in self.running)
-        return Around(slope_ppm, max(above) + unsure, unsure - min(above))
+        jump = unsure + PPM * sum(each.jumps(1) for each in self.running)
+        return Around(slope_ppm, max(above) + unsure, unsure - min(above), self.rate_ppm, jump)
 
 
 def fixed(shares_ppm: Mapping[int, int], total: int = 0) -> Sharing:

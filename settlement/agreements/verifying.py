@@ -80,8 +80,8 @@ class _State:
 
     def check(self, replayed: Sequence[Replayed]) -> None:
         """The facts of one transaction."""
-        expected, running = dict(self.due), False
-        last_run = None
+        expected, last_run = dict(self.due), None
+        paying: set[int] = set()
         for each in replayed:
             match each.fact:
                 case Accrued() | Released():
@@ -97,12 +97,14 @@ class _State:
                         self._check_guarantee(each, each.fact)
                     for institution, amount in each.earned().items():
                         _add(expected, institution, amount)
-                    running, last_run = True, each.fact.period
+                    paying |= _concerned(each)
+                    last_run = each.fact.period
                 case Deferred():
-                    running = False
-                    self._check(None, "deferred", each.fact.total, _owed(expected))
-        if running:
-            expected = {institution: min(0, amount) for institution, amount in expected.items()}
+                    owed = _owed(expected, paying or expected.keys())
+                    self._check(None, "deferred", each.fact.total, owed)
+                    paying = set()
+        for institution in paying:
+            expected[institution] = min(0, expected.get(institution, 0))
         found = dict(self.due)
         for each in replayed:
             if isinstance(each.fact, DueChanged):
@@ -193,8 +195,15 @@ def _settle(due: dict[int, int], each: Replayed) -> None:
         due[institution] = before + earned - received
 
 
-def _owed(due: Mapping[int, int]) -> int:
-    return sum(amount for amount in due.values() if amount > 0)
+def _concerned(run: Replayed) -> set[int]:
+    """Whom a run pays: the parties of the period's terms, and the reserve's account."""
+    assert run.version is not None
+    terms = run.version.terms
+    return {*terms.parties, *([terms.reserve_account] if terms.reserve_account else [])}
+
+
+def _owed(due: Mapping[int, int], institutions: Iterable[int]) -> int:
+    return sum(max(0, due.get(institution, 0)) for institution in institutions)
 
 
 def _moved(movements: Movements) -> dict[tuple[int, int], int]:

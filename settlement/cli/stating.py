@@ -12,7 +12,6 @@ from settlement.cli.output import (
     AllOption,
     DirectoryArgument,
     JsonOption,
-    PassphraseOption,
     opened,
     write_out,
 )
@@ -53,7 +52,6 @@ def statement(
         Path | None, typer.Option("--output", metavar="FILE", help="Write it to FILE, which is replaced.")
     ] = None,
     everything: AllOption = False,
-    passphrase_file: PassphraseOption = None,
 ) -> None:
     """Explain every unit that an agreement brought its parties: each line with its formula, sums that add up.
 
@@ -62,7 +60,7 @@ def statement(
     wanted = _wanted(form, as_json)
     if output is not None and output.exists() and not output.is_file():
         raise typer.BadParameter(f"{output} is no file", param_hint="'--output'")
-    with opened(path, write=False, passphrase_file=passphrase_file) as ledger:
+    with opened(path, write=False) as ledger:
         from settlement.agreements.desk import Desk
         from settlement.agreements.statements import reading
 

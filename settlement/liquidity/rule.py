@@ -86,10 +86,11 @@ class Rule:
         count = len(self._left)
         others = np.flatnonzero(buyer != seller)
         # Where levy and revenue shares exceed the price, the seller delivers cash, too.
-        few = others[(trades.amount - trades.levy < trades.fee)[others]]
+        rates = np.array([sharing.rate_ppm for sharing in self._sharing], dtype=object)
+        times = -(-max(rates) // PPM) or 1
+        few = others[((trades.amount - trades.levy) // times < trades.fee)[others]]
         price = (trades.amount - trades.levy)[few].astype(object)
         fees = trades.fee[few].astype(object)
-        rates = np.array([sharing.rate_ppm for sharing in self._sharing], dtype=object)
         paying = few[(price * PPM < fees * rates[seller[few]]).astype(bool)]
         rows = np.concatenate((np.arange(len(buyer)), others, paying, np.arange(len(seller))))
         source = np.concatenate((buyer, sold[others], seller[paying], seller + count))

@@ -11,7 +11,7 @@ cycle is not counted on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -20,9 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger.units import PPM, exact_sum
+from settlement.agreements.sharing import Around
 from settlement.liquidity.columns import CASH, Holdings, Index, Instructions, Positions, Shortage
 from settlement.liquidity.objectives import TIME_LIMIT_S, Objective, checked_time_limit
 from settlement.liquidity.program import Flags, Program, Whole, assembled, whole
+from settlement.liquidity.reduce import Doubts
 from settlement.liquidity.rule import Rule, by_number
 from settlement.liquidity.solve import MOST_SEARCHED, Proof, maximise
 
@@ -75,8 +77,8 @@ def choose(
         return Chosen(
             chosen, rule.reasons(chosen), wanted, reached, most, Proof.HEURISTIC, perf_counter() - start_s
         )
-    of, certain = _program(trades, positions, whole(value))
-    solved = maximise(of, certain, rule, limit_s)
+    of, certain, doubts = _program(trades, positions, whole(value))
+    solved = maximise(of, certain, rule, limit_s, doubts=doubts)
     reasons = rule.reasons(solved.chosen)
     return Chosen(
         solved.chosen, reasons, wanted, solved.value, solved.bound, solved.proof, perf_counter() - start_s
@@ -127,8 +129,10 @@ class _ExactRule:
         return rule
 
 
-def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[Program, Whole]:
-    """The trades' program, with the capacity that at most is there, and what of it is certain."""
+def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[Program, Whole, Doubts]:
+    """The trades' program, with the capacity that at most is there, what of it is certain, and which trades
+    could take cash from a party though they do not by the straight line.
+    """
     parties, places = len(positions.parties), len(positions.cells)
     arounds = [
         sharing.around(earned) for sharing, earned in zip(positions.sharing, positions.earned, strict=True)
@@ -156,5 +160,19 @@ def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[
         held.get((names[cell // len(codes)], codes[cell % len(codes)]), 0)
         for cell in positions.cells.tolist()
     ]
-    certain = whole([max(0, each) for each in at_least] + units)
-    return Program(value, whole(at_most + units), start, row, change), certain
+    program = Program(value, whole(at_most + units), start, row, change)
+    return program, whole(at_least + units), _doubts(trades, positions, arounds)
+
+
+def _doubts(trades: Instructions, positions: Positions, arounds: Sequence[Around]) -> Doubts:
+    """Trades, and a party of each, that may have less cash by it: of revenue shares as much as can be."""
+    rate, jump = (whole([getattr(each, name) for each in arounds]) for name in ("rate_ppm", "jump"))
+    own = positions.buyer == positions.seller
+    price, sides = np.where(own, 0, whole(trades.amount)), np.where(own, 2, 1)
+    fee, levy = whole(trades.fee) * sides, whole(trades.levy) * sides
+    found = []
+    for party, gain in ((positions.buyer, -price - levy), (positions.seller, price - levy)):
+        rows = np.flatnonzero((gain * PPM < fee * rate[party] + jump[party] * (fee > 0)).astype(bool))
+        found.append((rows, party[rows]))
+    columns, parties = (np.concatenate(each) for each in zip(*found, strict=True))
+    return columns, parties

@@ -18,7 +18,6 @@ _DOING = {
     "reconcile": "holding each book against the ledger",
     "report": "writing the report",
     "agreements": "reading the agreements",
-    "run": "computing the lines of periods that have ended",
     "backup": "copying the ledger",
     "resync": "giving back to the chain what it has lost",
 }

@@ -3,10 +3,10 @@ promise that was missed, a contest, statements.
 
 Aldersgate/platform: of Aldersgate's commission 20 % are shared, half of it to Lantern Platform (60 % once
 USERS pass 1,000,000) and 40 % to Compass Data; a reserve takes 5 % first and is released a quarter later.
-Compass Data has 100.00 a quarter besides. Lantern Platform promised 2,000,000 users and owes 5.00 if they are
-fewer.
+Compass Data has 100.00 a quarter besides. Lantern Platform promised 2,000,000 users and owes 50.00 if there
+are fewer.
 
-    statement while it runs ─ run (waits for USERS) ─ report by the wrong party, rightly, again, otherwise ─
+    statement while it runs ─ run, without USERS and cash ─ pay ─ report by the wrong party, rightly, again ─
     countersign something else ─ dispute ─ dispute again ─ report anew ─ countersign ─ again ─ run ─ again ─
     contest ─ again ─ statements in four forms ─ resolve ─ again ─ pay ─ repay ─ again ─ release, a quarter on
 """
@@ -62,7 +62,7 @@ def terms(ledger: Ledger) -> Terms:
             Clause(Basis.SUBSCRIPTION, (Tier(MAX_UP_TO, 0, 10_000),), (Step(0, (0, 1_000_000)),)),
         ),
         measures=(Measure("USERS", index["Lantern Platform"], index["Aldersgate"]),),
-        guarantees=(Guarantee(1, 1, 2_000_000, flat=500),),
+        guarantees=(Guarantee(1, 1, 2_000_000, flat=5_000),),
         reserve_account=index["Revenue Reserve"],
     )
 
@@ -129,10 +129,11 @@ def quarter(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Quarter
     made.left["early"] = made.statement(*Q4)
     made.step("early report", "report", A, "USERS", 5, *Q4, by="Lantern Platform")
     made.on(at(2020, 1, 2))
-    cash = {(name, "EUR"): 1_000_000 for name in ("Aldersgate", "Lantern Platform")}
-    ledger.market.issue("Tidewater Bank", bytes(32), cash)
     users = (A, "USERS", 1_500_000, *Q4)
     made.step("run waiting", "run", "--json")
+    made.step("pay short", "pay", A)
+    ledger.market.issue("Tidewater Bank", bytes(32), {("Aldersgate", "EUR"): 1_000_000})
+    made.step("pay late", "pay", A)
     made.step("wrong party", "report", *users, by="Aldersgate")
     made.step("report", "report", A, "USERS", 3, *Q4, by="Lantern Platform")
     made.step("report again", "report", A, "USERS", 3, *Q4, by="Lantern Platform")
@@ -154,6 +155,8 @@ def quarter(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Quarter
     made.step("resolve", "resolve", *contested, by="Compass Data")
     made.step("resolve again", "resolve", *contested, by="Compass Data")
     made.step("pay", "pay", A)
+    made.step("repay short", "repay", A, by="Lantern Platform")
+    ledger.market.issue("Tidewater Bank", bytes([1] * 32), {("Lantern Platform", "EUR"): 1_000_000})
     made.step("repay", "repay", A, by="Lantern Platform")
     made.step("repay again", "repay", A, by="Lantern Platform")
     made.step("release early", "release")
@@ -168,8 +171,9 @@ def quarter(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Quarter
 def test_commands_given_a_quarter_end_as_they_should(quarter: Quarter) -> None:
     codes = {
         **dict.fromkeys(quarter.left, 0),
-        **dict.fromkeys(("run waiting", "run reported"), 1),
+        **dict.fromkeys(("run waiting", "pay short", "run reported"), 1),
         **dict.fromkeys(("early report", "wrong party", "report otherwise", "countersign otherwise"), 2),
+        "repay short": 2,
     }
     assert {name: left.code for name, left in quarter.left.items()} == codes
     for left in quarter.left.values():
@@ -182,6 +186,9 @@ def test_run_given_no_measure_computes_the_rest_and_says_who_is_waited_for(quart
     assert (computed["agreement"], computed["period"], computed["lines"]) == (A, "2019Q4", [1])
     waiting = [(each["line"], each["for"], each["measure"], each["status"]) for each in shown["waiting"]]
     assert waiting == [(line, "Lantern Platform", "USERS", "none") for line in (0, 2)]
+    assert shown["deferred"] == [{"agreement": A, "amount_minor": "10000"}]
+    assert "too little cash for EUR 100.00" in quarter.left["pay short"].out
+    assert "Aldersgate paid EUR 100.00" in quarter.left["pay late"].out
     assert "Aldersgate to countersign USERS" in quarter.left["run reported"].out
     assert quarter.left["run"].shown["computed"][0]["lines"] == [0, 2]
     assert quarter.left["run"].shown["waiting"] == []
@@ -193,6 +200,7 @@ def test_run_given_no_measure_computes_the_rest_and_says_who_is_waited_for(quart
         ("early report", "2019Q4: it lasts until 2020-01-01"),
         ("wrong party", "it is not Aldersgate's to report USERS, but Lantern Platform's"),
         ("report otherwise", "3 was reported; Aldersgate can dispute it"),
+        ("repay short", "Lantern Platform owes EUR 47.53 and has EUR 12.35"),
         ("countersign otherwise", "3 was reported, not 1,500,000"),
     ],
 )
@@ -222,9 +230,9 @@ def test_statement_given_the_quarter_has_the_amounts_of_a_reckoning_by_hand(quar
     """
     found = accounts(quarter.left["json"])
     earned = {party: int(each["earned_minor"]) for party, each in found.items()}
-    assert earned == {"Lantern Platform": 1482 - 500, "Compass Data": 988 + 10_000, "Revenue Reserve": 130}
+    assert earned == {"Lantern Platform": 1482 - 5000, "Compass Data": 988 + 10_000, "Revenue Reserve": 130}
     assert int(found["Lantern Platform"]["paid_minor"]) == 1235, "on account; the rest went into what it owes"
-    assert int(found["Lantern Platform"]["closing_minor"]) == 1482 - 500 - 1235
+    assert int(found["Lantern Platform"]["closing_minor"]) == 1482 - 5000 - 1235
     assert int(found["Compass Data"]["closing_minor"]) == 0
 
 
@@ -262,7 +270,7 @@ def test_statement_given_a_release_and_a_repayment_joins_the_quarters(quarter: Q
     first = accounts(quarter.left["first"])
     assert {party: int(each["closing_minor"]) for party, each in first.items()} == dict.fromkeys(first, 0)
     assert int(first["Revenue Reserve"]["earned_minor"]) == 0
-    assert int(first["Lantern Platform"]["earned_minor"]) == 1482 - 500 + 78
+    assert int(first["Lantern Platform"]["earned_minor"]) == 1482 - 5000 + 78
     assert all(int(each["opening_minor"]) == 0 for each in accounts(quarter.left["both"]).values())
 
 
@@ -303,6 +311,7 @@ def test_commands_given_unknown_names_say_which_there_are(quarter: Quarter) -> N
             "Dunmore",
         ),
         "1 to 200 bytes": ("contest", A, *Q4, "--line", 0, "--reason", "é" * 101, "--as", "Compass Data"),
+        "of UTF-8 are wanted": ("contest", A, *Q4, "--line", 0, "--reason", "\udcff", "--as", "Compass Data"),
         "64 hexadecimal digits": (
             *("contest", A, *Q4, "--line", 0, "--transaction", "0x12", "--reason", "x"),
             *("--as", "Compass Data"),
@@ -312,6 +321,21 @@ def test_commands_given_unknown_names_say_which_there_are(quarter: Quarter) -> N
     for says, left in found.items():
         assert left.code == 2, says
         assert says in left.err
+
+
+def test_contest_given_a_settlement_of_another_period_says_so(quarter: Quarter) -> None:
+    of_q4 = accounts(quarter.left["json"])["Compass Data"]["lines"][0]["transaction"]
+    line = ("--line", 0, "--transaction", of_q4, "--reason", "x", "--as", "Compass Data")
+    left = clearing("agreement", "contest", "L", A, "--period", "2020Q1", *line)
+    assert left.code == 2
+    assert f"nothing of 2020Q1 came about in transaction {of_q4}" in left.err
+    for word in ("contests line 0", "Contested already"):
+        assert word in clearing("agreement", "contest", "L", A, *Q4, *line).out
+    shown = quarter.statement(*Q4).out
+    assert "contested by Compass Data: x" in shown
+    assert f"line 0, as settled in {of_q4}, by Compass Data: x" in " ".join(shown.split())
+    without = (*line[:4], *line[6:])
+    assert "no more" in clearing("agreement", "resolve", "L", A, *Q4, *without).out
 
 
 def test_statement_given_an_output_file_writes_it_whole(quarter: Quarter) -> None:

@@ -18,124 +18,13 @@ falls      what is given never falls by more
 from __future__ import annotations
 
 import random
-from fractions import Fraction
-from math import floor
 
 import pytest
 
-from ledger.terms import BY_TIME, MAX_UP_TO, Basis, Clause, Reserve, Step, Terms, Tier
+from ledger.terms import BY_TIME, Reserve, Step
 from settlement.agreements import periods
-from settlement.agreements.sharing import MAX_TOTAL, NOTHING, Running, Sharing, fixed
-
-PPM = 10**6
-PERIOD = 2019 * 12 + 9
-
-
-def clause(*tiers: tuple[int, ...], shares: tuple[int, ...], **more: object) -> Clause:
-    """A commission clause; the last tier is (rate, flat), which has no bound."""
-    *bounded, last = tiers
-    made = [Tier(*tier) for tier in bounded] + [Tier(MAX_UP_TO, *last)]
-    steps = more.pop("steps", (Step(0, shares),))
-    return Clause(Basis.COMMISSION, tuple(made), steps, **more)  # type: ignore[arg-type]
-
-
-def running(
-    *clauses: Clause, total: int = 0, dues: dict[int, int] | None = None, parties: int = 2
-) -> Running:
-    """An agreement of payer 9 with parties 1, 2, …, whose reserve is kept by 7."""
-    terms = Terms(9, 5, "a", tuple(range(1, parties + 1)), clauses, reserve_account=7)
-    found = {(4, who): due for who, due in (dues or {}).items()}
-    return Running.of(terms, 4, PERIOD, {(4, PERIOD): total}, found)
-
-
-def naive(terms: Clause, total: int) -> list[int]:
-    """What the reserve and each party is entitled to of a total, from the words of the interface."""
-    tiers = terms.tiers[:1] if terms.tier_by else terms.tiers
-    pool, below = Fraction(0), 0
-    for tier in tiers:
-        last = tier is tiers[-1] or total <= tier.up_to
-        part = (total if last else tier.up_to) - below
-        if terms.graduated or last:
-            pool += Fraction(part * tier.rate_ppm, PPM) + tier.flat
-        if terms.graduated:
-            below = tier.up_to
-        if last:
-            break
-    whole = min(floor(pool), terms.cap or MAX_TOTAL)
-    kept = floor(Fraction(whole * (terms.reserve.rate_ppm if terms.reserve else 0), PPM))
-    step = terms.steps[0]
-    for later in terms.steps[1:]:
-        if terms.step_by == BY_TIME and periods.start_s(PERIOD) > later.above:
-            step = later
-    return [kept, *(floor(Fraction((whole - kept) * ppm, PPM)) for ppm in step.shares_ppm)]
-
-
-class Naive:
-    """An agreement that keeps what each is entitled to, has been paid, and owes."""
-
-    def __init__(self, clauses: list[Clause], total: int, dues: dict[int, int], who: list[int]) -> None:
-        self.clauses, self.total, self.who = clauses, total, who
-        self.dues = {each: dues.get(each, 0) for each in who}
-
-    def entitled(self) -> list[int]:
-        if not self.total:
-            return [0] * len(self.who)
-        return [sum(each) for each in zip(*(naive(c, self.total) for c in self.clauses), strict=True)]
-
-    def earn(self, commission: int) -> dict[int, int]:
-        before, paid = self.entitled(), dict.fromkeys(self.who, 0)
-        self.total = min(self.total + commission, 2**96 - 1)
-        for who, old, new in zip(self.who, before, self.entitled(), strict=True):
-            if new < old:
-                self.dues[who] -= old - new
-            else:
-                netted = min(new - old, -min(0, self.dues[who]))
-                self.dues[who] += netted
-                paid[who] = new - old - netted
-        return {who: amount for who, amount in paid.items() if amount}
-
-
-def random_clause(draw: random.Random, parties: int) -> Clause:
-    size = draw.choice((20, 5_000, 2**70))
-    bounds = sorted({draw.randint(1, size) for _ in range(draw.choice((0, 0, 1, 3)))})
-    top = draw.choice((1000, PPM))
-    tiers = tuple(
-        Tier(up_to, draw.randint(0, top), draw.randint(0, 30) if i and draw.random() < 0.4 else 0)
-        for i, up_to in enumerate([*bounds, MAX_UP_TO])
-    )
-    if not draw.randint(0, 3):
-        tiers = (Tier(MAX_UP_TO, PPM),)
-    counts = draw.choice((1, 1, 3))
-    above = sorted({draw.randint(1, 2 * periods.start_s(PERIOD)) for _ in range(counts - 1)})
-    by = draw.choice((BY_TIME, 1)) if counts > 1 else 0
-    steps = tuple(
-        Step(start, tuple(draw.randint(0, PPM // parties) for _ in range(parties))) for start in (0, *above)
-    )
-    graduated = draw.random() < 0.5
-    return Clause(
-        Basis.COMMISSION,
-        tiers,
-        steps,
-        graduated=graduated,
-        tier_by=0 if graduated else draw.choice((0, 0, 1)),
-        step_by=by,
-        cap=draw.choice((0, 0, draw.randint(1, size))),
-        reserve=draw.choice((None, Reserve(draw.randint(1, PPM), 1))),
-    )
-
-
-def random_sharing(draw: random.Random, agreements: int = 2) -> tuple[Sharing, list[Naive]]:
-    made: list[Running] = []
-    beside: list[Naive] = []
-    for _ in range(draw.randint(0, agreements)):
-        parties = draw.randint(1, 3)
-        clauses = [random_clause(draw, parties) for _ in range(draw.choice((1, 1, 2)))]
-        total = draw.choice((0, draw.randint(0, 30), draw.randint(0, 6_000), 2**96 - 5))
-        who = [7, *range(1, parties + 1)]
-        dues = {each: draw.choice((0, 0, draw.randint(-50, 50))) for each in who}
-        made.append(running(*clauses, total=total, dues=dues, parties=parties))
-        beside.append(Naive(clauses, total, dues, who))
-    return Sharing(tuple(made)), beside
+from settlement.agreements.sharing import MAX_TOTAL, NOTHING, Around, Sharing, fixed
+from tests.sharings import PERIOD, PPM, clause, random_sharing, running
 
 
 def add(into: dict[int, int], more: dict[int, int]) -> None:
@@ -285,12 +174,18 @@ def test_around_and_falls_of_random_agreements_hold_for_every_commission() -> No
             assert line - around.under <= given * PPM <= line + around.over, f"seed {seed}, {commission}"
             assert highest - given <= falls, f"seed {seed}, {commission}"
             highest = max(highest, given)
+        for _ in range(40):
+            low, high = sorted((draw.choice(sorted(some)), draw.choice(sorted(some))))
+            if 0 <= low <= high <= most:
+                more = (sharing.given(high) - sharing.given(low)) * PPM
+                assert more <= around.rate_ppm * (high - low) + around.jump, f"seed {seed}, {low}, {high}"
 
 
 def test_around_given_fixed_shares_is_as_close_as_their_fractions() -> None:
     sharing = fixed({1: 250_000, 2: 100_000, 3: 0}, total=3)
     around = sharing.around(10**9)
-    assert (around.slope_ppm, around.over, around.under) == (350_000, 1_050_000, 2 * (PPM - 1) - 1_050_000)
+    rounding = 2 * (PPM - 1)
+    assert around == Around(350_000, 1_050_000, rounding - 1_050_000, 350_000, rounding)
     assert sharing.floors == ((750_000, 250_000), (300_000, 100_000))
     assert sharing.rate_ppm == 350_000
 

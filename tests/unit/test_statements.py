@@ -32,6 +32,7 @@ from rich.console import Console
 from settlement.agreements.facts import Contest
 from settlement.agreements.lines import PartyAccount
 from settlement.agreements.statements import as_csv, as_html, as_json, as_text, statement
+from settlement.agreements.statements.elements import el
 from settlement.agreements.statements.statement import decimal
 from settlement.agreements.statements.table import COLUMNS
 from settlement.agreements.statements.text import MOST
@@ -258,6 +259,12 @@ def test_html_given_all_parties_is_self_contained_and_draws_what_it_says() -> No
     heights = [[int(point.split(",")[1]) for point in course.split()] for course in courses]
     assert all(each == sorted(each, reverse=True) for each in heights), "what adds up only rises"
     assert "Transparency report" in as_html(cases.made())
+
+
+def test_elements_given_any_text_escape_it_everywhere() -> None:
+    made = el("td", '<b a="1">\u202e', title='"><script>', class_="n")
+    assert made == ('<td title="&quot;&gt;&lt;script&gt;" class="n">&lt;b a=&quot;1&quot;&gt;\\u202e</td>')
+    assert el("p", made) == f"<p>{made}</p>"
 
 
 def test_html_given_one_party_is_its_statement() -> None:

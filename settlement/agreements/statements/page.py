@@ -50,7 +50,7 @@ tbody th { font-weight: 600; } tfoot td, tfoot th { border-top: 1px solid var(--
 .hash { font: 11px/1.5 ui-monospace, Consolas, monospace; overflow-wrap: anywhere; }
 .contested { background: #fff6e0; } .contest { color: #8a4b00; font-weight: 600; }
 .note { border-left: 4px solid #e08e0b; background: #fff6e0; padding: .5rem .75rem; }
-.chart { width: 100%; height: auto; } .chart text { font-size: 13px; fill: var(--ink); }
+figure { margin: 0; } .chart { width: 100%; height: auto; } .chart text { font-size: 13px; fill: var(--ink); }
 .chart .name { text-anchor: end; } .axis { stroke: var(--ink); } .grid { stroke: var(--rule); }
 .course polyline { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
 .legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; }

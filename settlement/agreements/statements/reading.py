@@ -29,11 +29,11 @@ def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Sta
     if index is not None and index not in known:
         names = [desk.names[each] for each in sorted(known)]
         raise NameUnknown(f"party of {named.name} in {period}", str(party), names or ["none yet"])
-    chain = desk.ledger.market.chain
-    head = chain.block()
+    head = desk.ledger.market.chain.block()
     first, last = min(span), max(span)
     end_s = periods.end_s(last, span[last].terms.months)
-    blocks = {line.block for each in shown for account in each for line in account.lines}
+    times = desk.ledger.read().times
+    lines = [line for each in shown for account in each for line in account.lines]
     return statement(
         Head(
             payer=desk.names[named.payer],
@@ -50,7 +50,7 @@ def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Sta
             block_hash=head.hash,
         ),
         shown,
-        {block: _day(chain.block(block).timestamp) for block in blocks},
+        {line.block: _day(times[line.transaction]) for line in lines},
         index,
         list(named.of.contests.values()),
     )
