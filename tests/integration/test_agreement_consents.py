@@ -4,6 +4,8 @@
     party ─ again ─ a second version: diff, withdraw, again, --all, which respects that ─ consent after all ─
     withdraw too late ─ notice ─ again ─ list, show
 
+two proposals under a name: a consent goes by the hash; words that no document has: show says so
+
 refused: files, names, hashes, options, consents to something else; each with exit code 2 and no traceback
 """
 
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.terms import Terms
+from ledger.terms import Terms, pack
 from settlement import directory
 from settlement.agreements.document import Names, read
 from settlement.operations import Ledger
@@ -166,6 +168,34 @@ def test_agreement_given_all_steps_in_order_comes_into_force_and_ends(ledger: Le
     assert "# proposed by Aldersgate; consented: Aldersgate, Lantern Platform, Compass Data\n" in text
     assert "# ends 2020-04-01T00:00:00+00:00, by notice of Compass Data\n" in text
     assert terms_of(ledger, text) == terms_of(ledger, FILE)
+
+
+def test_consent_given_two_proposals_under_a_name_asks_for_the_hash(ledger: Ledger, folder: Path) -> None:
+    for name, rate in (("mine", 1), ("theirs", 2)):
+        text = FILE.replace("agreement: platform", "agreement: two").replace("200000", str(rate))
+        (folder / f"{name}.yaml").write_text(text)
+    hashed = shown("propose", "mine.yaml")["terms_hash"]
+    assert shown("consent", "Aldersgate/two", "--as", "Compass Data")["missing"] == ["Lantern Platform"]
+    shown("propose", "theirs.yaml", "--as", "Lantern Platform")
+    left = agreement("consent", "Aldersgate/two", "--as", "Aldersgate")
+    assert (left.code, left.out) == (2, "")
+    assert "several terms wait for consents; say which by its hash: 0x" in left.err
+    assert shown("consent", hashed, "--as", "Lantern Platform")["missing"] == []
+    assert shown("consent", "Aldersgate/two", "--all")["already"] is True
+
+
+def test_show_given_words_that_no_document_has_warns(ledger: Ledger) -> None:
+    words = pack(terms_of(ledger, FILE.replace("agreement: platform", "agreement: odd")))
+    words[1] |= 0xFF  # the name's last byte
+    contract, payer = ledger.market.clients.agreements, ledger.market.signers["Aldersgate"]
+    contract.send(payer, "propose", words, [])
+    hashed = f"0x{contract.call('hashOf', words).hex()}"
+    left = agreement("show", hashed)
+    assert left.code == 1
+    assert left.out.startswith("# Aldersgate/odd")
+    assert hashed in left.out
+    assert "THIS IS NOT ALL THAT IS SIGNED" in left.out
+    assert agreement("show", hashed, "--json").shown["whole"] is False
 
 
 BAD = [
