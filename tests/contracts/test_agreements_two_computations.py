@@ -6,6 +6,7 @@ held against what its terms, totals and reports come to, every movement against 
 
 over every event           ─ both computations agree to the unit
 over every transaction     ─ what moved is what the accounts say was paid
+over every line            ─ the formula's text comes to its exact amount
 over every party           ─ its last closing is what the contract has as due
 when a measure is missing  ─ the run is refused, and says so
 over what was drawn        ─ every basis, tier, step, reserve, guarantee, cap, floor, version, stub is there
@@ -35,6 +36,7 @@ from settlement.agreements.facts import (
     Released,
 )
 from settlement.agreements.verifying import verify, verify_paid
+from tests.agreements import evaluated
 from tests.contracts.crowd import Crowd, gather
 from tests.contracts.support import SetClock
 from tests.contracts.tale import EACH, Tale
@@ -96,7 +98,9 @@ def check_accounts(crowd: Crowd) -> None:
             earned = account.opening_minor + account.earned_minor - account.paid_minor
             assert earned == account.closing_minor
             assert sum(line.amount_minor for line in account.lines) == account.earned_minor
-            assert all(line.exact - line.rounding == line.amount_minor for line in account.lines)
+            for line in account.lines:
+                assert line.exact - line.rounding == line.amount_minor
+                assert evaluated(line.formula, 2) == line.exact, line
         closing = {each.party: each.closing_minor for each in found[-1]} if found else {}
         dues = {party: amount for party, amount in of.dues.items() if amount}
         assert {party: amount for party, amount in closing.items() if amount} == dues
