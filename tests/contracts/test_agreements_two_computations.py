@@ -14,7 +14,7 @@ when a measure is missing  ─ the run is refused, and says which
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 
 import pytest
@@ -114,11 +114,11 @@ class Tale:
                     version=before.version + 1,
                     notice_days=before.notice_days,
                 )
-                acts.append(self.proposal(terms))
+                acts.append(self.proposal(terms, before.parties))
         self.play(acts)
 
-    def proposal(self, terms: Terms) -> Act:
-        consents = [(each, b"yes") for each in terms.parties]
+    def proposal(self, terms: Terms, former: Sequence[int] = ()) -> Act:
+        consents = [(each, b"yes") for each in (*terms.parties, *former)]
         return self.crowd.act(terms.payer, self.crowd.agreements, "propose", pack(terms), consents)
 
     def give_notice(self) -> None:
@@ -211,7 +211,9 @@ class Tale:
                 found.append((self.crowd.act(payer, revenue, "run", number, period, mask), ""))
             elif lines and not ready and random.random() < 0.05:
                 mask = 1 << lines[0]
-                performs = lines[0] < len(terms.clauses) and terms.clauses[lines[0]].basis is Basis.PERFORMANCE
+                performs = (
+                    lines[0] < len(terms.clauses) and terms.clauses[lines[0]].basis is Basis.PERFORMANCE
+                )
                 if missing(of, period, lines[0]) and not performs:
                     refusal = reverts.RevenueSharing_MeasureMissing.__name__
                     found.append((self.crowd.act(payer, revenue, "run", number, period, mask), refusal))
