@@ -270,8 +270,11 @@ contract Agreements is IAgreements, EIP712 {
         }
         Agreement storage it = _agreements[id];
         if (it.currency != terms.currency()) revert Agreements_WrongCurrency(terms.currency(), it.currency);
-        if (it.endsAt != 0 && block.timestamp >= it.endsAt) revert Agreements_Ended(id, it.endsAt);
         Version memory last = _versions[id][next - 1];
+        // Where notice ends it before the last version begins, who is none of that party would be bound anew.
+        if (it.endsAt != 0 && (block.timestamp >= it.endsAt || last.startsAt >= it.endsAt)) {
+            revert Agreements_Ended(id, it.endsAt);
+        }
         (uint256 month,) = Calendar.monthOf(block.timestamp);
         if (month < last.fromPeriod) month = last.fromPeriod;
         ++month;
