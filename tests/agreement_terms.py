@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ledger.terms import (
     BY_TIME,
     MAX_MEASURE,
+    MAX_POOL,
     MAX_UP_TO,
     MAX_WORDS,
     Basis,
@@ -21,7 +22,7 @@ from ledger.terms import (
     Tier,
     pack,
 )
-from settlement.agreements.checks import LATEST, MAX_POOL
+from settlement.agreements.checks import LATEST
 from settlement.agreements.document import Names
 
 NAMES = Names({f"Institution {n}": n for n in range(1, 41)}, {"EUR": 0x8000, "JPY": 0x8001, "KWD": 0x8002})

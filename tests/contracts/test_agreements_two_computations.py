@@ -55,6 +55,8 @@ class Tale:
         self.cast = Cast(self.payers, agents, KEEPER)
         self.poor = set(self.payers[::POOR_IN])
         self.refused: Counter[str] = Counter()
+        self.over: set[tuple[int, int]] = set()
+        """(agreement, period) of which nothing is left to do."""
 
     def happen(self) -> None:
         crowd = self.crowd
@@ -71,7 +73,7 @@ class Tale:
         self.earn()
         self.earn()
         for year, month in ((2020, 1), (2020, 4)):
-            for day in (3, 4, 5):
+            for day in (3, 4):
                 crowd.at(year, month, day)
                 self.attend()
             for later in (month, month + 1):
@@ -83,7 +85,7 @@ class Tale:
         crowd.at(2020, 7, 2)
         crowd.fund(self.poor)
         self.poor.clear()
-        for day in range(3, 11):
+        for day in range(3, 8):
             crowd.at(2020, 7, day)
             self.attend(eagerly=True)
 
@@ -153,8 +155,7 @@ class Tale:
         """Of each agreement some reports, and at most one act that moves money."""
         reports, acts, doomed = [], [], set()
         for number, of in self.crowd.facts.agreements.items():
-            ended = list(self.ended(of))
-            for period in ended:
+            for period in self.left(number, of):
                 reports += self.reports(number, of, period, eagerly=eagerly)
         self.play(reports)
         for number, of in self.crowd.facts.agreements.items():
@@ -175,6 +176,10 @@ class Tale:
                 return
             yield period
             period += version.terms.months
+
+    def left(self, number: int, of: AgreementFacts) -> list[int]:
+        """Periods that have ended and are not over."""
+        return [period for period in self.ended(of) if (number, period) not in self.over]
 
     def reports(self, number: int, of: AgreementFacts, period: int, *, eagerly: bool) -> Iterator[Act]:
         terms = of.version(period).terms
@@ -201,7 +206,7 @@ class Tale:
             for fact in of.happened
             if isinstance(fact, ClauseRun | GuaranteeRun)
         }
-        for period in self.ended(of):
+        for period in self.left(number, of):
             terms = of.version(period).terms
             lines = [line for line in range(terms.lines) if (period, line) not in run]
             ready = [line for line in lines if self.ready(of, period, line, run)]
@@ -217,7 +222,10 @@ class Tale:
                 if missing(of, period, lines[0]) and not performs:
                     refusal = reverts.RevenueSharing_MeasureMissing.__name__
                     found.append((self.crowd.act(payer, revenue, "run", number, period, mask), refusal))
-            found += self.releases(number, of, period, run)
+            releases = list(self.releases(number, of, period, run))
+            found += releases
+            if not lines and not releases and not waiting(of, period):
+                self.over.add((number, period))
         dues = {party: amount for party, amount in of.dues.items() if amount}
         if any(amount > 0 for amount in dues.values()) and payer not in self.poor:
             found.append((self.crowd.act(payer, revenue, "pay", number), ""))
@@ -286,6 +294,17 @@ def line_of(of: AgreementFacts, fact: ClauseRun | GuaranteeRun) -> int:
 
 def performance_of(terms: Terms, line: int) -> str:
     return terms.measures[terms.clauses[line].measure - 1].name
+
+
+def waiting(of: AgreementFacts, period: int) -> bool:
+    """Whether a reserve of the period has still to be released."""
+    kept = {
+        fact.clause
+        for fact in of.happened
+        if isinstance(fact, ClauseRun) and fact.period == period and fact.reserve
+    }
+    given = {fact.clause for fact in of.happened if isinstance(fact, Released) and fact.period == period}
+    return kept != given
 
 
 def reserved(of: AgreementFacts, period: int, line: int) -> int:

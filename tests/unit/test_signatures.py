@@ -104,17 +104,17 @@ def shown(agreed: Terms) -> dict[str, object]:
 
 
 @given(terms())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_terms_digest_is_eth_accounts(agreed: Terms) -> None:
-    typed = message("RevenueSharing", "Terms", {"Terms": _TERMS}, shown(agreed))
-    assert agreed.digest(Domain("RevenueSharing", 31337, ADDRESS)) == _hash_eip191_message(typed)  # type: ignore[arg-type]
+    typed = message("Agreements", "Terms", {"Terms": _TERMS}, shown(agreed))
+    assert agreed.digest(Domain("Agreements", 31337, ADDRESS)) == _hash_eip191_message(typed)  # type: ignore[arg-type]
 
 
 def test_signature_of_a_digest_is_eth_accounts() -> None:
     key, agreed = keccak(text="a key"), Terms(1, 2, "name", (3,), ())
-    typed = message("RevenueSharing", "Terms", {"Terms": _TERMS}, shown(agreed))
+    typed = message("Agreements", "Terms", {"Terms": _TERMS}, shown(agreed))
     signed = Account.sign_message(typed, key)  # type: ignore[arg-type]
-    digest = agreed.digest(Domain("RevenueSharing", 31337, ADDRESS))
+    digest = agreed.digest(Domain("Agreements", 31337, ADDRESS))
     assert Signer(key).sign_digest(digest) == bytes(signed.signature)
 
 
@@ -131,7 +131,8 @@ def test_affirmation_digest_is_the_contracts_own(ledger: Ledger) -> None:
 @given(terms())
 @settings(max_examples=5, deadline=None)
 def test_terms_digest_is_the_contracts_own(ledger: Ledger, agreed: Terms) -> None:
-    assert agreed.digest(ledger.revenue.domain) == ledger.revenue.hash_of(agreed)
+    agreements = ledger.clients.agreements
+    assert agreed.digest(agreements.domain) == agreements.hash_of(agreed)
 
 
 def test_batch_hash_is_the_contracts_own(ledger: Ledger) -> None:
@@ -146,7 +147,7 @@ def test_batch_hash_is_the_contracts_own(ledger: Ledger) -> None:
 def test_domains_of_contracts_and_chains_differ() -> None:
     domains = [
         Domain("ClearingHouse", 31337, ADDRESS),
-        Domain("RevenueSharing", 31337, ADDRESS),
+        Domain("Agreements", 31337, ADDRESS),
         Domain("ClearingHouse", 1, ADDRESS),
         Domain("ClearingHouse", 31337, "0x" + "11" * 20),
     ]

@@ -112,7 +112,7 @@ def test_unpack_given_known_words_is_what_the_interface_says() -> None:
 
 
 @given(terms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_unpack_given_any_terms_is_what_was_packed(given_terms: Terms) -> None:
     words = pack(given_terms)
     assert all(0 <= word < 2**256 for word in words)
