@@ -184,7 +184,7 @@ contract Agreements is IAgreements, EIP712 {
         if (place <= before.parties()) bit = uint64(1 << (FORMER + place));
     }
 
-    /// @return bits of all whose consent is needed: who is left out of a version loses what notice would have let it keep
+    /// @return bits of all whose consent is needed. Who is left out loses what notice would have let it keep.
     function _needed(uint256 terms, uint256 before) private pure returns (uint64 bits) {
         bits = (uint64(2) << terms.parties()) - 1;
         if (before == 0) return bits;

@@ -5,9 +5,9 @@ import {Agreement, Consent, TermsMistake, Version} from "../types/Agreement.sol"
 
 /// @title What institutions have agreed to share, word by word, and which version counts when
 /// @notice An agreement says what one payer gives its parties, in one currency. Every one of them has consented to every
-/// word of it, and who was party of the version before and is none now, to that. It is accounted for in periods of the calendar (UTC): a period is named by its first month,
-/// `year * 12 + month - 1`, and has 1, 3, 6 or 12 months. One version covers a period: the first from whenever it takes
-/// effect, later ones from the beginning of a period.
+/// word of it; so has who was party of the version before and is left out. It is accounted for in periods of the calendar
+/// (UTC): a period is named by its first month, `year * 12 + month - 1`, and has 1, 3, 6 or 12 months. One version covers
+/// a period: the first from whenever it takes effect, later ones from the beginning of a period.
 ///
 /// Terms are words, most significant bits first; this is what is signed and what is executed:
 ///
