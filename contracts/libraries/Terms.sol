@@ -7,7 +7,7 @@ import {Memory} from "./Memory.sol";
 
 /// @title Terms of an agreement, read where they lie in memory, and what they come to
 /// @notice `terms` is the place of the first word, `clause` that of a clause's. The words are laid out as
-/// IRevenueSharing says; that they are well formed was checked before they were kept.
+/// IAgreements says; that they are well formed was checked before they were kept.
 library Terms {
     uint256 internal constant PPM = 1_000_000;
     /// @dev No pool is larger, minor units.
