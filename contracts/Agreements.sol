@@ -173,14 +173,10 @@ contract Agreements is IAgreements, EIP712 {
     function coverAt(uint32 agreementId, uint256 moment) public view returns (uint16 period, Version memory version) {
         Agreement storage it = _agreements[agreementId];
         if (it.endsAt != 0 && moment >= it.endsAt) return (0, version);
-        for (uint32 v = it.versions; v != 0; --v) {
-            version = _versions[agreementId][v];
-            if (version.startsAt <= moment) {
-                (uint256 month,) = Calendar.monthOf(moment);
-                return (uint16(month - month % version.months), version);
-            }
-        }
-        delete version;
+        version = _lastVersion(agreementId, moment, false);
+        if (version.termsNo == 0) return (0, version);
+        (uint256 month,) = Calendar.monthOf(moment);
+        period = uint16(month - month % version.months);
     }
 
     /// @inheritdoc IAgreements
@@ -190,14 +186,27 @@ contract Agreements is IAgreements, EIP712 {
         returns (Version memory version, uint256 from, uint256 to)
     {
         Agreement storage it = _known(agreementId);
-        uint32 v = it.versions;
-        while (v != 0 && (version = _versions[agreementId][v]).fromPeriod > period) --v;
-        if (v == 0 || period % version.months != 0 || (it.endPeriod != 0 && period >= it.endPeriod)) {
-            revert Agreements_UnknownPeriod(agreementId, period);
-        }
+        version = _lastVersion(agreementId, period, true);
+        if (
+            version.termsNo == 0 || period % version.months != 0 || (it.endPeriod != 0 && period >= it.endPeriod)
+        ) revert Agreements_UnknownPeriod(agreementId, period);
         from = Calendar.startOf(period);
         if (from < version.startsAt) from = version.startsAt;
         to = Calendar.startOf(uint256(period) + version.months);
+    }
+
+    /// @dev Found by halves: a settlement waits for this, and any number of versions may be agreed beforehand.
+    /// @return version the last from a period on, or a moment; empty where there is none
+    function _lastVersion(uint32 id, uint256 from, bool isPeriod) private view returns (Version memory version) {
+        uint32 low = 0;
+        uint32 high = _agreements[id].versions;
+        while (low != high) {
+            uint32 middle = high - (high - low) / 2;
+            Version storage it = _versions[id][middle];
+            if ((isPeriod ? it.fromPeriod : it.startsAt) <= from) low = middle;
+            else high = middle - 1;
+        }
+        version = _versions[id][low];
     }
 
     function _proposal(bytes32 termsHash) private view returns (Proposal storage it) {

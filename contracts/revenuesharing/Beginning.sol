@@ -17,7 +17,7 @@ abstract contract Beginning is IRevenueSharing {
     using Terms for uint256;
 
     /// @dev What a settlement reads and writes of an agreement: one word. While `until` (seconds) has not come, terms and
-    /// period are right. `more`: the payer has another behind it. `nets`: a party owes the payer something.
+    /// period are right. `more`: the payer has another behind it. `nets`: a party may owe the payer something.
     struct Live {
         uint96 total;
         uint32 termsNo;
@@ -108,6 +108,8 @@ abstract contract Beginning is IRevenueSharing {
     function _renew(Live memory it) internal view {
         (uint16 period, Version memory version) = AGREEMENTS.coverAt(it.agreementId, block.timestamp);
         (it.total, it.period, it.termsNo, it.parties) = (0, period, version.termsNo, version.parties);
+        // Who owed may have been no party in between.
+        it.nets = true;
         if (version.termsNo != 0) {
             it.until = uint40(Calendar.startOf(uint256(period) + version.months));
         } else {
@@ -142,7 +144,7 @@ abstract contract Beginning is IRevenueSharing {
             } else if (place != 0) {
                 _live[key - 1].more = true;
             }
-            (it.agreementId, it.until, it.nets, it.total) = (id, 0, false, 0);
+            (it.agreementId, it.until, it.total) = (id, 0, 0);
             _live[key] = it;
             _livePlace[id] = uint8(place + 1);
             return;
