@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IAgreements} from "./interfaces/IAgreements.sol";
 import {IAssetRegister} from "./interfaces/IAssetRegister.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
@@ -106,7 +107,7 @@ contract RevenueSharing is Reporting {
         uint256 key = _periodKey(agreementId, period);
         uint256 done = _run[key];
         if (lines == 0 || lines >> (clauses + r.terms.guarantees()) != 0) {
-            revert RevenueSharing_UnknownLine(agreementId, period, type(uint8).max);
+            revert RevenueSharing_UnknownLine(agreementId, period, lines == 0 ? 255 : uint8(Math.log2(lines)));
         }
         _run[key] = done | lines;
         uint256 place = r.terms.clauseAt();
