@@ -133,7 +133,7 @@ def check_books(done: Done, trades: list[Trade], held: Mapping[Place, int]) -> N
         assert len(numbers) == len(own)
         assert set(numbers) == own
         assert book.opening == {asset: n for (name, asset), n in held.items() if name == broker and n}
-        closed = book.close({done.day: [trade.number for trade in trades]}, done.ledger.terms)
+        closed = book.close({done.day: [trade.number for trade in trades]}, terms[broker])
         closing = {asset: n for asset, n in closed.closing.items() if n}
         assert closing == {asset: n for (name, asset), n in after.items() if name == broker}
     sides = sum(len({trade.buyer, trade.seller}) for trade in trades)
