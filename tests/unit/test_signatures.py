@@ -15,8 +15,8 @@ from ledger.accounts import Signer
 from ledger.chain import connect, default_engine
 from ledger.signatures import Domain, affirmation_hash
 from ledger.terms import Terms, pack
+from tests.agreement_terms import terms
 from tests.contracts.support import Ledger, SetClock, establish
-from tests.sharings import clause
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 _FIELD = [
@@ -92,43 +92,29 @@ def test_affirmation_digest_is_eth_accounts(
     assert digest == _hash_eip191_message(typed)  # type: ignore[arg-type]
 
 
-def terms_of(payer: int, currency: int, version: int, shares: tuple[int, ...]) -> Terms:
-    """Terms with parties 1, 2, … of such shares."""
-    parties = tuple(range(1, len(shares) + 1))
-    return Terms(payer, currency, "a name", parties, (clause((5, 0), shares=shares),), version)
-
-
-def typed_terms(payer: int, currency: int, version: int, shares: tuple[int, ...]) -> object:
-    """The same as typed data: what a wallet shows."""
-    value = {
-        "payer": payer,
-        "currency": currency,
-        "version": version,
-        "name": b"a name".ljust(32, b"\0"),
-        "words": pack(terms_of(payer, currency, version, shares)),
+def shown(agreed: Terms) -> dict[str, object]:
+    """What a signer is shown, field by field."""
+    return {
+        "payer": agreed.payer,
+        "currency": agreed.currency,
+        "version": agreed.version,
+        "name": agreed.name.encode().ljust(32, b"\0"),
+        "words": pack(agreed),
     }
-    return message("Agreements", "Terms", {"Terms": _TERMS}, value)
 
 
-@given(
-    st.integers(0, 2**16 - 1),
-    st.integers(0, 2**16 - 1),
-    st.integers(0, 2**32 - 1),
-    st.lists(st.integers(0, 2**24 - 1), max_size=12).map(tuple),
-)
-@settings(max_examples=30, deadline=None)
-def test_terms_digest_is_eth_accounts(
-    payer: int, currency: int, version: int, shares: tuple[int, ...]
-) -> None:
-    given = payer, currency, version, shares
-    expected = _hash_eip191_message(typed_terms(*given))  # type: ignore[arg-type]
-    assert terms_of(*given).digest(Domain("Agreements", 31337, ADDRESS)) == expected
+@given(terms())
+@settings(max_examples=8, deadline=None)
+def test_terms_digest_is_eth_accounts(agreed: Terms) -> None:
+    typed = message("Agreements", "Terms", {"Terms": _TERMS}, shown(agreed))
+    assert agreed.digest(Domain("Agreements", 31337, ADDRESS)) == _hash_eip191_message(typed)  # type: ignore[arg-type]
 
 
 def test_signature_of_a_digest_is_eth_accounts() -> None:
-    key, given = keccak(text="a key"), (1, 2, 1, ())
-    signed = Account.sign_message(typed_terms(*given), key)  # type: ignore[arg-type]
-    digest = terms_of(*given).digest(Domain("Agreements", 31337, ADDRESS))
+    key, agreed = keccak(text="a key"), Terms(1, 2, "name", (3,), ())
+    typed = message("Agreements", "Terms", {"Terms": _TERMS}, shown(agreed))
+    signed = Account.sign_message(typed, key)  # type: ignore[arg-type]
+    digest = agreed.digest(Domain("Agreements", 31337, ADDRESS))
     assert Signer(key).sign_digest(digest) == bytes(signed.signature)
 
 
@@ -142,11 +128,11 @@ def test_affirmation_digest_is_the_contracts_own(ledger: Ledger) -> None:
     assert house.domain.digest(struct) == said
 
 
-def test_terms_digest_is_the_contracts_own(ledger: Ledger) -> None:
+@given(terms())
+@settings(max_examples=5, deadline=None)
+def test_terms_digest_is_the_contracts_own(ledger: Ledger, agreed: Terms) -> None:
     agreements = ledger.clients.agreements
-    for shares in ((), (200_000,), (200_000, 50_000, 2**24 - 1)):
-        terms = terms_of(8, ledger.cash, 3, shares)
-        assert terms.digest(agreements.domain) == agreements.hash_of(terms)
+    assert agreed.digest(agreements.domain) == agreements.hash_of(agreed)
 
 
 def test_batch_hash_is_the_contracts_own(ledger: Ledger) -> None:
