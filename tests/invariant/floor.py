@@ -36,6 +36,7 @@ from tests.independent import Place, Rules
 from tests.invariant.ought import CAPITAL, OPEN, PENDING, Trade
 from tests.invariant.owing import Owing
 from tests.ledgers import credit
+from tests.quick import quick
 
 BROKERS = ("B1", "B2", "B3", "B4", "B5")
 SECURITIES = ("S1", "S2", "S3")
@@ -93,7 +94,7 @@ class Floor:
 
     def __init__(self) -> None:
         self.clock = SetClock(dt.datetime.combine(FIRST_DAY, dt.time(8), dt.UTC))
-        self.chain: Chain = connect(default_engine(), clock=self.clock)
+        self.chain: Chain = quick(connect(default_engine(), clock=self.clock))
         self.signers = seed_signers(SCENARIO)
         market = establish(self.chain, SCENARIO, self.signers)
         self.deployment: Deployment = market.deployment
