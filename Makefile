@@ -10,6 +10,8 @@ NPM_READY := node_modules/.ready
 
 # Tests on as many processes as this; `make test WORKERS=8`.
 WORKERS ?= 2
+# Each begins with a part of the folders, so that what a module's tests share is made once.
+SPREAD := --numprocesses $(WORKERS) --dist worksteal
 
 help:
 	@echo 'make setup      install what is missing, into .venv and node_modules'
@@ -28,7 +30,7 @@ demo: setup
 	@.venv/bin/clearing demo
 
 test: setup
-	@.venv/bin/python -m pytest --quiet --numprocesses $(WORKERS)
+	@.venv/bin/python -m pytest --quiet $(SPREAD)
 
 lint: setup
 	@.venv/bin/ruff check --quiet .
@@ -42,7 +44,7 @@ bench: setup
 
 soak: setup
 	@CLEARING_FAULT_KILLS=200 CLEARING_FAULT_FRAMES=1000 CLEARING_TEST_DAYS=1500 CLEARING_TEST_TRADES=20000 \
-		.venv/bin/python -m pytest --quiet --numprocesses $(WORKERS) \
+		.venv/bin/python -m pytest --quiet $(SPREAD) \
 		tests/faults tests/invariant tests/integration/test_bulk.py
 
 artifacts: setup
