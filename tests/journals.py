@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
@@ -60,12 +62,19 @@ def make(path: Path | None, count: int, *, seed: int = 1, size: int = 4_000) -> 
 _logs_of = lru_cache(maxsize=4096)(Logs.from_bytes)
 
 
+@contextmanager
+def decoded_once() -> Iterator[None]:
+    """Events that are read in here are the same object where their bytes are the same."""
+    with patch.object(Logs, "from_bytes", _logs_of):
+        yield
+
+
 def said(journal: Journal, *, looked_up: bool = True) -> Said:
     """All that a journal says: read through, and each thing looked up by itself.
 
-    Events of the same bytes are the same object: thousands of journals that differ in a byte are compared.
+    Events are decoded once: thousands of journals that differ in a byte are compared.
     """
-    with patch.object(Logs, "from_bytes", _logs_of):
+    with decoded_once():
         return _said(journal, looked_up) if journal.origin is not None else ()
 
 
