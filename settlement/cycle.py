@@ -255,6 +255,6 @@ def extent_of(market: Market) -> Extent:
     return Extent(
         institutions=len(market.index),
         assets=max(securities, default=0),
-        slabs=len(market.scenario.fees.slabs),
+        tiers=len(market.scenario.fees.tiers),
         shares=len(market.scenario.agreements.shares),
     )

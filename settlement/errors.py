@@ -23,7 +23,7 @@
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
-    ├── ScheduleInvalid         a fee schedule whose slabs do not cover every amount once
+    ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
 

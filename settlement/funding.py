@@ -75,7 +75,7 @@ def _open(batch: RecordedBatch, history: History) -> Part:
 
 def _most_taken(market: Market, history: History, sets: list[list[Records]]) -> dict[Place, int]:
     """What the sets, one after the other, have taken from each broker when they have taken most."""
-    schedule = fees.Schedule.of(market.scenario)
+    schedule = fees.VenueSchedule.of(market.scenario)
     shares = [share.share_ppm for share in market.scenario.agreements.shares]
     earned = history.earned(market.cash_asset)
     out: dict[Place, int] = defaultdict(int)
@@ -108,7 +108,7 @@ def _securities_out(rows: list[Records]) -> dict[Place, int]:
     return {(at >> 16, at & 0xFFFF): units for at, units in zip(places.tolist(), out.tolist(), strict=True)}
 
 
-def _cash_out(rows: list[Records], schedule: fees.Schedule) -> dict[int, tuple[int, int]]:
+def _cash_out(rows: list[Records], schedule: fees.VenueSchedule) -> dict[int, tuple[int, int]]:
     """Institution → (net cash that it pays, levy included, negative where it receives; commission earned)."""
     parties = 1 + max(int(side.max()) for r in rows for side in (r.buyer, r.seller))
     out: Column = np.zeros(parties, dtype=object)

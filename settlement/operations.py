@@ -125,7 +125,7 @@ class Ledger:
         """What brokers know of charges."""
         scenario = self.market.scenario
         shares = tuple(share.share_ppm for share in scenario.agreements.shares)
-        return Terms(scenario.cash.currency, fees.Schedule.of(scenario), shares)
+        return Terms(scenario.cash.currency, fees.VenueSchedule.of(scenario), shares)
 
     @property
     def books(self) -> dict[str, Book]:

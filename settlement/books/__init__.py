@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ledger.units import exact_add, exact_sum
 from settlement import fees
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.model import Trades
 from settlement.revenue import given
 
@@ -33,7 +33,7 @@ class Terms:
     """What an institution knows of charges: the venue's fee schedule and what its agreement gives away."""
 
     currency: str
-    schedule: Schedule
+    schedule: VenueSchedule
     shares_ppm: tuple[int, ...]
 
 
@@ -114,11 +114,13 @@ class _Part:
     commission: int
 
 
-def _parts_of(trades: Trades, party: int, parts: Mapping[int, int], schedule: Schedule) -> Iterator[_Part]:
+def _parts_of(
+    trades: Trades, party: int, parts: Mapping[int, int], schedule: VenueSchedule
+) -> Iterator[_Part]:
     rows = {number: row for row, number in enumerate(trades.number.tolist())} if parts else {}
     for row, settled in ((rows[number], settled) for number, settled in parts.items() if number in rows):
         whole, amount = int(trades.quantity[row]), int(trades.amount[row])
-        levy, fee = int(fees.levy(schedule, [amount])[0]), fees.fee(schedule, amount)
+        levy, fee = int(fees.levy(schedule, [amount])[0]), int(fees.commission(schedule, [amount])[0])
         for side, sign in ((trades.buyer, 1), (trades.seller, -1)):
             if side[row] == party:
                 cash = -sign * (amount * settled // whole) - levy * settled // whole

@@ -15,7 +15,7 @@ import numpy as np
 from ledger.clients.consortium import TRANSIT
 from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.units import exact, exact_add, exact_sum
-from settlement.fees import Schedule, commission, levy
+from settlement.fees import VenueSchedule, commission, levy
 from settlement.market import Market
 from settlement.reconciliation import Account
 from settlement.revenue import entitlement
@@ -45,7 +45,7 @@ class Part:
 
     market: Market
     history: History
-    schedule: Schedule
+    schedule: VenueSchedule
     levy_beneficiary: int
     day: int
     batches: tuple[RecordedBatch, ...]
