@@ -21,7 +21,6 @@ from ledger.records import Records
 from settlement import sample
 from settlement.books import Book
 from settlement.books.shelf import Shelf
-from settlement.fees import Schedule, Slab
 from settlement.intake import parse_trades
 from settlement.model import Trades
 from settlement.operations import Ledger
@@ -355,10 +354,11 @@ def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
     before = day.books[broker]
     day.settle()
     terms = day.ledger.terms
-    slabs = tuple(Slab(slab.up_to_minor, slab.rate_ppm + 100) for slab in terms.schedule.slabs)
+    schedule = terms.schedule
+    tiers = tuple(replace(tier, rate_ppm=tier.rate_ppm + 100) for tier in schedule.tiers)
     terms = {
-        "commission": replace(terms, schedule=Schedule(slabs, terms.schedule.levy_ppm)),
-        "levy": replace(terms, schedule=Schedule(terms.schedule.slabs, terms.schedule.levy_ppm + 1)),
+        "commission": replace(terms, schedule=replace(schedule, tiers=tiers)),
+        "levy": replace(terms, schedule=replace(schedule, levy_ppm=schedule.levy_ppm + 1)),
         "share": replace(terms, shares_ppm=(terms.shares_ppm[0] + 10_000, *terms.shares_ppm[1:])),
     }[charge]
     settled = {DAY: day.intake.trades.number.tolist()}
