@@ -1,206 +1,465 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {IAgreements} from "./interfaces/IAgreements.sol";
 import {IAssetRegister} from "./interfaces/IAssetRegister.sol";
 import {IClearingHouse} from "./interfaces/IClearingHouse.sol";
 import {IConsortium} from "./interfaces/IConsortium.sol";
 import {IRevenueSharing} from "./interfaces/IRevenueSharing.sol";
+import {Accounts} from "./libraries/Accounts.sol";
 import {Allocation} from "./libraries/Allocation.sol";
+import {Calendar} from "./libraries/Calendar.sol";
+import {Memory} from "./libraries/Memory.sol";
 import {Movements} from "./libraries/Movements.sol";
-import {RevenueShare, Terms} from "./types/Types.sol";
+import {Stored} from "./libraries/Stored.sol";
+import {Terms} from "./libraries/Terms.sol";
+import {Agreement, Basis, DayCount} from "./types/Agreement.sol";
+import {Beginning} from "./revenuesharing/Beginning.sol";
+import {Reporting} from "./revenuesharing/Reporting.sol";
 
 /// @title RevenueSharing, as IRevenueSharing says
-contract RevenueSharing is IRevenueSharing, EIP712 {
-    /// @dev Six parties of 40 bits (`party u16 | sharePpm u24`) lie in one word, so that a settlement reads two slots
-    /// and writes one for a usual agreement.
-    struct Agreement {
-        uint128 total;
-        uint32 version;
-        uint32 period;
-        uint48 openedAt;
-        uint8 partyCount;
-        uint256[4] parties;
+contract RevenueSharing is Reporting {
+    using Terms for uint256;
+
+    /// @dev One agreement in a settlement. `rests` are three words a commission clause: what its pool leaves the shares
+    /// before and after, and the place of the shares. What changes of dues is listed as `institution u16 | due i128`.
+    struct Sharing {
+        uint256 terms;
+        uint256 rests;
+        uint256 restsEnd;
+        uint256[] changes;
+        uint256 count;
+        uint256[] dues;
+        uint256 dueCount;
+        uint256 given;
+        bool owing;
     }
 
-    uint64 public constant MIN_PERIOD = 28 days;
+    /// @dev One period that is computed.
+    struct Run {
+        uint32 id;
+        uint16 period;
+        uint16 payer;
+        uint256 terms;
+        uint256 from;
+        uint256 to;
+        bool owing;
+    }
+
     uint256 private constant MAX_PARTIES = 24;
-    uint256 private constant A_WORD = 6;
-    bytes32 private constant SHARE_TYPEHASH = keccak256("RevenueShare(uint16 party,uint24 sharePpm)");
-    bytes32 private constant TERMS_TYPEHASH = keccak256(
-        "Terms(uint16 payer,uint16 currency,uint32 version,RevenueShare[] shares)RevenueShare(uint16 party,uint24 sharePpm)"
-    );
+    uint256 private constant MAX_TERMS = 256 * 32;
+    uint256 private constant MAX_RESTS = 16 * 0x60;
+    uint256 private constant MAX_TOTAL = type(uint96).max;
 
-    IConsortium public immutable CONSORTIUM;
-    IAssetRegister public immutable REGISTER;
-    IClearingHouse public immutable CLEARING_HOUSE;
-    mapping(uint256 payerAndCurrency => Agreement) private _agreements;
+    mapping(uint256 idAndInstitution => int128) private _dues;
+    mapping(uint256 idAndPeriod => uint256 lines) private _run;
+    mapping(uint256 idAndPeriod => uint256 clauses) private _released;
+    mapping(uint256 idAndPeriod => mapping(uint256 clause => uint96)) private _reserves;
 
-    constructor(IConsortium consortium, IAssetRegister register, IClearingHouse clearingHouse)
-        EIP712("RevenueSharing", "1")
-    {
-        CONSORTIUM = consortium;
-        REGISTER = register;
-        CLEARING_HOUSE = clearingHouse;
-    }
+    constructor(IConsortium consortium, IAssetRegister register, IClearingHouse clearingHouse, IAgreements agreements)
+        Beginning(consortium, register, clearingHouse, agreements)
+    {}
 
     /// @inheritdoc IRevenueSharing
-    function conclude(Terms calldata terms, bytes[] calldata signatures) external {
-        if (CLEARING_HOUSE.openCycles() != 0) revert RevenueSharing_CycleOpen();
-        if (!REGISTER.isCurrency(terms.currency)) revert RevenueSharing_NotCurrency(terms.currency);
-        Agreement storage it = _agreement(terms.payer, terms.currency);
-        if (it.version != 0) revert RevenueSharing_InForce(terms.payer, terms.currency);
-        if (terms.version != 1) revert RevenueSharing_WrongVersion(terms.version, 1);
-        _checkShares(terms);
-        bytes32 termsHash = hashOf(terms);
-        _checkSignatures(terms, termsHash, signatures);
-        it.version = terms.version;
-        it.period = 1;
-        it.openedAt = uint48(block.timestamp);
-        it.partyCount = uint8(terms.shares.length);
-        for (uint256 i = 0; i < terms.shares.length; ++i) {
-            uint256 party = (uint256(terms.shares[i].party) << 24) | terms.shares[i].sharePpm;
-            it.parties[i / A_WORD] |= party << (40 * (i % A_WORD));
-        }
-        emit AgreementConcluded(terms.payer, terms.currency, terms.version, termsHash, terms.shares);
-    }
-
-    /// @inheritdoc IRevenueSharing
-    function accrue(uint16 currency, uint256[] calldata accruals) external returns (uint256[] memory changes) {
+    function accrue(uint16 currency, uint256[] calldata accruals) external returns (uint256[] memory) {
         if (msg.sender != address(CLEARING_HOUSE)) revert RevenueSharing_NotClearingHouse(msg.sender);
-        changes = new uint256[](accruals.length * (MAX_PARTIES + 1));
-        uint256 n = 0;
+        uint256 room = 0;
+        for (uint256 i = 0; i < accruals.length; ++i) {
+            room += _room(uint16(accruals[i] >> 240), currency);
+        }
+        Sharing memory s = _newSharing(room);
+        uint256 free = Memory.free();
         for (uint256 i = 0; i < accruals.length; ++i) {
             uint16 payer = uint16(accruals[i] >> 240);
-            Agreement storage it = _agreement(payer, currency);
-            uint256 count = it.partyCount;
-            if (count == 0) continue;
-            uint128 before = it.total;
-            uint128 total = before + uint128(accruals[i]);
-            it.total = total;
-            uint256 given = 0;
-            uint256 word;
-            for (uint256 k = 0; k < count; ++k) {
-                word = k % A_WORD == 0 ? it.parties[k / A_WORD] : word >> 40;
-                uint256 share = uint24(word);
-                uint256 due = Allocation.floorShare(total, share) - Allocation.floorShare(before, share);
-                if (due == 0) continue;
-                given += due;
-                changes[n++] = Movements.pack(currency, uint16(word >> 24), int128(uint128(due)));
+            for (uint256 place = 0; place < MAX_LIVE; ++place) {
+                Memory.release(free);
+                uint256 key = _liveKey(payer, currency, place);
+                Live memory it = _live[key];
+                if (it.agreementId == 0) break;
+                if (block.timestamp >= it.until) _roll(it);
+                if (it.termsNo != 0) _accrueOne(s, it, payer, currency, uint128(accruals[i]));
+                _live[key] = it;
+                if (!it.more) break;
             }
-            if (given != 0) changes[n++] = Movements.pack(currency, payer, -int128(uint128(given)));
-            emit RevenueAccrued(payer, currency, before, total);
         }
-        assembly ("memory-safe") {
-            mstore(changes, n)
-        }
+        return _done(s);
     }
 
     /// @inheritdoc IRevenueSharing
-    function closePeriod(uint16 payer, uint16 currency) external {
-        if (CLEARING_HOUSE.openCycles() != 0) revert RevenueSharing_CycleOpen();
-        Agreement storage it = _agreement(payer, currency);
-        if (it.version == 0) revert RevenueSharing_NoAgreement(payer, currency);
-        RevenueShare[] memory shares = _shares(it);
-        _checkParty(payer, currency, shares);
-        uint64 closableFrom = it.openedAt + MIN_PERIOD;
-        if (block.timestamp < closableFrom) revert RevenueSharing_TooEarly(payer, currency, closableFrom);
-        uint256 total = it.total;
-        uint256[] memory sharesPpm = new uint256[](shares.length);
-        for (uint256 i = 0; i < shares.length; ++i) sharesPpm[i] = shares[i].sharePpm;
-        uint256[] memory cleared = Allocation.largestRemainder(total, sharesPpm);
-        uint256[] memory movements = new uint256[](shares.length + 1);
-        uint256 n = 0;
-        for (uint256 i = 0; i < shares.length; ++i) {
-            if (cleared[i] != 0) movements[n++] = Movements.pack(currency, shares[i].party, 1);
+    function preview(uint16 payer, uint16 currency, uint128 commission) external view returns (uint256[] memory) {
+        Sharing memory s = _newSharing(_room(payer, currency));
+        for (uint256 place = 0; place < MAX_LIVE; ++place) {
+            Live memory it = _live[_liveKey(payer, currency, place)];
+            if (it.agreementId == 0) break;
+            if (block.timestamp >= it.until) _renew(it);
+            if (it.termsNo != 0) _share(s, it, payer, currency, commission);
+            if (!it.more) break;
         }
-        if (n != 0) movements[n] = Movements.pack(currency, payer, -int128(uint128(n)));
-        assembly ("memory-safe") {
-            mstore(movements, add(n, iszero(iszero(n))))
+        return _done(s);
+    }
+
+    /// @inheritdoc IRevenueSharing
+    function run(uint32 agreementId, uint16 period, uint256 lines) external {
+        _requireNoCycle();
+        Run memory r = _open(agreementId, period);
+        uint256 clauses = r.terms.clauses();
+        uint256 key = _periodKey(agreementId, period);
+        uint256 done = _run[key];
+        if (lines == 0 || lines >> (clauses + r.terms.guarantees()) != 0) {
+            revert RevenueSharing_UnknownLine(agreementId, period, type(uint8).max);
         }
-        it.total = 0;
-        it.openedAt = uint48(block.timestamp);
-        emit PeriodClosed(payer, currency, it.period++, total, cleared);
+        _run[key] = done | lines;
+        uint256 place = r.terms.clauseAt();
+        for (uint8 line = 0; lines >> line != 0; ++line) {
+            if ((lines >> line) & 1 != 0) {
+                if ((done >> line) & 1 != 0) revert RevenueSharing_LineRun(agreementId, period, line);
+                if (line < clauses) _runClause(r, line, place);
+                else _runGuarantee(r, uint8(line - clauses), place);
+            }
+            place = line < clauses ? place.next() : place + 0x40;
+        }
+        uint8 live = _livePlace[agreementId];
+        if (r.owing && live != 0) _live[_liveKey(r.payer, r.terms.currency(), live - 1)].nets = true;
+        _payAll(r);
+    }
+
+    /// @inheritdoc IRevenueSharing
+    function pay(uint32 agreementId) external {
+        _requireNoCycle();
+        Agreement memory it = AGREEMENTS.agreement(agreementId);
+        bool any = false;
+        for (uint32 v = it.versions; v != 0; --v) {
+            Run memory r;
+            (r.id, r.payer, r.terms) = (agreementId, it.payer, _read(AGREEMENTS.versionOf(agreementId, v).termsNo));
+            any = _payAll(r) || any;
+        }
+        if (!any) revert RevenueSharing_NothingDue(agreementId);
+    }
+
+    /// @inheritdoc IRevenueSharing
+    function repay(uint32 agreementId) external {
+        _requireNoCycle();
+        Agreement memory it = AGREEMENTS.agreement(agreementId);
+        uint16 caller = CONSORTIUM.institutionOf(msg.sender);
+        int128 due = _dues[_dueKey(agreementId, caller)];
+        if (due >= 0 || !CONSORTIUM.isActive(caller)) revert RevenueSharing_NothingDue(agreementId);
+        _setDue(agreementId, caller, 0);
+        uint256[] memory movements = new uint256[](2);
+        movements[0] = Movements.pack(it.currency, caller, due);
+        movements[1] = Movements.pack(it.currency, it.payer, -due);
         REGISTER.settle(movements);
     }
 
     /// @inheritdoc IRevenueSharing
-    function hashOf(Terms calldata terms) public view returns (bytes32) {
-        bytes32[] memory shares = new bytes32[](terms.shares.length);
-        for (uint256 i = 0; i < shares.length; ++i) {
-            shares[i] = keccak256(abi.encode(SHARE_TYPEHASH, terms.shares[i]));
-        }
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    TERMS_TYPEHASH, terms.payer, terms.currency, terms.version, keccak256(abi.encodePacked(shares))
-                )
-            )
-        );
+    function release(uint32 agreementId, uint16 period, uint8 clause) external {
+        _requireNoCycle();
+        Run memory r = _open(agreementId, period);
+        uint256 key = _periodKey(agreementId, period);
+        uint96 held = _reserves[key][clause];
+        if ((_run[key] >> clause) & 1 == 0) revert RevenueSharing_LineNotRun(agreementId, period, clause);
+        if (held == 0 || (_released[key] >> clause) & 1 != 0) revert RevenueSharing_LineRun(agreementId, period, clause);
+        uint256 place = r.terms.clauseAt();
+        for (uint256 i = 0; i < clause; ++i) place = place.next();
+        _requireReleasable(r, place.field(144));
+        int128 unpaid = _dues[_dueKey(agreementId, r.terms.reserveAccount())];
+        if (unpaid > 0) revert RevenueSharing_ReserveUnpaid(agreementId, uint128(unpaid));
+        _released[key] |= 1 << clause;
+        _release(r, place, clause, held);
     }
 
     /// @inheritdoc IRevenueSharing
-    function given(uint16 payer, uint16 currency, uint256 commission) external view returns (uint256 amount) {
-        Agreement storage it = _agreement(payer, currency);
-        RevenueShare[] memory shares = _shares(it);
-        uint256 total = it.total;
-        for (uint256 i = 0; i < shares.length; ++i) {
-            uint256 share = shares[i].sharePpm;
-            amount += Allocation.floorShare(total + commission, share) - Allocation.floorShare(total, share);
-        }
+    function totalOf(uint32 agreementId, uint16 period) public view returns (uint256 total) {
+        total = _totals[_periodKey(agreementId, period)];
+        uint8 place = _livePlace[agreementId];
+        if (place == 0) return total;
+        Agreement memory it = AGREEMENTS.agreement(agreementId);
+        Live storage live = _live[_liveKey(it.payer, it.currency, place - 1)];
+        if (live.period == period) total = live.total;
     }
 
     /// @inheritdoc IRevenueSharing
-    function agreement(uint16 payer, uint16 currency)
-        external
+    function dueOf(uint32 agreementId, uint16 institution) external view returns (int128) {
+        return _dues[_dueKey(agreementId, institution)];
+    }
+
+    /// @inheritdoc IRevenueSharing
+    function linesOf(uint32 agreementId, uint16 period) external view returns (uint256, uint256) {
+        uint256 key = _periodKey(agreementId, period);
+        return (_run[key], _released[key]);
+    }
+
+    /// @dev For how many movements a payer's agreements need room.
+    function _room(uint16 payer, uint16 currency) private view returns (uint256 room) {
+        for (uint256 place = 0; place < MAX_LIVE; ++place) {
+            Live storage it = _live[_liveKey(payer, currency, place)];
+            if (it.agreementId == 0) break;
+            // A version that takes over may have more parties.
+            room += 2 + (block.timestamp < it.until ? it.parties : MAX_PARTIES);
+            if (!it.more) break;
+        }
+    }
+
+    function _newSharing(uint256 room) private pure returns (Sharing memory s) {
+        s.changes = new uint256[](room);
+        s.dues = new uint256[](MAX_PARTIES + 1);
+        s.terms = Memory.allocate(MAX_TERMS);
+        s.rests = Memory.allocate(MAX_RESTS);
+    }
+
+    function _done(Sharing memory s) private pure returns (uint256[] memory) {
+        Memory.resize(s.changes, s.count);
+        return s.changes;
+    }
+
+    function _accrueOne(Sharing memory s, Live memory it, uint16 payer, uint16 currency, uint256 commission) private {
+        (uint256 before, uint256 total) = _share(s, it, payer, currency, commission);
+        (it.total, it.nets) = (uint96(total), s.owing);
+        for (uint256 i = 0; i < s.dueCount; ++i) {
+            _setDue(it.agreementId, uint16(s.dues[i] >> 240), int128(uint128(s.dues[i])));
+        }
+        emit RevenueAccrued(it.agreementId, it.period, before, total);
+    }
+
+    /// @dev What earning the commission moves by one agreement: into the changes, and into the dues.
+    function _share(Sharing memory s, Live memory it, uint16 payer, uint16 currency, uint256 commission)
+        private
         view
-        returns (uint32 version, uint32 period, uint256 total, RevenueShare[] memory shares)
+        returns (uint256 before, uint256 total)
     {
-        Agreement storage it = _agreement(payer, currency);
-        return (it.version, it.period, it.total, _shares(it));
-    }
-
-    function _checkShares(Terms calldata terms) private pure {
-        uint256 count = terms.shares.length;
-        if (count == 0 || count > MAX_PARTIES) revert RevenueSharing_PartyCount(count);
-        uint256 sum = 0;
-        for (uint256 i = 0; i < count; ++i) {
-            RevenueShare calldata share = terms.shares[i];
-            sum += share.sharePpm;
-            if (share.sharePpm == 0 || sum > Allocation.PPM) revert RevenueSharing_InvalidShare(share.party, sum);
-            bool twice = share.party == terms.payer;
-            for (uint256 k = 0; k < i; ++k) twice = twice || share.party == terms.shares[k].party;
-            if (twice) revert RevenueSharing_PartyTwice(share.party);
+        Stored.read(address(AGREEMENTS), it.termsNo, s.terms);
+        before = it.total;
+        total = commission > MAX_TOTAL - before ? MAX_TOTAL : before + commission;
+        int256 aside = _rest(s, it.period, before, total);
+        (s.dueCount, s.given, s.owing) = (0, 0, false);
+        uint256 parties = s.terms.parties();
+        for (uint256 i = 0; i < parties; ++i) {
+            int256 change = 0;
+            for (uint256 at = s.rests; at != s.restsEnd; at += 0x60) {
+                uint256 share = Memory.peek(at + 0x40).share(i);
+                change += int256(Allocation.floorShare(Memory.peek(at + 0x20), share))
+                    - int256(Allocation.floorShare(Memory.peek(at), share));
+            }
+            _give(s, it, currency, s.terms.party(i), change);
         }
+        if (s.terms.reserveAccount() != 0) _give(s, it, currency, s.terms.reserveAccount(), aside);
+        if (s.given != 0) s.changes[s.count++] = Movements.pack(currency, payer, -int128(uint128(s.given)));
     }
 
-    function _checkSignatures(Terms calldata terms, bytes32 termsHash, bytes[] calldata signatures) private view {
-        uint256 needed = terms.shares.length + 1;
-        if (signatures.length != needed) revert RevenueSharing_SignatureCount(signatures.length, needed);
-        for (uint256 i = 0; i < needed; ++i) {
-            uint16 party = i == 0 ? terms.payer : terms.shares[i - 1].party;
-            // Who is suspended stays bound by what it signs, and others may still need its word.
-            (bool signed,) = CONSORTIUM.isSignedBy(party, termsHash, signatures[i]);
-            if (!signed) revert RevenueSharing_InvalidSignature(party, termsHash);
+    /// @dev Fills the rests of the commission clauses.
+    /// @return aside what their reserves gain
+    function _rest(Sharing memory s, uint16 period, uint256 before, uint256 total) private pure returns (int256 aside) {
+        uint256 clause = s.terms.clauseAt();
+        uint256 at = s.rests;
+        for (uint256 left = s.terms.clauses(); left != 0; --left) {
+            if (clause.basis() == Basis.COMMISSION) {
+                (uint256 reserve, uint256 rest) = _onAccount(clause, before);
+                Memory.poke(at, rest);
+                aside -= int256(reserve);
+                (reserve, rest) = _onAccount(clause, total);
+                Memory.poke(at + 0x20, rest);
+                aside += int256(reserve);
+                Memory.poke(at + 0x40, _firstRow(s.terms, clause, period));
+                at += 0x60;
+            }
+            clause = clause.next();
         }
+        s.restsEnd = at;
     }
 
-    function _checkParty(uint16 payer, uint16 currency, RevenueShare[] memory shares) private view {
-        uint16 caller = CONSORTIUM.institutionOf(msg.sender);
-        bool isParty = caller == payer;
-        for (uint256 i = 0; i < shares.length; ++i) isParty = isParty || caller == shares[i].party;
-        if (!isParty || !CONSORTIUM.isActive(caller)) revert RevenueSharing_NotParty(msg.sender, payer, currency);
+    /// @dev What of a running total the reserve has, and the shares. Where a measure picks the tier it is the first's.
+    function _onAccount(uint256 clause, uint256 total) private pure returns (uint256 reserve, uint256 rest) {
+        uint256 pool = clause.pool(total, clause.tierBy() == 0 ? total : 0, 1, 1);
+        reserve = clause.reserveOf(pool);
+        rest = pool - reserve;
     }
 
-    function _shares(Agreement storage it) private view returns (RevenueShare[] memory shares) {
-        shares = new RevenueShare[](it.partyCount);
-        for (uint256 i = 0; i < shares.length; ++i) {
-            uint256 word = it.parties[i / A_WORD] >> (40 * (i % A_WORD));
-            shares[i] = RevenueShare(uint16(word >> 24), uint24(word));
+    /// @dev The shares that apply in the settlement: the period's, or the first where a measure decides.
+    function _firstRow(uint256 terms, uint256 clause, uint16 period) private pure returns (uint256 row) {
+        row = terms.rowOf(clause, clause.stepBy() == Terms.BY_TIME ? Calendar.startOf(period) : 0);
+    }
+
+    function _give(Sharing memory s, Live memory it, uint16 currency, uint16 party, int256 change) private view {
+        if (change < 0 || it.nets) {
+            int256 due = _dues[_dueKey(it.agreementId, party)];
+            if (change == 0) {
+                if (due < 0) s.owing = true;
+            } else if (change < 0 || due < 0) {
+                due += change;
+                // What is still owed, or (a claim of the party that waits to be paid) is less.
+                change = change > 0 && due > 0 ? due : int256(0);
+                due -= change;
+                s.dues[s.dueCount++] = (uint256(party) << 240) | uint128(int128(due));
+                if (due < 0) s.owing = true;
+            }
         }
+        if (change == 0) return;
+        s.given += uint256(change);
+        s.changes[s.count++] = Movements.pack(currency, party, int128(change));
     }
 
-    function _agreement(uint16 payer, uint16 currency) private view returns (Agreement storage) {
-        return _agreements[(uint256(payer) << 16) | currency];
+    function _open(uint32 agreementId, uint16 period) private view returns (Run memory r) {
+        (r.id, r.period) = (agreementId, period);
+        (r.terms, r.from, r.to) = _ended(agreementId, period);
+        r.payer = r.terms.payer();
+    }
+
+    function _runClause(Run memory r, uint8 line, uint256 clause) private {
+        uint256 x = _basis(r, line, clause);
+        uint256 pool;
+        {
+            uint256 by = clause.tierBy() == 0 ? x : _measured(r.id, r.period, r.terms, clause.tierBy());
+            DayCount dayCount = clause.basis() == Basis.MANAGEMENT_FEE ? DayCount(clause.field(176)) : DayCount.NONE;
+            (uint256 count, uint256 ofDays) = Terms.daysOf(dayCount, r.from, r.to);
+            pool = clause.pool(x, by, count, ofDays);
+            uint256 floor = Memory.peek(clause + 0x20) >> 128;
+            if (pool < floor) pool = floor;
+        }
+        uint256 reserve = clause.reserveOf(pool);
+        if (reserve != 0) _reserves[_periodKey(r.id, r.period)][line] = uint96(reserve);
+        uint256[] memory amounts = _allocate(r, clause, pool - reserve);
+        emit ClauseRun(r.id, r.period, line, x, pool, reserve, amounts);
+        bool isCommission = clause.basis() == Basis.COMMISSION;
+        (uint256 aside, uint256 rest) = isCommission ? _onAccount(clause, x) : (0, 0);
+        uint256 row = isCommission ? _firstRow(r.terms, clause, r.period) : 0;
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            uint256 received = isCommission ? Allocation.floorShare(rest, row.share(i)) : 0;
+            _owe(r, r.terms.party(i), int256(amounts[i]) - int256(received));
+        }
+        _owe(r, r.terms.reserveAccount(), int256(reserve) - int256(aside));
+    }
+
+    function _runGuarantee(Run memory r, uint8 guarantee, uint256 place) private {
+        uint256 word = Memory.peek(place);
+        uint16 party = r.terms.party(uint8(word >> 240) - 1);
+        uint256 measured = _measured(r.id, r.period, r.terms, word >> 248);
+        uint256 promised = uint128(word);
+        uint256 amount = 0;
+        if (measured < promised) {
+            word = Memory.peek(place + 0x20);
+            amount = (promised - measured) * uint64(word >> 192) / Terms.PPM + uint96(word >> 96);
+            uint256 cap = uint96(word);
+            if (cap != 0 && amount > cap) amount = cap;
+        }
+        emit GuaranteeRun(r.id, r.period, guarantee, party, amount);
+        _owe(r, party, -int256(amount));
+    }
+
+    /// @return x what the clause's tiers apply to
+    function _basis(Run memory r, uint8 line, uint256 clause) private returns (uint256 x) {
+        Basis basis = clause.basis();
+        if (basis == Basis.COMMISSION) return totalOf(r.id, r.period);
+        if (basis == Basis.SUBSCRIPTION) return 1;
+        uint256 measured = _measured(r.id, r.period, r.terms, clause.field(232));
+        if (basis != Basis.PERFORMANCE) return measured;
+        uint256 units = clause.field(224) == 0 ? 1 : _measured(r.id, r.period, r.terms, clause.field(224));
+        Mark storage it = _marks[r.id][bytes28(bytes32(r.terms.measure(clause.field(232) - 1)))];
+        if (it.through != r.period) revert RevenueSharing_LineNotRun(r.id, it.through, line);
+        uint256 mark = it.value;
+        uint256 word = Memory.peek(clause + 0x40);
+        (uint256 count, uint256 ofDays) = Terms.daysOf(DayCount(clause.field(176)), r.from, r.to);
+        uint256 benchmark = mark + mark * uint32(word >> 160) * count / (ofDays * Terms.PPM);
+        if (measured > benchmark) x = (measured - benchmark) * units;
+        if (measured > mark || uint8(word >> 152) != 0) it.value = uint64(measured);
+        it.through = r.period + r.terms.months();
+    }
+
+    /// @dev By largest remainder, ties to the earlier party, the payer with what the shares leave last.
+    function _allocate(Run memory r, uint256 clause, uint256 amount) private view returns (uint256[] memory amounts) {
+        uint256 by = clause.stepBy();
+        if (by == Terms.BY_TIME) by = Calendar.startOf(r.period);
+        else if (by != 0) by = _measured(r.id, r.period, r.terms, by);
+        uint256 row = r.terms.rowOf(clause, by);
+        uint256 parties = r.terms.parties();
+        uint256[] memory shares = new uint256[](parties);
+        for (uint256 i = 0; i < parties; ++i) shares[i] = row.share(i);
+        amounts = Allocation.largestRemainder(amount, shares);
+        for (uint256 i = 0; i < parties; ++i) amounts[i] += Allocation.floorShare(amount, shares[i]);
+    }
+
+    function _owe(Run memory r, uint16 institution, int256 change) private {
+        if (change == 0) return;
+        int128 due = int128(int256(_dues[_dueKey(r.id, institution)]) + change);
+        if (due < 0) r.owing = true;
+        _setDue(r.id, institution, due);
+    }
+
+    /// @dev Pays what is due to the parties of these terms and their reserve; all of it, or nothing where the payer has less.
+    /// @return any whether something was due
+    function _payAll(Run memory r) private returns (bool any) {
+        uint256 parties = r.terms.parties();
+        uint16 currency = r.terms.currency();
+        uint256[] memory movements = new uint256[](parties + 2);
+        uint256 n = 0;
+        uint256 total = 0;
+        for (uint256 i = 0; i <= parties; ++i) {
+            uint16 institution = i < parties ? r.terms.party(i) : r.terms.reserveAccount();
+            int128 due = _dues[_dueKey(r.id, institution)];
+            if (due <= 0) continue;
+            total += uint128(due);
+            movements[n++] = Movements.pack(currency, institution, due);
+        }
+        if (n == 0) return false;
+        if (REGISTER.balanceOf(Accounts.addressOf(r.payer), currency) < total) {
+            emit PaymentDeferred(r.id, total);
+            return true;
+        }
+        for (uint256 i = 0; i < n; ++i) _setDue(r.id, uint16(movements[i] >> 224), 0);
+        movements[n++] = Movements.pack(currency, r.payer, -int128(uint128(total)));
+        Memory.resize(movements, n);
+        REGISTER.settle(movements);
+        return true;
+    }
+
+    /// @dev The period after which a reserve is free has ended.
+    function _requireReleasable(Run memory r, uint256 periods) private view {
+        uint256 month = uint256(r.period) + r.terms.months() * (periods + 1);
+        uint256 endsAt = Calendar.startOf(month);
+        if (block.timestamp < endsAt) revert RevenueSharing_PeriodOpen(r.id, r.period, uint64(endsAt));
+    }
+
+    function _release(Run memory r, uint256 place, uint8 clause, uint256 held) private {
+        uint256 measure = place.field(136);
+        uint256[] memory amounts;
+        if (measure != 0 && _measured(r.id, r.period, r.terms, measure) > uint128(Memory.peek(place))) {
+            amounts = new uint256[](r.terms.parties());
+            if (place.field(128) != 0) amounts[place.field(128) - 1] = held;
+        } else {
+            amounts = _allocate(r, place, held);
+        }
+        uint256 toPayer = held;
+        for (uint256 i = 0; i < amounts.length; ++i) toPayer -= amounts[i];
+        emit ReserveReleased(r.id, r.period, clause, amounts, toPayer);
+        uint16 currency = r.terms.currency();
+        uint256[] memory movements = new uint256[](amounts.length + 2);
+        uint256 n = 0;
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            uint16 party = r.terms.party(i);
+            uint256 netted = _net(r.id, party, amounts[i]);
+            toPayer += netted;
+            if (amounts[i] > netted) {
+                movements[n++] = Movements.pack(currency, party, int128(uint128(amounts[i] - netted)));
+            }
+        }
+        if (toPayer != 0) movements[n++] = Movements.pack(currency, r.payer, int128(uint128(toPayer)));
+        movements[n++] = Movements.pack(currency, r.terms.reserveAccount(), -int128(uint128(held)));
+        Memory.resize(movements, n);
+        REGISTER.settle(movements);
+    }
+
+    /// @return netted how much of the amount goes to the payer, as the party owes it that
+    function _net(uint32 agreementId, uint16 party, uint256 amount) private returns (uint256 netted) {
+        int128 due = _dues[_dueKey(agreementId, party)];
+        if (due >= 0 || amount == 0) return 0;
+        netted = uint128(-due) < amount ? uint128(-due) : amount;
+        _setDue(agreementId, party, due + int128(uint128(netted)));
+    }
+
+    function _setDue(uint32 agreementId, uint16 institution, int128 due) private {
+        _dues[_dueKey(agreementId, institution)] = due;
+        emit DueChanged(agreementId, institution, due);
+    }
+
+    function _dueKey(uint32 agreementId, uint16 institution) private pure returns (uint256) {
+        return (uint256(agreementId) << 16) | institution;
     }
 }

@@ -97,7 +97,8 @@ def affirmation_hash(
 def terms_hash(words: Sequence[int]) -> bytes:
     """The struct hash of an agreement's terms, given as `ledger.terms` packs them.
 
-    What a signer should see first is named beside the words: payer, currency, version and name are in them, too.
+    What a signer should see first is named beside the words; payer, currency, version and name are in them,
+    too.
     """
     header, name, *_ = words
     body = b"".join(word.to_bytes(32, "big") for word in words)

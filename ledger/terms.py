@@ -105,8 +105,8 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """`party` (a place) promised `measure` to be `promised` at least; for each unit that is missing it owes the
-    payer `rate_ppm` millionths of a minor unit, and `flat`, at most `cap` (0: without bound)."""
+    """`party` (a place) promised `measure` to be `promised` at least; for each unit that is missing it owes
+    the payer `rate_ppm` millionths of a minor unit, and `flat`, at most `cap` (0: without bound)."""
 
     measure: int
     party: int
@@ -118,8 +118,8 @@ class Guarantee:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """One version of an agreement, as its parties sign it. `effective_from` is 0 where the last consent decides:
-    the first version at once, later ones with the next period."""
+    """One version of an agreement, as its parties sign it. `effective_from` is 0 where the last consent
+    decides: the first version at once, later ones with the next period."""
 
     payer: int
     currency: int
@@ -218,6 +218,11 @@ def unpack(words: Sequence[int]) -> Terms:
         *(payer, currency, name, tuple(parties), clauses, version, effective_from, notice_days, months),
         *(tuple(measures), tuple(guarantees), reserve_account),
     )
+
+
+def name_key(name: str) -> bytes:
+    """An agreement's name as the contract's calls and events have it, bytes32."""
+    return _name(name, 32).to_bytes(32, "big")
 
 
 def measure_key(name: str) -> bytes:

@@ -23,6 +23,7 @@
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
+    ├── AgreementInvalid        an agreement's document with mistakes, each with its key and line
     ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
@@ -234,7 +235,7 @@ class ScenarioUnknown(SettlementError):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake of a scenario: its `key`, as "fees.slabs[1].up_to", and its `line` from 1; 0 if unknown."""
+    """One mistake of a file: its `key`, as "fees.slabs[1].up_to", and its `line` from 1; 0 if unknown."""
 
     line: int
     key: str
@@ -249,14 +250,24 @@ class ScenarioInvalid(SettlementError):
     """The scenario `source` has mistakes: all that were found, in the order of its lines."""
 
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        ordered = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        if len(ordered) == 1:
-            text = f"{source}: {ordered[0]}"
-        else:
-            text = "\n".join([f"{source}: {len(ordered)} mistakes", *(f"  {mistake}" for mistake in ordered)])
-        super().__init__(text)
         self.source = source
-        self.mistakes = ordered
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        super().__init__(_listed(source, self.mistakes))
+
+
+class AgreementInvalid(SettlementError):
+    """The document `source` of an agreement has mistakes: all that were found, in the order of its lines."""
+
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        self.source = source
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        super().__init__(_listed(source, self.mistakes))
+
+
+def _listed(source: str, mistakes: Sequence[Mistake]) -> str:
+    if len(mistakes) == 1:
+        return f"{source}: {mistakes[0]}"
+    return "\n".join([f"{source}: {len(mistakes)} mistakes", *(f"  {mistake}" for mistake in mistakes)])
 
 
 class ScheduleInvalid(SettlementError):

@@ -77,11 +77,15 @@ struct Agreement {
 }
 
 /// @notice One version of an agreement.
-/// @param termsNo which of all concluded terms they are; where they lie follows from it
+/// @param termsNo which of all that were proposed its terms are; where they lie follows from it
 /// @param fromPeriod the first period that it covers
+/// @param months that its periods have
+/// @param parties how many
 /// @param startsAt seconds
 struct Version {
     uint32 termsNo;
     uint16 fromPeriod;
+    uint8 months;
+    uint8 parties;
     uint40 startsAt;
 }

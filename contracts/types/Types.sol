@@ -151,21 +151,3 @@ struct Cycle {
     uint64 deadline;
     bool open;
 }
-
-/// @notice One party of an agreement and what part of the payer's commission goes to it.
-struct RevenueShare {
-    uint16 party;
-    uint24 sharePpm;
-}
-
-/// @notice An agreement as its parties sign it.
-/// @param payer the institution whose commission is shared; it keeps what is not given away
-/// @param currency cash asset that the commission is in
-/// @param version 1 for the first agreement of a payer in a currency
-/// @param shares parties, each once, payer not among them, sum at most 1,000,000 ppm
-struct Terms {
-    uint16 payer;
-    uint16 currency;
-    uint32 version;
-    RevenueShare[] shares;
-}

@@ -13,7 +13,7 @@ class Kind(StrEnum):
     ACCRUAL = "accrual"
     """Commission, in a settlement."""
     RUN = "run"
-    """A clause, computed for good once its period has ended; of commission, the difference to its accruals."""
+    """A clause, computed for good once its period has ended; of commission, what its accruals left."""
     CLAWBACK = "clawback"
     """A guarantee was missed: what the party owes, negative."""
     RELEASE = "release"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One party earned (or, negative, owes) `amount_minor`. `exact` is what the formula gives before rounding;
+    """One party earned (or, negative, owes) `amount_minor`. `exact` is what the formula gives unrounded;
     of a party, `exact - rounding == amount_minor` always.
     """
 
