@@ -23,7 +23,12 @@ import {Affirmation, Batch, Cycle, FeeSchedule, Header, Slice, Status, Tier} fro
 interface IClearingHouse {
     /// @notice A schedule that headers can name from now on; it never changes.
     event FeeScheduleRegistered(
-        uint16 indexed feeScheduleId, uint16 indexed venue, uint16 levyBeneficiary, uint24 levyPpm, bool graduated, Tier[] tiers
+        uint16 indexed feeScheduleId,
+        uint16 indexed venue,
+        uint16 levyBeneficiary,
+        uint24 levyPpm,
+        bool graduated,
+        Tier[] tiers
     );
     /// @notice The ledger knows these trades; the records are in the transaction's calldata.
     event BatchRecorded(

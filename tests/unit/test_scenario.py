@@ -172,6 +172,25 @@ MISTAKES = [
     ("rate_ppm: 6000", "rate_ppm: 0.6", 11, "fees.tiers[0].rate_ppm", "must be a whole number"),
     ("rate_ppm: 6000", "rate_ppm: 1000001", 11, "fees.tiers[0].rate_ppm", "must be at most 1,000,000"),
     ("rate_ppm: 6000", "rate: 6000", 11, "fees.tiers[0].rate", "(did you mean rate_ppm?)"),
+    ("rate_ppm: 6000", "rate_ppm: 6000, flat: 1", 11, "fees.tiers[0].flat", 'write it in quotes, "1"'),
+    ("rate_ppm: 6000", 'rate_ppm: 6000, flat: "-1"', 11, "fees.tiers[0].flat", "plain decimal digits"),
+    ("rate_ppm: 6000", 'rate_ppm: 6000, flat: "0.001"', 11, "fees.tiers[0].flat", "at most 2 digits"),
+    (
+        "rate_ppm: 6000",
+        'rate_ppm: 6000, flat: "184467440737095516.16"',
+        11,
+        "fees.tiers[0].flat",
+        "must be at most 184,467,440,737,095,516.15",
+    ),
+    ("  tiers:", "  kind: graduate\n  tiers:", 10, "fees.kind", "(did you mean graduated?)"),
+    ("  tiers:", "  kind: null\n  tiers:", 10, "fees.kind", "must be one of slab, graduated, not null"),
+    (
+        'up_to: "100.00"',
+        f'up_to: "{(2**88 - 1) // 100}.{(2**88 - 1) % 100}"',
+        11,
+        "fees.tiers[0].up_to",
+        "no amount is larger",
+    ),
     ("party: PAR", "party: PARR", 17, "agreements.shares[1].party", "(did you mean PAR?)"),
     (
         "party: PAR",
@@ -265,6 +284,25 @@ def test_tiers_out_of_order() -> None:
     (found,) = mistakes(text)
     assert (found.line, found.key) == (12, "fees.tiers[1].up_to")
     assert found.reason == "must be above 100.00: tiers go from small to large"
+
+
+def test_more_than_32_tiers_are_refused() -> None:
+    tiers = [f'    - {{up_to: "0.{n:02}", rate_ppm: 1}}\n' for n in range(1, 33)]
+    (found,) = mistakes(SMALL.replace('    - {up_to: "100.00", rate_ppm: 6000}\n', "".join(tiers)))
+    assert (found.line, found.key) == (10, "fees.tiers")
+    assert found.reason == "must have at most 32 entries"
+    parse(
+        SMALL.replace('    - {up_to: "100.00", rate_ppm: 6000}\n', "".join(tiers[1:])).encode(), "small.yaml"
+    )
+
+
+def test_graduated_tiers_with_flat_parts() -> None:
+    text = SMALL.replace("  tiers:", "  kind: graduated\n  tiers:").replace(
+        "rate_ppm: 4000}", 'rate_ppm: 4000, flat: "1.5"}'
+    )
+    assert VenueSchedule.of(parse(text.encode(), "small.yaml")) == VenueSchedule(
+        Kind.GRADUATED, (Tier(10_000, 6_000), Tier(None, 4_000, 150)), 150
+    )
 
 
 def test_without_brokers_there_is_no_market() -> None:
