@@ -144,10 +144,7 @@ contract RevenueSharing is Reporting {
         int128 due = _dues[_dueKey(agreementId, caller)];
         if (due >= 0 || !CONSORTIUM.isActive(caller)) revert RevenueSharing_NothingDue(agreementId);
         _setDue(agreementId, caller, 0);
-        uint256[] memory movements = new uint256[](2);
-        movements[0] = Movements.pack(it.currency, caller, due);
-        movements[1] = Movements.pack(it.currency, it.payer, -due);
-        REGISTER.settle(movements);
+        _move(it.currency, caller, it.payer, -due);
     }
 
     /// @inheritdoc IRevenueSharing
@@ -384,6 +381,7 @@ contract RevenueSharing is Reporting {
     }
 
     /// @dev Pays what is due to the parties of these terms and their reserve; all of it, or nothing where the payer has less.
+    /// What the reserve has too much goes back to the payer first: nobody else could ask it to.
     /// @return any whether something was due
     function _payAll(Run memory r) private returns (bool any) {
         uint256 parties = r.terms.parties();
@@ -391,6 +389,7 @@ contract RevenueSharing is Reporting {
         uint256[] memory movements = new uint256[](parties + 2);
         uint256 n = 0;
         uint256 total = 0;
+        _giveBack(r, currency);
         for (uint256 i = 0; i <= parties; ++i) {
             uint16 institution = i < parties ? r.terms.party(i) : r.terms.reserveAccount();
             int128 due = _dues[_dueKey(r.id, institution)];
@@ -408,6 +407,14 @@ contract RevenueSharing is Reporting {
         Memory.resize(movements, n);
         REGISTER.settle(movements);
         return true;
+    }
+
+    function _giveBack(Run memory r, uint16 currency) private {
+        uint16 keeper = r.terms.reserveAccount();
+        int128 due = _dues[_dueKey(r.id, keeper)];
+        if (due >= 0) return;
+        _setDue(r.id, keeper, 0);
+        _move(currency, keeper, r.payer, -due);
     }
 
     /// @dev The period after which a reserve is free has ended.
@@ -452,6 +459,13 @@ contract RevenueSharing is Reporting {
         if (due >= 0 || amount == 0) return 0;
         netted = uint128(-due) < amount ? uint128(-due) : amount;
         _setDue(agreementId, party, due + int128(uint128(netted)));
+    }
+
+    function _move(uint16 currency, uint16 from, uint16 to, int128 amount) private {
+        uint256[] memory movements = new uint256[](2);
+        movements[0] = Movements.pack(currency, from, -amount);
+        movements[1] = Movements.pack(currency, to, amount);
+        REGISTER.settle(movements);
     }
 
     function _setDue(uint32 agreementId, uint16 institution, int128 due) private {

@@ -22,6 +22,8 @@ BY_TIME = 255
 MAX_UP_TO = 2**96 - 1
 """The bound of the last tier: there is none."""
 MAX_MEASURE = 2**64 - 1
+MAX_POOL = 2**96 - 1
+"""No pool is larger, minor units."""
 _SHARE_BITS, _SHARES_A_WORD = 24, 10
 
 

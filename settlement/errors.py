@@ -9,6 +9,7 @@
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
     │   ├── CaseRefused         a gridlock's case that nobody could settle
+    │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
@@ -25,6 +26,11 @@
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
     ├── AgreementInvalid        an agreement's document with mistakes, each with its key and line
     ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
+    ├── SharingRefused          what an agreement does not allow; one subclass a cause
+    │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
+    │   ├── NotTheirs           the terms have another institution do that
+    │   └── MeasureStands       a measure that stands otherwise than it would have to
+    ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
 
@@ -132,6 +138,10 @@ class BookDamaged(FileRefused):
         self.what = what
 
 
+class ConsentDiffers(FileRefused):
+    """The consent in the file at `path` does not count for the terms that it was given with."""
+
+
 class FileUnwritable(SettlementError):
     """The operating system refuses to write `path`; `cause` is what it says."""
 
@@ -235,7 +245,7 @@ class ScenarioUnknown(SettlementError):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake of a file: its `key`, as "fees.slabs[1].up_to", and its `line` from 1; 0 if unknown."""
+    """One mistake of a file: its `key`, as "fees.tiers[1].up_to", and its `line` from 1; 0 if unknown."""
 
     line: int
     key: str
@@ -276,6 +286,54 @@ class ScheduleInvalid(SettlementError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"fee schedule: {reason}")
         self.reason = reason
+
+
+class SharingRefused(SettlementError):
+    """The `agreement` ("payer/name") does not allow what was asked, for a `reason`."""
+
+    def __init__(self, agreement: str, reason: str) -> None:
+        super().__init__(f"agreement {agreement}: {reason}")
+        self.agreement = agreement
+        self.reason = reason
+
+
+class PeriodUnknown(SharingRefused):
+    """`period`, as people write it, is none of the agreement's, or not one that is over or has begun."""
+
+    def __init__(self, agreement: str, period: str, reason: str) -> None:
+        super().__init__(agreement, f"period {period}: {reason}")
+        self.period = period
+
+
+class NotTheirs(SharingRefused):
+    """`institution` asked for what is `others` to do: `what`, as "report USERS"."""
+
+    def __init__(self, agreement: str, institution: str, what: str, others: Sequence[str]) -> None:
+        super().__init__(agreement, f"it is not {institution}'s to {what}, but {' or '.join(others)}'s")
+        self.institution = institution
+        self.what = what
+        self.others = tuple(others)
+
+
+class MeasureStands(SharingRefused):
+    """A measure of a period stands so that it cannot be reported, countersigned or disputed as asked."""
+
+    def __init__(self, agreement: str, measure: str, period: str, reason: str) -> None:
+        super().__init__(agreement, f"{measure} of {period}: {reason}")
+        self.measure = measure
+        self.period = period
+
+
+class MeasureMissing(SettlementError):
+    """A line of an agreement cannot be computed before `measure` of `period` (its first month, year * 12 +
+    month - 1) is final."""
+
+    transient = True
+
+    def __init__(self, measure: str, period: int) -> None:
+        super().__init__(f"{measure} of the period from {period // 12}-{period % 12 + 1:02} is not final yet")
+        self.measure = measure
+        self.period = period
 
 
 class LedgerDisagrees(SettlementError):

@@ -3,7 +3,7 @@
     trades.parquet       a row a recorded trade
     positions.parquet    a row an institution and asset: opening + movements = closing
     commissions.parquet  a row a side of a settled trade
-    shares.parquet       a row a party's part of a broker's commission in one settlement
+    shares.parquet       a row a party's part of a broker's commission in one settlement, an agreement
 
 Amounts and quantities are DECIMAL(38, 0), so that sums stay exact; amounts are minor units of `currency`.
 Transactions and batches are 0x and 64 hexadecimal digits. No file is ever there in part: all four are written
@@ -89,8 +89,10 @@ SHARES = pa.schema(
     [
         ("payer", pa.string()),
         ("party", pa.string()),
-        ("share_ppm", pa.uint32()),
-        ("total_before_minor", _EXACT),  # the payer's running total of commission
+        ("agreement", pa.uint32()),
+        ("period", pa.uint16()),  # its first month, year * 12 + month - 1
+        ("share_ppm", pa.uint32()),  # null where it is not a fixed share of all commission
+        ("total_before_minor", _EXACT),  # the payer's running total of commission in the period
         ("total_after_minor", _EXACT),
         ("amount_minor", _EXACT),  # what the party received
         ("currency", pa.string()),
@@ -238,6 +240,8 @@ def _shares(facts: Facts, currency: str) -> pa.Table:
         (
             each.payer,
             each.party,
+            each.agreement_id,
+            each.period,
             each.share_ppm,
             each.total_before,
             each.total_after,

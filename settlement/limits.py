@@ -144,6 +144,8 @@ class Extent:
     assets: int
     """The highest index of a security, at least."""
     tiers: int
+    agreements: int
+    """Of one payer on its commission, at most; `shares` how many receive by them."""
     shares: int
 
 
@@ -249,7 +251,7 @@ class _Filling:
         institutions, slices = self.extent.institutions, len(self.parts) + 1
         parties = np.minimum(2 * chosen, institutions)
         fixed = 250_000 + 28_000 * (self.extent.shares + 1) + 1_000 * institutions
-        charged = (40_000 + 1_500 * self.extent.shares) * parties
+        charged = (15_000 + 60_000 * self.extent.agreements + 3_000 * self.extent.shares) * parties
         passes = (2_500 + 80 * institutions + 500 * slices) * groups
         memory = (slices + 1) * (institutions + 1) * 8 + sent + 2 * moves + 8 * institutions + 1_000
         return (linear + fixed + charged + passes + _memory(memory)) * 64 // 63

@@ -102,6 +102,10 @@ class Agreements(_Model):
     """The same agreement with every broker as payer, which keeps what the shares leave."""
 
     shares: tuple[RevenueShare, ...]
+    reserve_account: Name | None = None
+    """An institution besides the others, which the contract `RevenueSharing` acts for: it keeps the reserves
+    of agreements.
+    """
 
 
 class Opening(_Model):

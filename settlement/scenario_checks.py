@@ -183,9 +183,21 @@ def _shares(data: Mapping[str, Any], roles: dict[str, tuple[Any, ...]]) -> Itera
             yield path, _no_institution(party, roles)
         elif "BROKER" in roles.get(party, ()):
             yield path, f"{party} is a broker, and so the payer of its own agreement"
+    yield from _reserve_account(data, roles)
     total = sum(rate for share in shares if isinstance(rate := _part(share, "share_ppm"), int))
     if total > PPM:
         yield ("agreements", "shares"), f"add up to {total:,} ppm, more than the whole of {PPM:,}"
+
+
+def _reserve_account(data: Mapping[str, Any], roles: dict[str, tuple[Any, ...]]) -> Iterator[Found]:
+    account, path = _part(data, "agreements", "reserve_account"), ("agreements", "reserve_account")
+    fund = _part(data, "default_fund", "account") or scenario_day.DefaultFund.model_fields["account"].default
+    if not isinstance(account, str):
+        return
+    if account in roles:
+        yield path, f"{account!r} is an institution; reserves are kept by one of their own"
+    elif account == fund and _part(data, "default_fund") is not None:
+        yield path, f"{account!r} is the default fund's account"
 
 
 def _cover(data: Mapping[str, Any]) -> Iterator[Found]:

@@ -7,8 +7,8 @@ differ, `verify` stops and says where.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ import numpy.typing as npt
 from ledger.clients.clearing_house import GROSS
 from ledger.clients.consortium import TRANSIT
 from ledger.contract import Event
-from ledger.history import Accrual, History, RecordedBatch, SettledPart
+from ledger.history import History, RecordedBatch, SettledPart
 from ledger.units import PPM, Column, exact, exact_sum
+from settlement.agreements.settled import Settled
 from settlement.errors import LedgerDisagrees
 from settlement.fees import VenueSchedule
 from settlement.market import Market
-from settlement.revenue import entitlement
 
 Place = tuple[int, int]
 """(institution, asset), by index."""
@@ -49,9 +49,7 @@ def verify(market: Market, history: History, since: int = 0) -> None:
     """Check the history's netting sets from number `since` on. Raises LedgerDisagrees at the first
     difference.
     """
-    accruals: dict[bytes, list[Accrual]] = defaultdict(list)
-    for accrual in history.accruals:
-        accruals[accrual.transaction].append(accrual)
+    shared = Settled(history)
     for netting_set in history.netting_sets[since:]:
         trades = _settled_in(history, netting_set.transaction, VenueSchedule.of(market.scenario))
         where = f"settlement 0x{netting_set.transaction.hex()}"
@@ -60,9 +58,8 @@ def verify(market: Market, history: History, since: int = 0) -> None:
         )
         cash = _sums(trades.amount, (trades.seller, 1), (trades.buyer, -1))
         _check_totals(where, netting_set, trades, cash, sum(commission.values()), sum(levy.values()))
-        accrued = accruals[netting_set.transaction]
-        _check_accruals(where, market, accrued, commission)
-        expected = _movements(market, trades, cash, levy, _shared(history, accrued))
+        shares = shared.moved(where, netting_set.transaction, market.cash_asset, commission)
+        expected = _movements(market, trades, cash, levy, shares)
         _check_movements(where, market, history, netting_set.transaction, expected)
 
 
@@ -191,29 +188,6 @@ def _check_totals(
     for name, amount in expected.items():
         if found[name] != amount:
             raise LedgerDisagrees(f"{where}, {name}", found[name], amount)
-
-
-def _check_accruals(
-    where: str, market: Market, accruals: Sequence[Accrual], commission: Mapping[int, int]
-) -> None:
-    """Each payer's total has grown by its commission."""
-    grown: Counter[int] = Counter()
-    for accrual in accruals:
-        grown[accrual.payer] += accrual.after - accrual.before
-    expected = dict(commission) if market.scenario.agreements.shares else {}
-    if grown != expected:
-        raise LedgerDisagrees(f"{where}, commission accrued", grown, expected)
-
-
-def _shared(history: History, accruals: Sequence[Accrual]) -> dict[int, int]:
-    """What revenue shares move for each institution, by the agreements on the ledger."""
-    moved: Counter[int] = Counter()
-    for accrual in accruals:
-        for party, ppm in history.agreements[accrual.payer, accrual.currency]:
-            part = entitlement(accrual.after, ppm) - entitlement(accrual.before, ppm)
-            moved[party] += part
-            moved[accrual.payer] -= part
-    return dict(moved)
 
 
 def _movements(

@@ -69,6 +69,8 @@ interface IRevenueSharing {
 
     /// @notice Only the clearing house reports commission.
     error RevenueSharing_NotClearingHouse(address caller);
+    /// @notice The contract has no account: none was admitted with it as signer.
+    error RevenueSharing_NoAccount();
     /// @notice Only the contract of agreements says that one has been concluded.
     error RevenueSharing_NotAgreements(address caller);
     /// @notice A performance is not measured by what was measured for one before, with a version in between that had none:
@@ -106,6 +108,10 @@ interface IRevenueSharing {
     error RevenueSharing_InvalidReason(uint256 length);
     /// @notice While a settlement cycle is open, what a settlement will take from whom does not change.
     error RevenueSharing_CycleOpen();
+
+    /// @notice Withdraws whatever signer was nominated for the account that keeps reserves: the contract stays its signer.
+    /// @custom:access anyone
+    function object() external;
 
     /// @notice Makes a version that was concluded count: keeps its marks, and has settlements share its commission.
     /// @custom:access the contract of agreements

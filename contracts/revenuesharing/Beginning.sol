@@ -57,6 +57,13 @@ abstract contract Beginning is IRevenueSharing {
     }
 
     /// @inheritdoc IRevenueSharing
+    function object() external {
+        uint16 index = CONSORTIUM.institutionOf(address(this));
+        if (index == 0) revert RevenueSharing_NoAccount();
+        CONSORTIUM.withdrawNomination(index);
+    }
+
+    /// @inheritdoc IRevenueSharing
     function begin(uint32 agreementId, uint32 version) external {
         if (msg.sender != address(AGREEMENTS)) revert RevenueSharing_NotAgreements(msg.sender);
         Version memory begun = AGREEMENTS.versionOf(agreementId, version);

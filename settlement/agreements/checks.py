@@ -16,6 +16,7 @@ from ledger.terms import (
     BY_TIME,
     MAX_MEASURE,
     MAX_PARTIES,
+    MAX_POOL,
     MAX_UP_TO,
     MAX_WORDS,
     Basis,
@@ -32,8 +33,6 @@ from settlement.marked_yaml import Path
 MAX_ENTRIES = 16
 """Measures, clauses and guarantees of an agreement, tiers of a clause."""
 MAX_STEPS = 8
-MAX_POOL = 2**96 - 1
-"""No pool of a clause is larger, minor units."""
 LATEST = 2**36
 """Seconds; the year 4147. Periods behind have no number."""
 _NAME = re.compile(r"[!-~](?:[ -~]*[!-~])?")

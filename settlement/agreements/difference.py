@@ -38,11 +38,11 @@ def _compared(key: str, old: Any, new: Any) -> Iterator[Difference]:
                 yield from _compared(below, old[each], new[each])
     elif _is_parts(old) and _is_parts(new):
         before, after = _by_label(old), _by_label(new)
-        pairs = list(_compared("", before, after))
-        for label, was, now in pairs:
-            yield Difference(key + label, was, now)
-        if not pairs and list(before) != list(after):
+        both = before.keys() & after.keys()
+        if [each for each in before if each in both] != [each for each in after if each in both]:
             yield Difference(key, _order(before), _order(after))
+        for label, was, now in _compared("", before, after):
+            yield Difference(key + label, was, now)
     elif scalar(old) != scalar(new):
         yield Difference(key, scalar(old), scalar(new))
 

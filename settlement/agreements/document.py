@@ -65,6 +65,7 @@ from dataclasses import dataclass, field
 from ledger.terms import (
     BY_TIME,
     MAX_MEASURE,
+    MAX_POOL,
     MAX_UP_TO,
     Basis,
     Clause,
@@ -78,7 +79,7 @@ from ledger.terms import (
 )
 from ledger.units import PPM
 from settlement import marked_yaml
-from settlement.agreements.checks import MAX_POOL, mistakes
+from settlement.agreements.checks import mistakes
 from settlement.agreements.names import Names
 from settlement.agreements.parts import Part, overlaps
 from settlement.agreements.rendering import (

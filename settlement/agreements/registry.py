@@ -1,14 +1,13 @@
 """Which agreements there are: what was proposed, who has consented, which versions are in force.
 
-All of it follows from the events of `RevenueSharing`, in the chain's order; nothing else is asked.
+All of it follows from the events of `Agreements`, in the chain's order; nothing else is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from ledger.clients.revenue_sharing import RevenueSharing
 from ledger.contract import Event
 from ledger.terms import Terms, unpack
 
@@ -169,18 +168,8 @@ class Registry:
 
 
 def registry(events: Iterable[Event]) -> Registry:
-    """What events of `RevenueSharing`, in the chain's order, come to."""
+    """What events of `Agreements`, in the chain's order, come to."""
     found = Registry()
     for event in events:
         found.apply(event)
     return found
-
-
-def read(revenue: RevenueSharing) -> Registry:
-    """What the chain says up to its newest block."""
-    chain = revenue.chain
-    return registry(
-        replace(event, transaction=mined.transaction_hash)
-        for mined in chain.logs(0, chain.block().number)
-        for event in revenue.events(mined.logs)
-    )

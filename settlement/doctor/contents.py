@@ -18,9 +18,11 @@ from ledger.history import NOBODY
 from ledger.ids import parse_day_number
 from ledger.keystore import Keyring
 from ledger.transactions import calldata
+from settlement.agreements.registry import registry
 from settlement.books import among
 from settlement.doctor.findings import Examination, Wrong, count, listed
 from settlement.fees import VenueSchedule
+from settlement.market import accounts_of_contracts, commission_terms
 from settlement.operations import Ledger
 from settlement.verification import verify
 
@@ -106,8 +108,7 @@ def _institutions(ledger: Ledger) -> str:
     wanted = {
         each.name: frozenset(Role[role] for role in each.roles) for each in market.scenario.institutions
     }
-    if market.scenario.default_fund is not None:
-        wanted[market.scenario.default_fund.account] = frozenset({Role.PARTNER})
+    wanted |= dict.fromkeys(accounts_of_contracts(market.scenario), frozenset({Role.PARTNER}))
     defaulted = {each.institution for each in ledger.outcomes.defaults.by_id.values()}
     wrong = [f"{name} is not on the chain" for name in wanted if name not in there]
     wrong += [f"{name} is not in the scenario" for name in there if name not in wanted]
@@ -173,14 +174,15 @@ def _fees(ledger: Ledger) -> str:
 
 
 def _agreements(ledger: Ledger) -> str:
+    """Whose agreement the scenario says has concluded it; a later version is by consent of all, too."""
     market, scenario = ledger.market, ledger.market.scenario
-    shares = tuple((market.index.get(share.party), share.share_ppm) for share in scenario.agreements.shares)
-    there = ledger.read().agreements
-    wrong = [
-        name
-        for name in scenario.brokers
-        if there.get((market.index.get(name, NOBODY), market.cash_asset), ()) != shares
-    ]
+    there, shares = registry(ledger.read().revenue), scenario.agreements.shares
+    wrong = []
+    for name in scenario.brokers if shares else ():
+        wanted = commission_terms(market, name) if name in market.index else None
+        found = there.named(wanted.payer, wanted.name) if wanted else None
+        if found is None or found.versions[0].terms != wanted:
+            wrong.append(name)
     if wrong:
         raise Wrong(f"{listed(wrong)}: not the agreement of the scenario")
     return f"{count(len(scenario.brokers) if shares else 0, 'agreement')} as in the scenario"

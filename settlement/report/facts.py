@@ -23,6 +23,7 @@ from ledger.ids import parse_day_number
 from ledger.records import Records, unpack
 from ledger.units import Column, exact_add, exact_sum
 from settlement import fees
+from settlement.agreements.standing import standing
 from settlement.market import Market
 from settlement.reconciliation import Account, accounts
 from settlement.report import one_day
@@ -57,8 +58,9 @@ class Facts:
     history: History
     schedule: fees.VenueSchedule
     levy_beneficiary: str
-    shares_ppm: Mapping[str, Mapping[str, int]]
-    """Payer → party → share of the payer's commission, for every broker's agreement in force."""
+    shares_ppm: Mapping[str, Mapping[str, int | None]]
+    """Payer → party → its share of the payer's commission, for every agreement in force; None where it is not
+    a fixed one of all commission."""
     shared: tuple[Shared, ...]
     commission_charged: int
     """Commission that settled trades earned, both sides, in minor units; `levy_charged` the levy on them."""
@@ -131,11 +133,6 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
     names = {index: name for name, index in market.index.items()}
     codes = {index: code for code, index in market.asset.items()}
     beneficiary, schedule = _schedule(market)
-    shares = {
-        names[payer]: {names[party]: ppm for party, ppm in agreed}
-        for (payer, currency), agreed in history.agreements.items()
-        if currency == market.cash_asset
-    }
     records = joined([batch.records for batch in batches])
     settlements, settled_in = _settled_in(batches)
     counts = [len(batch.records) for batch in batches]
@@ -143,12 +140,12 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
     if len(batches) < len(every):
         number = batches[0].header.trading_day if batches else 0
         part = one_day.Part(market, history, schedule, beneficiary, number, batches, settlements)
-        shared = one_day.shared(part, shares)
+        shared = one_day.shared(part)
         moves = one_day.movements(part)
         standing: Mapping[str, Account] = one_day.accounts(part, moves, shared)
         charged = [2 * exact_sum(each[settled_in >= 0]) for each in charges]
     else:
-        shared = one_day.accrued(history, names, shares)
+        shared = one_day.accrued(history, names)
         moves = history.movements
         standing = held or accounts(market, moves, ledger.balances())
         charged = [sum(event[name] for event in history.netting_sets) for name in ("commission", "levy")]
@@ -167,7 +164,7 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
         history=history,
         schedule=schedule,
         levy_beneficiary=names[beneficiary],
-        shares_ppm=shares,
+        shares_ppm=_shares(market, history, names),
         shared=shared,
         commission_charged=charged[0],
         levy_charged=charged[1],
@@ -198,6 +195,20 @@ def _schedule(market: Market) -> tuple[int, fees.VenueSchedule]:
     """The levy's beneficiary and the fee schedule, as the ledger has them."""
     _, beneficiary, *registered = market.clients.clearing_house.call("feeSchedule", market.fee_schedule_id)
     return beneficiary, fees.VenueSchedule.registered(*registered)
+
+
+def _shares(market: Market, history: History, names: Mapping[int, str]) -> dict[str, dict[str, int | None]]:
+    """Payer → party → its share by the agreements that are in force in the newest block."""
+    now = standing(history.revenue).sharings(market.cash_asset, market.chain.block().timestamp)
+    found: dict[str, dict[str, int | None]] = {}
+    for payer, sharing in now.items():
+        own = found.setdefault(names[payer], {})
+        for running in sharing.running:
+            for receiver, ppm in zip(running.receivers, running.fixed_ppm, strict=True):
+                if receiver in names:
+                    known = own.get(names[receiver], 0)
+                    own[names[receiver]] = None if ppm is None or known is None else known + ppm
+    return found
 
 
 def _settled_in(batches: Iterable[RecordedBatch]) -> tuple[tuple[bytes, ...], npt.NDArray[np.int64]]:

@@ -251,13 +251,18 @@ def _paid(facts: Facts) -> dict[str, int]:
     """Party → what it received as revenue shares."""
     paid = {party: 0 for shares in facts.shares_ppm.values() for party in shares}
     for each in facts.shared:
-        paid[each.party] += each.amount
+        paid[each.party] = paid.get(each.party, 0) + each.amount
     return paid
 
 
 def _common_shares(facts: Facts) -> dict[str, int]:
-    agreements = [dict(shares) for shares in facts.shares_ppm.values()]
-    return agreements[0] if agreements and all(each == agreements[0] for each in agreements) else {}
+    agreements = [
+        {party: ppm for party, ppm in shares.items() if ppm is not None}
+        for shares in facts.shares_ppm.values()
+    ]
+    everyone = list(facts.shares_ppm.values())
+    alike = all(each == everyone[0] for each in everyone) and agreements == everyone
+    return agreements[0] if everyone and alike else {}
 
 
 def _positions(facts: Facts, currency: str) -> dict[str, dict[str, int]]:

@@ -17,8 +17,6 @@ MAX_CYCLE = 86_400
 """Seconds for which cycles are open at a stretch, at most."""
 PAUSE = 8
 """Of that time, what part the pause afterwards is."""
-MIN_PERIOD = 28 * 86_400
-"""Seconds that a period of an agreement lasts, at least."""
 Shares = Sequence[tuple[str, int]]
 """(party, ppm) in an agreement's order."""
 Tiers = Sequence[tuple[int, int, int]]

@@ -19,7 +19,9 @@ import pytest
 from ledger.clients.clearing_house import Status
 from ledger.records import Records
 from settlement import sample
-from settlement.books import Book
+from settlement.agreements.sharing import fixed
+from settlement.books import Book, Settlement
+from settlement.books.settlements import terms_of
 from settlement.books.shelf import Shelf
 from settlement.intake import parse_trades
 from settlement.model import Trades
@@ -344,6 +346,14 @@ def test_opening_altered_before_the_book_closes_is_one_break_with_both_balances(
     }
 
 
+def more_shared(settlement: Settlement) -> Settlement:
+    """With a hundredth of the commission more for the first party."""
+    (known,) = settlement.sharing.running
+    shares = dict(zip(known.receivers[1:], known.lines[0].shares_ppm, strict=True))
+    shares[known.receivers[1]] += 10_000
+    return replace(settlement, sharing=fixed(shares, known.total))
+
+
 @pytest.mark.parametrize("charge", ["commission", "levy", "share"])
 def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
     day: Day, entry: Entry, charge: str
@@ -353,13 +363,13 @@ def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
     day.affirm()
     before = day.books[broker]
     day.settle()
-    terms = day.ledger.terms
+    terms = terms_of(day.ledger.market, day.ledger.read())[broker]
     schedule = terms.schedule
     tiers = tuple(replace(tier, rate_ppm=tier.rate_ppm + 100) for tier in schedule.tiers)
     terms = {
         "commission": replace(terms, schedule=replace(schedule, tiers=tiers)),
         "levy": replace(terms, schedule=replace(schedule, levy_ppm=schedule.levy_ppm + 1)),
-        "share": replace(terms, shares_ppm=(terms.shares_ppm[0] + 10_000, *terms.shares_ppm[1:])),
+        "share": replace(terms, settlements=[more_shared(each) for each in terms.settlements]),
     }[charge]
     settled = {DAY: day.intake.trades.number.tolist()}
     wrongly = before.close(settled, terms)

@@ -16,6 +16,7 @@ from settlement.operations import Ledger
 from settlement.rules import jointly
 from tests.invariant.floor import CLOSING_AFTER, SECURITIES, Floor, Run
 from tests.invariant.ought import HELD, MOVES, OPEN, PENDING
+from tests.sharings import earned
 
 SEEN: Counter[str] = Counter()
 """What came about in any run, how often."""
@@ -226,8 +227,9 @@ class Checked(RuleBasedStateMachine):
         history, market = anew.read(), self.run.market
         gross = sum(event["grossAmount"] for event in history.netting_sets)
         assert gross == sum(t.cut(t.amount, 0, t.settled) for t in self.ought.trades)
-        earned = {self.run.name(n): amount for n, amount in history.earned(market.cash_asset).items()}
-        assert Counter(earned) == +self.ought.earned
+        totals = earned(history, market.cash_asset)
+        named = {self.run.name(n): amount for n, amount in totals.items()}
+        assert Counter(named) == +self.ought.earned
         for trade in self.ought.trades:
             assert int(history.batches[trade.batch].settled_quantity[trade.position]) == trade.settled
 
@@ -252,11 +254,11 @@ def facts(history: History) -> tuple[Any, ...]:
             for key, batch in history.batches.items()
         ],
         [getattr(moves, name).tolist() for name in moves.__slots__],
-        history.accruals,
+        history.revenue,
+        history.times,
         history.netting_sets,
         history.said,
         history.suspended,
-        history.totals,
         history.cycles,
         history.open_cycles,
     )

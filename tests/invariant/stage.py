@@ -11,15 +11,16 @@ from ledger.abi import Words
 from ledger.accounts import Signer
 from ledger.chain import Chain, connect, default_engine
 from ledger.clients import attach
+from ledger.clients.agreements import Consent
 from ledger.clients.clearing_house import Header, Slice
 from ledger.clients.consortium import Role, account_of
-from ledger.clients.revenue_sharing import Terms
 from ledger.deploy import deploy
-from settlement.market import Market
+from settlement.market import Market, commission_terms
 from settlement.scenario import Scenario
 from tests.contracts.support import SetClock
 from tests.independent import Place, Rules, Trade
 from tests.invariant.cases import BROKERS, MAX_AMOUNT, SECURITIES, Case
+from tests.sharings import commission_total
 
 ROLES = {
     "V": Role.EXCHANGE,
@@ -145,13 +146,13 @@ def _money(minor: int) -> str:
 
 
 def _agree(market: Market, broker: str, rules: Rules) -> None:
-    shares = tuple((market.index[party], ppm) for party, ppm in rules.shares)
-    terms = Terms(market.index[broker], market.asset[CASH], shares)
-    digest = terms.digest(market.clients.revenue.domain)
-    signatures = [
-        market.signers[name].sign_digest(digest) for name in (broker, *(party for party, _ in rules.shares))
+    terms = commission_terms(market, broker)
+    digest = terms.digest(market.clients.agreements.domain)
+    consents = [
+        Consent.of(market.index[name], market.signers[name], digest)
+        for name in (broker, *(party for party, _ in rules.shares))
     ]
-    market.clients.revenue.conclude(market.venue, terms, signatures)
+    market.clients.agreements.propose(market.venue, terms, consents)
 
 
 def header_of(market: Market) -> Header:
@@ -241,7 +242,7 @@ def light_state(market: Market, batches: Iterable[bytes]) -> tuple[object, ...]:
         house.call("cycleOf", market.index["V"]),
         house.call("openCycles"),
         tuple(
-            market.clients.revenue.call("agreement", market.index[broker], market.asset[CASH])
+            commission_total(market, broker)
             for broker in (market.scenario.brokers if market.scenario.agreements.shares else ())
         ),
     )

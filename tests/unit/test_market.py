@@ -10,6 +10,7 @@ from eth_utils import keccak
 from ledger import reverts
 from ledger.chain import connect, default_engine
 from ledger.clients.consortium import Role
+from ledger.terms import Basis, Clause, Step, Tier
 from settlement.fees import VenueSchedule
 from settlement.market import Market, establish
 from settlement.scenario import load
@@ -57,10 +58,18 @@ def test_fees_and_agreements_in_force_are_the_scenarios(market: Market) -> None:
     assert list(tiers) == [
         (2**88 - 1 if tier.up_to is None else tier.up_to, tier.rate_ppm, 0) for tier in schedule.tiers
     ]
-    shares = tuple((market.index[share.party], share.share_ppm) for share in scenario.agreements.shares)
+    agreements = market.clients.agreements
     for name, index in market.index.items():
-        found = market.clients.revenue.agreement(index, market.cash_asset)
-        assert (found.version, found.shares) == ((1, shares) if name in scenario.brokers else (0, ()))
+        found = agreements.agreement_named(index, "commission")
+        assert bool(found) == (name in scenario.brokers)
+        if found:
+            terms, whole = agreements.terms_of(found, 1), Tier(2**96 - 1, 10**6)
+            shares = tuple(share.share_ppm for share in scenario.agreements.shares)
+            assert terms.clauses == (Clause(Basis.COMMISSION, (whole,), (Step(0, shares),)),)
+            assert terms.parties == tuple(market.index[s.party] for s in scenario.agreements.shares)
+            assert (terms.payer, terms.currency) == (index, market.cash_asset)
+            assert (terms.version, terms.months, terms.notice_days) == (1, 3, 90)
+            assert agreements.version_of(found, 1).starts_at <= market.chain.block().timestamp
 
 
 def test_securities_are_listed_once_in_the_order_given(market: Market) -> None:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
@@ -22,9 +22,11 @@ from hypothesis import strategies as st
 from ledger.abi import Words
 from ledger.clients.clearing_house import Header
 from ledger.contract import Event
-from ledger.history import NOBODY, Accrual, History, Movements, RecordedBatch
+from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.records import Records
-from ledger.units import MAX_AMOUNT, exact
+from ledger.terms import Terms
+from ledger.units import MAX_AMOUNT, PPM, exact
+from settlement.agreements import periods
 from settlement.errors import LedgerDisagrees
 from settlement.market import Market
 from settlement.verification import _millionths, verify
@@ -32,10 +34,13 @@ from tests import independent
 from tests.independent import Rules, Trade
 from tests.invariant.cases import SECURITIES, Case, case
 from tests.invariant.stage import ROLES, scenario_of
+from tests.sharings import PERIOD, accrual, clause, conclusion
 
 INDEX = {name: i for i, name in enumerate(ROLES, start=1)}
 ASSET = {code: i for i, code in enumerate(SECURITIES, start=1)} | {"NPR": 0x8001}
 TRANSIT = 0
+BEFORE = bytes(32)
+"""The transaction before all settlements."""
 
 
 def market_of(day: Case) -> Market:
@@ -45,6 +50,13 @@ def market_of(day: Case) -> Market:
 
 def transaction(number: int) -> bytes:
     return bytes([number + 1]) * 32
+
+
+def terms_of(rules: Rules, payer: str) -> Terms:
+    """All of the payer's commission, shared by the rules."""
+    shares = tuple(ppm for _, ppm in rules.shares)
+    parties = tuple(INDEX[party] for party, _ in rules.shares)
+    return Terms(INDEX[payer], ASSET["NPR"], "commission", parties, (clause((PPM, 0), shares=shares),))
 
 
 def batch_of(trades: tuple[Trade, ...], settled_in: list[int]) -> RecordedBatch:
@@ -75,8 +87,10 @@ def history_of(day: Case, sets: int = 1) -> History:
         if day.trades[part]:
             batch = batch_of(day.trades[part], settled_in[part])
             history.batches[bytes([k])] = batch
-    shares = tuple((INDEX[party], ppm) for party, ppm in day.rules.shares)
     earned: dict[str, int] = {}
+    for i, payer in enumerate(day.brokers if day.rules.shares else (), start=1):
+        history.revenue += conclusion(terms_of(day.rules, payer), i, BEFORE)
+    history.blocks[BEFORE] = 0
     columns: list[tuple[bytes, int, int, int, int]] = []
     for k in range(sets):
         trades = [t for t, where in zip(day.trades, settled_in, strict=True) if where == k]
@@ -87,10 +101,11 @@ def history_of(day: Case, sets: int = 1) -> History:
         for payer, commission in out.commission.items():
             before = earned.get(payer, 0)
             earned[payer] = before + commission
-            if commission and shares:
-                found = Accrual(INDEX[payer], ASSET["NPR"], before, before + commission, transaction(k))
-                history.accruals.append(found)
-                history.agreements[INDEX[payer], ASSET["NPR"]] = shares
+            if commission and day.rules.shares:
+                totals_of = before, before + commission
+                agreement = day.brokers.index(payer) + 1
+                history.revenue.append(accrual(agreement, PERIOD, *totals_of, transaction(k)))
+        history.blocks[transaction(k)], history.times[transaction(k)] = k + 1, periods.start_s(PERIOD)
         totals = {
             "model": 3,
             "grossAmount": out.gross,
@@ -202,21 +217,24 @@ def test_verify_given_other_movements_stops(how: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda accrual: replace(accrual, after=accrual.after + 1),
-        lambda accrual: replace(accrual, before=accrual.before + 1),
-        lambda accrual: replace(accrual, payer=len(INDEX) + 1),
+        {"totalAfter": 1},
+        {"totalBefore": 1},
+        {"agreementId": 1},
+        {"period": 3},
         None,
     ],
 )
-def test_verify_given_an_accrual_that_is_off_stops(change: Any) -> None:
+def test_verify_given_an_accrual_that_is_off_stops(change: dict[str, int] | None) -> None:
     for day in cases():
         history = history_of(day)
-        if not history.accruals:
-            continue
-        first = history.accruals[0]
-        history.agreements[len(INDEX) + 1, ASSET["NPR"]] = ()
-        history.accruals[:1] = [] if change is None else [change(first)]
-        assert disagrees(day, history).endswith("commission accrued")
+        places = [i for i, event in enumerate(history.revenue) if event.name == "RevenueAccrued"]
+        if places:
+            first = history.revenue[places[0]]
+            told = {name: value + (change or {}).get(name, 0) for name, value in first.arguments.items()}
+            history.revenue[places[0] : places[0] + 1] = (
+                [] if change is None else [replace(first, arguments=told)]
+            )
+            assert "accru" in disagrees(day, history)
 
 
 def test_verify_given_other_shares_than_were_agreed_stops() -> None:
@@ -226,8 +244,9 @@ def test_verify_given_other_shares_than_were_agreed_stops() -> None:
     day = Case(0, ("B1", "B2"), rules, (Trade(1, "B1", "B2", "S1", 1, 1_000),), 10**6, ())
     for ppm, fine in ((200_000, True), (200_001, True), (201_000, False)):
         history = history_of(day)
-        for key in history.agreements:
-            history.agreements[key] = ((INDEX["P1"], ppm),)
+        other = Rules(rules.tiers, 0, "R", (("P1", ppm),))
+        agreed = [event for i in (1, 2) for event in conclusion(terms_of(other, f"B{i}"), i, BEFORE)]
+        history.revenue[: len(agreed)] = agreed
         if fine:
             verify(market_of(day), history)
         else:

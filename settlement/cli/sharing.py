@@ -1,0 +1,372 @@
+"""What parties do under an agreement: `clearing agreement report`, `countersign`, `dispute`, `run`, `pay`,
+`repay`, `release`, `contest`, `resolve`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from settlement.cli.output import (
+    DirectoryArgument,
+    FormatOption,
+    JsonOption,
+    PassphraseOption,
+    leave,
+    opened,
+    wants_json,
+    where,
+    write_json,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    from ledger.chain import Receipt
+    from settlement.agreements.desk import Desk, Named
+    from settlement.agreements.operating import Done
+
+AgreementArgument = Annotated[
+    str, typer.Argument(metavar="PAYER/NAME", help="Whose agreement, and its name.")
+]
+MaybeAgreementArgument = Annotated[
+    str | None, typer.Argument(metavar="[PAYER/NAME]", help="One agreement; else all of them.")
+]
+MeasureArgument = Annotated[str, typer.Argument(metavar="MEASURE", help="As the terms call it.")]
+ValueArgument = Annotated[
+    int, typer.Argument(metavar="VALUE", min=0, max=2**64 - 1, help="A whole number, in the terms' unit.")
+]
+PeriodOption = Annotated[str, typer.Option("--period", metavar="P", help="2019-11, 2019Q4, 2019H2 or 2019.")]
+MaybePeriodOption = Annotated[
+    str | None, typer.Option("--period", metavar="P", help="One of its periods; else all that have ended.")
+]
+AsOption = Annotated[str, typer.Option("--as", metavar="INSTITUTION", help="Who does it.")]
+LineOption = Annotated[
+    int, typer.Option("--line", metavar="N", min=0, max=255, help="As a statement numbers it, from 0.")
+]
+TransactionOption = Annotated[
+    str | None,
+    typer.Option("--transaction", metavar="HASH", help="Which settlement; without it, the period's run."),
+]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in at most 200 bytes.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Put these commands into the group `clearing agreement`."""
+    for command in (report, countersign, dispute, run, pay, repay, release, contest, resolve):
+        group.command()(command)
+
+
+@contextmanager
+def _desk(path: Path, passphrase_file: Path | None, agreement: str) -> Iterator[tuple[Desk, Named]]:
+    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.agreements.desk import Desk
+
+        desk = Desk(ledger)
+        yield desk, desk.agreement(agreement)
+
+
+def _said(shown: dict[str, Any], json_wanted: bool, sent: Receipt | None, text: str, already: str) -> None:
+    """One step: that it was done, or that it was so already."""
+    shown["already"] = sent is None
+    shown["transaction"] = None if sent is None else f"0x{sent.transaction_hash.hex()}"
+    if json_wanted:
+        write_json(shown)
+    else:
+        write_text(already if sent is None else text)
+
+
+def _head(path: Path, desk: Desk, named: Named, **more: Any) -> dict[str, Any]:
+    return where(path, desk.ledger) | {"agreement": named.name} | more
+
+
+def report(
+    path: DirectoryArgument,
+    agreement: AgreementArgument,
+    measure: MeasureArgument,
+    value: ValueArgument,
+    period: PeriodOption,
+    institution: AsOption,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Report a measure of a period that is over, as the institution that the terms name."""
+    json_wanted = wants_json(form, as_json)
+    with _desk(path, passphrase_file, agreement) as (desk, named):
+        from settlement.agreements import measuring
+
+        sent = measuring.report(desk, named, measure, value, period, institution)
+        shown = _head(path, desk, named, period=period, measure=measure, value=str(value), by=institution)
+    of = f"{measure} of {period} is {value:,}"
+    _said(shown, json_wanted, sent, f"{institution} reports: {of}.", f"Reported already: {of}.")
+
+
+def countersign(
+    path: DirectoryArgument,
+    agreement: AgreementArgument,
+    measure: MeasureArgument,
+    value: ValueArgument,
+    period: PeriodOption,
+    institution: AsOption,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Agree to what was reported; the measure is final then."""
+    json_wanted = wants_json(form, as_json)
+    with _desk(path, passphrase_file, agreement) as (desk, named):
+        from settlement.agreements import measuring
+
+        sent = measuring.countersign(desk, named, measure, value, period, institution)
+        shown = _head(path, desk, named, period=period, measure=measure, value=str(value), by=institution)
+    of = f"{measure} of {period} is {value:,}, and final"
+    _said(shown, json_wanted, sent, f"{institution} agrees: {of}.", f"Countersigned already: {of}.")
+
+
+def dispute(
+    path: DirectoryArgument,
+    agreement: AgreementArgument,
+    measure: MeasureArgument,
+    period: PeriodOption,
+    institution: AsOption,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do not agree to what was reported; its reporter has to report again."""
+    json_wanted = wants_json(form, as_json)
+    with _desk(path, passphrase_file, agreement) as (desk, named):
+        from settlement.agreements import measuring
+
+        sent = measuring.dispute(desk, named, measure, period, institution)
+        shown = _head(path, desk, named, period=period, measure=measure, by=institution)
+    of = f"{measure} of {period}"
+    _said(shown, json_wanted, sent, f"{institution} disputes {of}.", f"Disputed already: {of}.")
+
+
+def run(
+    path: DirectoryArgument,
+    agreement: MaybeAgreementArgument = None,
+    period: MaybePeriodOption = None,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute and pay every line of every period that has ended, and say which lines wait for whom."""
+    json_wanted = wants_json(form, as_json)
+    if period is not None and agreement is None:
+        raise typer.BadParameter("say of which agreement", param_hint="'--period'")
+    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.agreements import operating
+        from settlement.agreements.desk import Desk
+
+        desk = Desk(ledger)
+        chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
+        first = desk.ended(chosen[0], period)[0] if period is not None else None
+        done = operating.run(desk, chosen, first)
+        shown = where(path, ledger) | _done(desk, done, "computed")
+        money = desk.money(chosen[0]) if chosen else None
+    if json_wanted:
+        write_json(shown)
+    else:
+        nothing = "Nothing was left to compute." if chosen else "There are no agreements yet."
+        unpaid = [f"clearing agreement pay {path} {quote(name)}" for name in done.deferred]
+        write_text(*_said_done(shown, "computed", money, nothing), then=unpaid)
+    leave(done.needs_attention)
+
+
+def _done(desk: Desk, done: Done, word: str) -> dict[str, Any]:
+    return {
+        word: [
+            {
+                "agreement": named.name,
+                "period": desk.written(named, period),
+                "lines": list(lines),
+                "transaction": f"0x{transaction.hex()}",
+            }
+            for named, period, lines, transaction in done.lines
+        ],
+        "waiting": [
+            {
+                "agreement": named.name,
+                "period": desk.written(named, each.period),
+                "line": each.line,
+                "measure": each.measure or None,
+                "status": each.status.name.lower() if each.measure else None,
+                "for": desk.names[each.institution] if each.institution else None,
+                "unpaid_minor": str(each.unpaid_minor) if each.unpaid_minor else None,
+                "after": None if each.after is None else desk.written(named, each.after),
+            }
+            for named, each in done.waiting
+        ],
+        "deferred": [
+            {"agreement": name, "amount_minor": str(amount)} for name, amount in done.deferred.items()
+        ],
+    }
+
+
+def _said_done(shown: dict[str, Any], word: str, money: Any, nothing: str) -> list[Any]:
+    from settlement.report.layout import columns_table, whole
+
+    parts: list[Any] = []
+    if shown[word]:
+        table = columns_table("agreement", ("period", "left"), (f"lines {word}", "left"))
+        for each in shown[word]:
+            table.add_row(each["agreement"], each["period"], ", ".join(map(str, each["lines"])))
+        parts.append(whole(table))
+    if shown["waiting"]:
+        parts += [""] if parts else []
+        table = columns_table("waiting", ("period", "left"), ("line", "right"), ("for", "left"))
+        for each in shown["waiting"]:
+            row = (each["agreement"], each["period"], str(each["line"]), _waits_for(each, money))
+            table.add_row(*row)
+        parts.append(whole(table))
+    for each in shown["deferred"]:
+        payer = each["agreement"].rsplit("/", 1)[0]
+        amount = money.amount(int(each["amount_minor"]))
+        parts.append(f"{payer} still has to pay {amount} under {each['agreement']}: it had too little cash.")
+    return parts or [nothing]
+
+
+def _waits_for(each: dict[str, Any], money: Any) -> str:
+    if each["unpaid_minor"] is not None:
+        return f"{each['for']} to pay {money.amount(int(each['unpaid_minor']))} into the reserve"
+    if each["measure"] is None:
+        return f"line {each['line']} of {each['after']}, which comes first"
+    doing = {"reported": "to countersign", "disputed": "to report again"}.get(each["status"], "to report")
+    return f"{each['for']} {doing} {each['measure']}"
+
+
+def pay(
+    path: DirectoryArgument,
+    agreement: AgreementArgument,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the payer pay what is still due, all of it or, where it has too little, nothing."""
+    json_wanted = wants_json(form, as_json)
+    with _desk(path, passphrase_file, agreement) as (desk, named):
+        from settlement.agreements import operating
+
+        was, left = operating.pay(desk, named)
+        money, payer = desk.money(named), desk.names[named.payer]
+        shown = _head(path, desk, named, paid_minor=str(was - left), due_minor=str(left))
+    if json_wanted:
+        write_json(shown)
+    elif left:
+        write_text(f"{payer} has too little cash for {money.amount(left)}; it stays due.")
+    elif was:
+        write_text(f"{payer} paid {money.amount(was)}.")
+    else:
+        write_text("Nothing is due: it is paid already.")
+    leave(bool(left))
+
+
+def repay(
+    path: DirectoryArgument,
+    agreement: AgreementArgument,
+    institution: AsOption,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pay the payer back what an institution owes it, all of it."""
+    json_wanted = wants_json(form, as_json)
+    with _desk(path, passphrase_file, agreement) as (desk, named):
+        from settlement.agreements import operating
+
+        paid = operating.repay(desk, named, institution)
+        money, payer = desk.money(named), desk.names[named.payer]
+        shown = _head(path, desk, named, by=institution, paid_minor=str(paid))
+    if json_wanted:
+        write_json(shown)
+    elif paid:
+        write_text(f"{institution} paid {payer} {money.amount(paid)}.")
+    else:
+        write_text(f"{institution} owes {payer} nothing; what it owed is paid already.")
+
+
+def release(
+    path: DirectoryArgument,
+    agreement: MaybeAgreementArgument = None,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Release every reserve whose time has come, and say which wait for a measure."""
+    json_wanted = wants_json(form, as_json)
+    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.agreements import operating
+        from settlement.agreements.desk import Desk
+
+        desk = Desk(ledger)
+        chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
+        done = operating.release(desk, chosen)
+        shown = where(path, ledger) | _done(desk, done, "released")
+        money = desk.money(chosen[0]) if chosen else None
+    if json_wanted:
+        write_json(shown)
+    else:
+        write_text(*_said_done(shown, "released", money, "No reserve can be released now."))
+    leave(done.needs_attention)
+
+
+def contest(
+    path: DirectoryArgument,
+    agreement: AgreementArgument,
+    period: PeriodOption,
+    line: LineOption,
+    reason: ReasonOption,
+    institution: AsOption,
+    transaction: TransactionOption = None,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Contest a line: that is recorded, and statements show it until it is resolved."""
+    json_wanted = wants_json(form, as_json)
+    settled_in = _hash(transaction)
+    with _desk(path, passphrase_file, agreement) as (desk, named):
+        from settlement.agreements import operating
+
+        sent = operating.contest(desk, named, period, line, reason, institution, settled_in)
+        shown = _head(path, desk, named, period=period, line=line, by=institution, reason=reason)
+    of = f"line {line} of {period}"
+    _said(shown, json_wanted, sent, f"{institution} contests {of}.", f"Contested already: {of}.")
+
+
+def resolve(
+    path: DirectoryArgument,
+    agreement: AgreementArgument,
+    period: PeriodOption,
+    line: LineOption,
+    institution: AsOption,
+    transaction: TransactionOption = None,
+    passphrase_file: PassphraseOption = None,
+    form: FormatOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Contest a line no more."""
+    json_wanted = wants_json(form, as_json)
+    settled_in = _hash(transaction)
+    with _desk(path, passphrase_file, agreement) as (desk, named):
+        from settlement.agreements import operating
+
+        sent = operating.resolve(desk, named, period, line, institution, settled_in)
+        shown = _head(path, desk, named, period=period, line=line, by=institution)
+    of = f"line {line} of {period}"
+    _said(shown, json_wanted, sent, f"{institution} contests {of} no more.", f"Not contested already: {of}.")
+
+
+def _hash(text: str | None) -> bytes:
+    if text is None:
+        return bytes(32)
+    digits = text.removeprefix("0x")
+    if len(digits) != 64 or not all(each in "0123456789abcdefABCDEF" for each in digits):
+        raise typer.BadParameter("0x and 64 hexadecimal digits are wanted", param_hint="'--transaction'")
+    return bytes.fromhex(digits)
