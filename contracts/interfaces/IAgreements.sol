@@ -113,9 +113,11 @@ interface IAgreements {
     /// @custom:access anyone
     function agreementNamed(uint16 payer, bytes32 name) external view returns (uint32 id);
 
+    /// @notice What is known of an agreement, over all its versions.
     /// @custom:access anyone
     function agreement(uint32 agreementId) external view returns (Agreement memory);
 
+    /// @notice When a version counts, and where its terms lie.
     /// @param version from 1
     /// @custom:access anyone
     function versionOf(uint32 agreementId, uint32 version) external view returns (Version memory);

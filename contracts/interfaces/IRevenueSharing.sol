@@ -163,6 +163,7 @@ interface IRevenueSharing {
     function contest(uint32 agreementId, uint16 period, uint8 line, bytes32 transactionHash, string calldata reason)
         external;
 
+    /// @notice Takes back that the caller contests a line.
     /// @custom:access who contested
     function resolve(uint32 agreementId, uint16 period, uint8 line, bytes32 transactionHash) external;
 
@@ -178,6 +179,7 @@ interface IRevenueSharing {
     /// @custom:access anyone
     function dueOf(uint32 agreementId, uint16 institution) external view returns (int128 due);
 
+    /// @notice Where a measure of a period stands, and its value.
     /// @custom:access anyone
     function reportOf(uint32 agreementId, uint16 period, bytes28 measure)
         external

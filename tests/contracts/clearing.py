@@ -292,7 +292,7 @@ class Earnings:
         self.floor = floor
         ledger = floor.ledger
         receipt = floor.house.register_fee_schedule(
-            ledger.signers["V"], ledger.index["R"], 0, [(2**88 - 1, PPM)]
+            ledger.signers["V"], ledger.index["R"], 0, [(2**88 - 1, PPM, 0)]
         )
         self.schedule = ledger.facts(receipt)[0][1]["feeScheduleId"]
         self.number = 0

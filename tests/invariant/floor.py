@@ -65,7 +65,7 @@ SCENARIO = Scenario.model_validate(
         ),
         "securities": {"issuer": "D", "listing": "listed", "codes": SECURITIES},
         "fees": {
-            "slabs": ({"up_to": "10000.00", "rate_ppm": 5_000}, {"up_to": None, "rate_ppm": 3_000}),
+            "tiers": ({"up_to": "10000.00", "rate_ppm": 5_000}, {"up_to": None, "rate_ppm": 3_000}),
             "levy": {"rate_ppm": RULES.levy_ppm, "beneficiary": "R"},
         },
         "agreements": {"shares": tuple({"party": name, "share_ppm": ppm} for name, ppm in RULES.shares)},

@@ -67,9 +67,13 @@ class Stage:
             index=dict(plain.index),
             asset=dict(plain.asset),
         )
-        slabs = [(MAX_AMOUNT if up_to is None else up_to, rate) for up_to, rate in case.rules.slabs]
+        rules = case.rules
+        tiers = [
+            (MAX_AMOUNT if up_to is None else up_to, rate, flat)
+            for (up_to, rate), flat in zip(rules.tiers, rules.flats, strict=True)
+        ]
         market.clients.clearing_house.register_fee_schedule(
-            market.venue, market.index[case.rules.levy_to], case.rules.levy_ppm, slabs
+            market.venue, market.index[rules.levy_to], rules.levy_ppm, tiers, rules.graduated
         )
         market.fee_schedule_id = 1
         if case.rules.shares:
@@ -103,7 +107,10 @@ def scenario_of(case: Case | None) -> Scenario:
     brokers = case.brokers if case else BROKERS
     rules = case.rules if case else Rules(((None, 0),), 0, "R", ())
     names = [name for name in ROLES if name in brokers or name not in BROKERS]
-    slabs = [{"up_to": None if up is None else _money(up), "rate_ppm": rate} for up, rate in rules.slabs]
+    tiers = [
+        {"up_to": None if up is None else _money(up), "rate_ppm": rate, "flat": _money(flat)}
+        for (up, rate), flat in zip(rules.tiers, rules.flats or [0] * len(rules.tiers), strict=True)
+    ]
     return Scenario.model_validate(
         {
             "name": "generated",
@@ -119,7 +126,8 @@ def scenario_of(case: Case | None) -> Scenario:
             ),
             "securities": {"issuer": "D", "listing": "listed", "codes": SECURITIES},
             "fees": {
-                "slabs": tuple(slabs),
+                "kind": "graduated" if rules.graduated else "slab",
+                "tiers": tuple(tiers),
                 # A scenario refuses a broker here; the contract, which takes one, is told of it in `enter`.
                 "levy": {
                     "rate_ppm": rules.levy_ppm,
