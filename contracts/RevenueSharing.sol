@@ -230,16 +230,20 @@ contract RevenueSharing is Reporting {
         (s.dueCount, s.given, s.owing) = (0, 0, false);
         uint256 parties = s.terms.parties();
         for (uint256 i = 0; i < parties; ++i) {
-            int256 change = 0;
-            for (uint256 at = s.rests; at != s.restsEnd; at += 0x60) {
-                uint256 share = Memory.peek(at + 0x40).share(i);
-                change += int256(Allocation.floorShare(Memory.peek(at + 0x20), share))
-                    - int256(Allocation.floorShare(Memory.peek(at), share));
-            }
-            _give(s, it, currency, s.terms.party(i), change);
+            _give(s, it, currency, s.terms.party(i), _change(s, i));
         }
         if (s.terms.reserveAccount() != 0) _give(s, it, currency, s.terms.reserveAccount(), aside);
         if (s.given != 0) s.changes[s.count++] = Movements.pack(currency, payer, -int128(uint128(s.given)));
+    }
+
+    /// @dev What of all the rests' changes party i is to have. A rest is 2^96 at most.
+    function _change(Sharing memory s, uint256 i) private pure returns (int256 change) {
+        unchecked {
+            for (uint256 at = s.rests; at != s.restsEnd; at += 0x60) {
+                uint256 share = Memory.peek(at + 0x40).share(i);
+                change += int256(Memory.peek(at + 0x20) * share / Terms.PPM) - int256(Memory.peek(at) * share / Terms.PPM);
+            }
+        }
     }
 
     /// @dev Fills the rests of the commission clauses.

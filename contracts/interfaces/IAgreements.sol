@@ -5,9 +5,9 @@ import {Agreement, Consent, TermsMistake, Version} from "../types/Agreement.sol"
 
 /// @title What institutions have agreed to share, word by word, and which version counts when
 /// @notice An agreement says what one payer gives its parties, in one currency. Every one of them has consented to every
-/// word of it. It is accounted for in periods of the calendar (UTC): a period is named by its first month,
-/// `year * 12 + month - 1`, and has 1, 3, 6 or 12 months. One version covers a period: the first from whenever it takes
-/// effect, later ones from the beginning of a period.
+/// word of it; so has who was party of the version before and is left out. It is accounted for in periods of the calendar
+/// (UTC): a period is named by its first month, `year * 12 + month - 1`, and has 1, 3, 6 or 12 months. One version covers
+/// a period: the first from whenever it takes effect, later ones from the beginning of a period.
 ///
 /// Terms are words, most significant bits first; this is what is signed and what is executed:
 ///
@@ -50,11 +50,11 @@ interface IAgreements {
     /// @notice The agreement ends at `endsAt` (seconds), with the period before `endPeriod`.
     event NoticeGiven(uint32 indexed agreementId, uint16 indexed institution, uint40 endsAt, uint16 endPeriod);
 
-    /// @notice The caller acts for no active institution that is payer or party here.
+    /// @notice The caller acts for no active institution that is payer or party, or was and is left out.
     error Agreements_NotParty(address caller);
     /// @notice The terms are not well formed.
     error Agreements_InvalidTerms(TermsMistake mistake, uint256 at, uint256 entry);
-    /// @notice The institution is not payer or party of the terms, or nobody's.
+    /// @notice The institution is not payer or party of the terms or of the version before, or nobody's.
     error Agreements_UnknownParty(uint16 institution);
     /// @notice The signature is not that of the institution's signer under these terms, or the consent was withdrawn.
     error Agreements_InvalidSignature(uint16 institution, bytes32 termsHash);
@@ -65,7 +65,7 @@ interface IAgreements {
     /// @notice The terms take effect from `earliest` on: not in the past, later versions at the beginning of a period (of
     /// both versions) that has not begun.
     error Agreements_NotEffective(uint64 effectiveFrom, uint64 earliest);
-    /// @notice The agreement has ended; another name begins a new one.
+    /// @notice The agreement has ended, or will before its last version begins; another name begins a new one.
     error Agreements_Ended(uint32 agreementId, uint64 endsAt);
     /// @notice The asset is not a currency of the register.
     error Agreements_NotCurrency(uint16 asset);
@@ -89,7 +89,8 @@ interface IAgreements {
     /// @custom:access payer or party, while active; or who has a consent of one
     function propose(uint256[] calldata terms, Consent[] calldata consents) external returns (bytes32 termsHash);
 
-    /// @notice Consents to proposed terms: the caller, where it is payer or party, and those whose consents are given.
+    /// @notice Consents to proposed terms: the caller, where it is payer or party (of the version before is enough), and
+    /// those whose consents are given.
     /// @custom:access payer or party, while active; or who has a consent of one
     function consent(bytes32 termsHash, Consent[] calldata consents) external;
 

@@ -149,7 +149,8 @@ abstract contract Beginning is IRevenueSharing {
             } else if (place != 0) {
                 _live[key - 1].more = true;
             }
-            (it.agreementId, it.until, it.nets, it.total) = (id, 0, false, 0);
+            (it.agreementId, it.nets) = (id, false);
+            _renew(it);
             _live[key] = it;
             _livePlace[id] = uint8(place + 1);
             return;
