@@ -27,6 +27,7 @@ from settlement.agreements.facts import (
     GuaranteeRun,
     Released,
 )
+from settlement.agreements.registry import Concluded
 from settlement.agreements.replaying import Replayed, place_of, replay
 from settlement.errors import LedgerDisagrees
 
@@ -129,8 +130,7 @@ class _State:
     def _owe(self, each: Replayed) -> None:
         """What a run computes is due, until the same run pays it to the parties and the reserve."""
         assert each.version is not None
-        terms = each.version.terms
-        self.paying |= {*terms.parties, *([terms.reserve_account] if terms.reserve_account else [])}
+        self.paying |= _paid_by(each.version)
         for institution, earned in each.earned().items():
             if earned:
                 self.awaited[institution] = self.due.get(institution, 0) + earned
@@ -151,9 +151,11 @@ class _State:
         self.awaited = {}
 
     def _check_deferred(self, fact: Deferred) -> None:
-        """By a run, of those it concerns; by `pay`, of all."""
-        owed = sum(max(0, self.due.get(each, 0)) for each in self.paying or self.due)
-        self._check(self.period, "payment deferred", fact.total, owed)
+        """By a run, to those that it pays; by `pay`, to those of a version after the other."""
+        paid = [self.paying] if self.paying else [_paid_by(each) for each in self.of.agreement.versions]
+        owed = [sum(max(0, self.due.get(each, 0)) for each in some) for some in paid]
+        if fact.total not in owed:
+            self._disagrees(self.period, "payment deferred", fact.total, max(owed))
         self.paying = set()
 
     def _check_accrued(self, fact: Accrued) -> None:
@@ -211,6 +213,12 @@ class _State:
         agreement_id = self.of.agreement.agreement_id
         where = f"agreement {agreement_id}" if period is None else place_of(agreement_id, period)
         raise LedgerDisagrees(f"{where}, {what}", found, expected)
+
+
+def _paid_by(version: Concluded) -> set[int]:
+    """Whom a run of a version's period pays: its parties, and the reserve's account."""
+    terms = version.terms
+    return {*terms.parties, *([terms.reserve_account] if terms.reserve_account else [])}
 
 
 def _causes_first(replayed: Sequence[Replayed]) -> list[Replayed]:

@@ -208,7 +208,7 @@ class Tale:
             if not lines and not releases and not waiting(of, period):
                 self.over.add((number, period))
         dues = {party: amount for party, amount in of.dues.items() if amount}
-        if any(amount > 0 for amount in dues.values()) and payer not in self.poor:
+        if any(amount > 0 for amount in dues.values()):
             found.append((self.crowd.act(payer, revenue, "pay", number), ""))
         debtors = [party for party, amount in dues.items() if amount < 0 and party != KEEPER]
         for debtor in debtors:
