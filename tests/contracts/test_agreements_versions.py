@@ -254,9 +254,9 @@ def test_later_version_given_notice_takes_it_back_until_the_end_has_come(
     it = agreements.agreement(1)
     assert (it.versions, it.end_period, it.ends_at) == (2, 0, 0)
     assert agreements.call("coverAt", 1, seconds(2020, 1))[0] == period(2020, 1)
-    agreements.give_notice(ledger.signers["V"], 1)
     third = revised(floor, 3, months=1)
     agreements.propose(ledger.signers["V"], third, floor.consents(third, "P"))
+    agreements.give_notice(ledger.signers["V"], 1)
     ends_at = agreements.agreement(1).ends_at
     ledger.at(ends_at)
     with refused(reverts.Agreements_Ended, agreementId=1, endsAt=ends_at):
