@@ -40,8 +40,9 @@ import {Agreement, Consent, TermsMistake, Version} from "../types/Agreement.sol"
 interface IAgreements {
     /// @notice Terms were proposed. `termsHash` is the EIP-712 digest that is consented to.
     event TermsProposed(bytes32 indexed termsHash, uint16 indexed payer, uint16 indexed institution, uint256[] terms);
-    /// @notice The payer or a party consented, or took its consent back; a signature made before does not count then.
+    /// @notice The payer or a party consented.
     event ConsentGiven(bytes32 indexed termsHash, uint16 indexed institution);
+    /// @notice Somebody took its consent back, or refused beforehand; a signature made before does not count any more.
     event ConsentWithdrawn(bytes32 indexed termsHash, uint16 indexed institution);
     /// @notice All have consented: this version is in force from `startsAt` (seconds), first in period `fromPeriod`.
     event AgreementConcluded(

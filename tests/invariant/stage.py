@@ -20,6 +20,7 @@ from settlement.scenario import Scenario
 from tests.contracts.support import SetClock
 from tests.independent import Place, Rules, Trade
 from tests.invariant.cases import BROKERS, MAX_AMOUNT, SECURITIES, Case
+from tests.quick import calls, quick
 from tests.sharings import commission_total
 
 ROLES = {
@@ -80,7 +81,7 @@ class Stage:
 def build() -> Stage:
     """A new chain with the consortium on it."""
     clock = SetClock()
-    chain = connect(default_engine(), clock=clock)
+    chain = quick(connect(default_engine(), clock=clock))
     operator = Signer.from_seed("invariant", "operator")
     signers = {name: Signer.from_seed("invariant", name) for name in ROLES}
     deployment = deploy(chain, operator)
@@ -213,8 +214,8 @@ def _places(
 
 def supplies(market: Market) -> dict[str, int]:
     """What exists of each asset, zeros left out."""
-    totals = {code: market.clients.register.call("totalSupply", i) for code, i in market.asset.items()}
-    return {code: amount for code, amount in totals.items() if amount}
+    totals = calls(market.clients.register, "totalSupply", [(i,) for i in market.asset.values()])
+    return {code: amount for code, amount in zip(market.asset, totals, strict=True) if amount}
 
 
 def sums(held: Mapping[Place, int]) -> dict[str, int]:
@@ -230,7 +231,7 @@ def light_state(market: Market, batches: Iterable[bytes]) -> tuple[object, ...]:
     house = market.clients.clearing_house
     return (
         balances(market),
-        tuple(house.call("batch", batch_hash) for batch_hash in batches),
+        calls(house, "batch", [(batch_hash,) for batch_hash in batches]),
         house.call("cycleOf", market.index["V"]),
         house.call("openCycles"),
         tuple(
@@ -250,14 +251,16 @@ def full_state(market: Market, batches: Iterable[tuple[bytes, int, Iterable[int]
     return (
         light_state(market, [batch_hash for batch_hash, _, _ in rows]),
         supplies(market),
-        tuple(tuple(house.status_of(h, i) for i in range(count)) for h, count, _ in rows),
-        tuple(
-            tuple(house.call("affirmedBy", h, market.index[b]) for b in market.scenario.brokers)
-            for h, _, _ in rows
+        calls(house, "statusOf", [(h, i) for h, count, _ in rows for i in range(count)]),
+        calls(
+            house,
+            "affirmedBy",
+            [(h, market.index[b]) for h, _, _ in rows for b in market.scenario.brokers],
         ),
-        tuple(
-            tuple(house.call("tradeNumberUsed", market.index["V"], DAY_NUMBER, n) for n in numbers)
-            for _, _, numbers in rows
+        calls(
+            house,
+            "tradeNumberUsed",
+            [(market.index["V"], DAY_NUMBER, n) for _, _, numbers in rows for n in numbers],
         ),
         len(market.chain.logs(0, market.chain.block().number)),
     )
