@@ -7,7 +7,8 @@ effective with the next period, or at a later one's first second     ─ of both
 given a party is left out    ─ its consent is needed too; on the chain, by signature, taken back
 given a party is new         ─ its consent, as everybody's
 given another currency       ─ refused
-given notice was given       ─ concluding takes it back; once the agreement has ended nothing is concluded
+given notice was given       ─ concluding takes it back; not where it ends the agreement before the last
+                               version begins; once it has ended nothing is concluded
 given many are to come       ─ what a settlement asks stays cheap
 """
 
@@ -253,9 +254,9 @@ def test_later_version_given_notice_takes_it_back_until_the_end_has_come(
     it = agreements.agreement(1)
     assert (it.versions, it.end_period, it.ends_at) == (2, 0, 0)
     assert agreements.call("coverAt", 1, seconds(2020, 1))[0] == period(2020, 1)
-    agreements.give_notice(ledger.signers["V"], 1)
     third = revised(floor, 3, months=1)
     agreements.propose(ledger.signers["V"], third, floor.consents(third, "P"))
+    agreements.give_notice(ledger.signers["V"], 1)
     ends_at = agreements.agreement(1).ends_at
     ledger.at(ends_at)
     with refused(reverts.Agreements_Ended, agreementId=1, endsAt=ends_at):
@@ -265,6 +266,34 @@ def test_later_version_given_notice_takes_it_back_until_the_end_has_come(
             floor.conclude(revised(floor, version) if version != 1 else floor.terms("B1", SHARES))
     floor.agree("B1", SHARES, name="another")
     assert agreements.agreement_named(ledger.index["B1"], "another") == 2
+
+
+def test_later_version_given_notice_ends_it_before_the_last_begins_reverts(
+    floor: Floor, ledger: Ledger, agreements: Agreements
+) -> None:
+    """P is left out from 2021 on, and ends the agreement before. Without it nobody takes its notice back."""
+    floor.conclude(floor.terms("B1", SHARES, months=1))
+    floor.conclude(revised(floor, shares=[("V", 1)], months=1, effective_from=seconds(2021, 1)))
+    third = revised(floor, 3, shares=[("V", 1)], months=1)
+    agreements.propose(ledger.signers["V"], third)
+    agreements.give_notice(ledger.signers["P"], 1)
+    with refused(reverts.Agreements_Ended, agreementId=1, endsAt=seconds(2019, 12)):
+        agreements.consent(ledger.signers["B1"], third.digest(agreements.domain))
+    another = replace(third, notice_days=9)
+    with refused(reverts.Agreements_Ended, agreementId=1, endsAt=seconds(2019, 12)):
+        floor.conclude(another)
+    assert agreements.agreement(1).end_period == period(2019, 12)
+
+
+def test_later_version_given_notice_runs_into_the_last_takes_it_back(
+    floor: Floor, ledger: Ledger, agreements: Agreements
+) -> None:
+    floor.conclude(floor.terms("B1", SHARES, months=1, notice_days=10))
+    floor.conclude(revised(floor, shares=[("V", 1)], months=1))
+    agreements.give_notice(ledger.signers["P"], 1)
+    assert agreements.agreement(1).ends_at == seconds(2020, 1)
+    floor.conclude(revised(floor, 3, shares=[("V", 1)], months=1))
+    assert agreements.agreement(1).ends_at == 0
 
 
 def test_settlement_given_many_versions_are_to_come_costs_little_more(floor: Floor, ledger: Ledger) -> None:
