@@ -79,7 +79,8 @@ class Sharing:
         **fields: Any,
     ) -> Terms:
         index = self.ledger.index
-        given = {"name": "pays", "effective_from": start_of(Q1) if self.ledger.now < start_of(Q1) else 0}
+        ahead = fields.get("version", 1) == 1 and self.ledger.now < start_of(Q1)
+        given = {"name": "pays", "effective_from": start_of(Q1) if ahead else 0}
         return Terms(
             index[payer],
             self.ledger.asset[currency],
@@ -97,9 +98,7 @@ class Sharing:
 
     def keep_reserves(self) -> int:
         """Admit the contract's own institution, RES; its index."""
-        self.ledger.consortium.admit(
-            self.ledger.operator, [("RES", self.revenue.address, [Role.PARTNER])]
-        )
+        self.ledger.consortium.admit(self.ledger.operator, [("RES", self.revenue.address, [Role.PARTNER])])
         self.ledger.index["RES"] = len(self.ledger.index) + 1
         self.names[self.ledger.index["RES"]] = "RES"
         return self.ledger.index["RES"]
