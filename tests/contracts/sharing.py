@@ -6,7 +6,8 @@ months, so that a period is a whole one. A measure is reported by V and counters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -180,6 +181,15 @@ class Sharing:
 
     def account(self, name: str) -> str:
         return account_of(self.ledger.index[name])
+
+
+@contextmanager
+def kept(ledger: Ledger) -> Iterator[None]:
+    """Put the chain and its clock back afterwards."""
+    snapshot, seconds = ledger.chain.snapshot(), ledger.clock.seconds
+    yield
+    ledger.chain.restore(snapshot)
+    ledger.clock.seconds = seconds
 
 
 def told(facts: Iterable[tuple[str, dict[str, Any]]], *names: str) -> Facts:

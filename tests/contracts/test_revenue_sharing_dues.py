@@ -92,7 +92,7 @@ def test_repay_when_who_owes_repays_pays_the_payer(desk: Sharing, ledger: Ledger
     agreement = owing(desk)
     revenue, p = ledger.revenue, ledger.signers["P"]
     with refused(
-        reverts.AssetRegister_BalanceOutOfRange, institution=7, asset=ledger.cash, balance=0, delta=-50
+        reverts.AssetRegister_BalanceOutOfRange, institution=6, asset=ledger.cash, balance=0, delta=-50
     ):
         revenue.repay(p, agreement)
     ledger.issue({("P", "NPR"): 50, ("V", "NPR"): 100})

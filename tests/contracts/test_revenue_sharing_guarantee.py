@@ -55,11 +55,11 @@ def test_run_given_promise_makes_who_missed_it_owe(desk: Sharing, name: str) -> 
     with refused(reverts.RevenueSharing_MeasureMissing, **missing):
         desk.run(agreement, Q1, 1)
     desk.final(agreement, Q1, users=users)
-    fact = {"agreementId": agreement, "period": Q1, "guarantee": 0, "party": 7, "clawback": clawback}
+    fact = {"agreementId": agreement, "period": Q1, "guarantee": 0, "party": 6, "clawback": clawback}
     expected = [("GuaranteeRun", fact)]
     if clawback:
-        expected.append(("DueChanged", {"agreementId": agreement, "institution": 7, "due": -clawback}))
-    assert desk.ledger.index["P"] == 7
+        expected.append(("DueChanged", {"agreementId": agreement, "institution": 6, "due": -clawback}))
+    assert desk.ledger.index["P"] == 6
     assert desk.run(agreement, Q1, 1) == expected
     assert desk.due(agreement, "V", "P") == [0, -clawback]
     assert desk.revenue.lines_of(agreement, Q1) == ({1}, set())

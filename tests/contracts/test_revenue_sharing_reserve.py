@@ -9,6 +9,7 @@ given it has not been paid in           ─ refused, whatever else the account h
 given two agreements keep their reserves there ─ neither touches the other's
 given a clause without a reserve, or a guarantee ─ refused
 given its measure is missing            ─ refused until it is final
+given a signer was nominated for the account ─ whoever objects withdraws it
 """
 
 from __future__ import annotations
@@ -189,3 +190,24 @@ def test_release_given_version_has_other_shares_takes_the_periods_own(desk: Shar
         release(desk, agreement)
     desk.until(end)
     assert release(desk, agreement) == [released(agreement, (100, 0), 0)]
+
+
+def test_object_when_anyone_calls_withdraws_what_the_operator_nominated(
+    desk: Sharing, ledger: Ledger
+) -> None:
+    """Nobody takes the account over."""
+    index, house = ledger.index["RES"], ledger.revenue
+    callers = [signer for name, signer in ledger.everyone_but() if name in ("V", "operator", "outsider")]
+    for signer in callers:
+        ledger.consortium.nominate_signer(ledger.operator, index, ledger.outsider.address)
+        assert ledger.facts(house.send(signer, "object")) == [
+            ("NominationWithdrawn", {"institution": index, "by": house.address.lower()})
+        ]
+        ledger.at(ledger.now + 2 * 86_400 + 1)
+        with refused(reverts.Consortium_NotNominated, caller=ledger.outsider.address, institution=index):
+            ledger.consortium.accept_signer(ledger.outsider, index)
+
+
+def test_object_given_no_account_reverts(ledger: Ledger) -> None:
+    with refused(reverts.RevenueSharing_NoAccount):
+        ledger.revenue.send(ledger.signers["V"], "object")
