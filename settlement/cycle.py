@@ -269,11 +269,14 @@ def extent_of(market: Market, history: History) -> Extent:
     """What of a market the gas of a settlement depends on."""
     securities = [index for index in market.asset.values() if index != market.cash_asset]
     sharing = standing(history.revenue).sharings(market.cash_asset, next_block_at(market)).values()
-    receivers = [[len(each.receivers) for each in payer.running] for payer in sharing]
+    receivers = [
+        [(len(set(each.receivers) - {0}), each.may_owe) for each in payer.running] for payer in sharing
+    ]
     return Extent(
         institutions=len(market.index),
         assets=max(securities, default=0),
-        slabs=len(market.scenario.fees.slabs),
+        tiers=len(market.scenario.fees.tiers),
         agreements=max(map(len, receivers), default=0),
-        shares=max(map(sum, receivers), default=0),
+        shares=max((sum(count for count, _ in each) for each in receivers), default=0),
+        dues=max((sum(count for count, may_owe in each if may_owe) for each in receivers), default=0),
     )

@@ -167,6 +167,11 @@ class Running:
     def _entitled_at(self, i: int) -> Callable[[int], int]:
         return lambda total: self.entitled_of(total)[i]
 
+    @property
+    def may_owe(self) -> bool:
+        """Whether a settlement can change what a receiver owes."""
+        return any(due < 0 for due in self.dues) or self.jumps(-1) > 0
+
     def jumps(self, sign: int) -> int:
         """By how much entitlements rise (or, `sign` -1, fall) from tier to tier on the way from here."""
         bounds = {bound for line in self.lines for bound in line.bounds if bound >= self.total}

@@ -21,6 +21,7 @@ import pytest
 from ledger.chain import available
 from ledger.clients.clearing_house import Status
 from settlement import netting
+from settlement.books.settlements import terms_of
 from settlement.day import Ran, run
 from settlement.intake import parse_trades
 from settlement.liquidity import Search
@@ -126,6 +127,7 @@ def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:
 def check_books(done: Done, trades: list[Trade], held: Mapping[Place, int]) -> None:
     """Each broker's book has its own side, opens and closes as worked out, and all of it was compared."""
     after = independent.closing(held, independent.settle(NEPSE_2019, trades).moved)
+    terms = terms_of(done.ledger.market, done.ledger.read())
     for broker in BROKERS:
         book = done.ledger.books[broker]
         own = {trade.number for trade in trades if broker in (trade.buyer, trade.seller)}
@@ -133,7 +135,7 @@ def check_books(done: Done, trades: list[Trade], held: Mapping[Place, int]) -> N
         assert len(numbers) == len(own)
         assert set(numbers) == own
         assert book.opening == {asset: n for (name, asset), n in held.items() if name == broker and n}
-        closed = book.close({done.day: [trade.number for trade in trades]}, done.ledger.terms)
+        closed = book.close({done.day: [trade.number for trade in trades]}, terms[broker])
         closing = {asset: n for asset, n in closed.closing.items() if n}
         assert closing == {asset: n for (name, asset), n in after.items() if name == broker}
     sides = sum(len({trade.buyer, trade.seller}) for trade in trades)
