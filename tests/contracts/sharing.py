@@ -6,7 +6,8 @@ months, so that a period is a whole one. A measure is reported by V and counters
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,7 +80,8 @@ class Sharing:
         **fields: Any,
     ) -> Terms:
         index = self.ledger.index
-        given = {"name": "pays", "effective_from": start_of(Q1) if self.ledger.now < start_of(Q1) else 0}
+        ahead = fields.get("version", 1) == 1 and self.ledger.now < start_of(Q1)
+        given = {"name": "pays", "effective_from": start_of(Q1) if ahead else 0}
         return Terms(
             index[payer],
             self.ledger.asset[currency],
@@ -97,9 +99,7 @@ class Sharing:
 
     def keep_reserves(self) -> int:
         """Admit the contract's own institution, RES; its index."""
-        self.ledger.consortium.admit(
-            self.ledger.operator, [("RES", self.revenue.address, [Role.PARTNER])]
-        )
+        self.ledger.consortium.admit(self.ledger.operator, [("RES", self.revenue.address, [Role.PARTNER])])
         self.ledger.index["RES"] = len(self.ledger.index) + 1
         self.names[self.ledger.index["RES"]] = "RES"
         return self.ledger.index["RES"]
@@ -181,6 +181,15 @@ class Sharing:
 
     def account(self, name: str) -> str:
         return account_of(self.ledger.index[name])
+
+
+@contextmanager
+def kept(ledger: Ledger) -> Iterator[None]:
+    """Put the chain and its clock back afterwards."""
+    snapshot, seconds = ledger.chain.snapshot(), ledger.clock.seconds
+    yield
+    ledger.chain.restore(snapshot)
+    ledger.clock.seconds = seconds
 
 
 def told(facts: Iterable[tuple[str, dict[str, Any]]], *names: str) -> Facts:

@@ -3,7 +3,7 @@
 when the caller is not the clearing house   ─ refused, whoever it is
 when the clearing house calls               ─ Movements: floors of the total now less those before
 when payers have no agreement               ─ nothing, in any currency but the agreement's
-given several agreements of a payer         ─ each shares all of its commission; at most eight, a ninth refused
+given several agreements of a payer         ─ each shares all of its commission; a ninth is refused
 given one of eight has ended                ─ its place is used again, its total stays
 given tiers, by slab and graduated          ─ at the bounds; where the pool falls the party owes
 given a cap, a reserve, a floor             ─ as the terms say; the floor waits for the run
@@ -171,7 +171,7 @@ def test_accrue_given_tiers_counts_by_slab_and_graduated(
 
 def test_accrue_given_pool_falls_makes_parties_owe_and_nets(desk: Sharing) -> None:
     """400 of 1,000; 350 of 1,001, so fifty are owed, which the next shares pay first."""
-    agreement = desk.agree(clause(PPM, tiers=SLABS[:1] + ((MAX_UP_TO, 100_000, 250),)), parties=("V",))
+    agreement = desk.agree(clause(PPM, tiers=(SLABS[0], (MAX_UP_TO, 100_000, 250))), parties=("V",))
     desk.until(start_of(Q1))
     desk.rich  # noqa: B018  # everyone is given cash now
     due = {"agreementId": agreement, "institution": 1}
@@ -206,7 +206,13 @@ def test_accrue_given_cap_and_reserve_and_floor_takes_reserve_first(desk: Sharin
         reserve_account=desk.ledger.index["RES"],
     )
     desk.until(start_of(Q1))
-    for total, reserve, rest in ((19, 0, 19), (20, 1, 19), (999, 49, 950), (1_000, 50, 950), (5_000, 50, 950)):
+    for total, reserve, rest in (
+        (19, 0, 19),
+        (20, 1, 19),
+        (999, 49, 950),
+        (1_000, 50, 950),
+        (5_000, 50, 950),
+    ):
         parts = [rest * 600_000 // PPM, rest * 300_000 // PPM, reserve]
         assert desk.accrue(("B1", total)) == desk.preview(total) == given(("V", "P", "RES"), parts)
     assert desk.accrue(*[("B1", 1)] * 3_000) == given(("V", "P", "RES"), [570, 285, 50])

@@ -3,7 +3,7 @@
 given the promise is kept           ─ nothing, and told
 given it is missed                  ─ a rate for each unit and a flat amount, the cap at most, rounded down
 given the party is to receive       ─ in the same run, a settlement, a later run: it pays what it owes first
-given a version in between          ─ in which it is no party, or there was no commission: it owes all the same
+given a version in between          ─ without it, or without commission: it owes all the same
 over any order of these             ─ no payment is ever negative, and none of it is forgiven
 given its measure is missing        ─ the guarantee waits, clauses do not
 """
@@ -55,11 +55,11 @@ def test_run_given_promise_makes_who_missed_it_owe(desk: Sharing, name: str) -> 
     with refused(reverts.RevenueSharing_MeasureMissing, **missing):
         desk.run(agreement, Q1, 1)
     desk.final(agreement, Q1, users=users)
-    fact = {"agreementId": agreement, "period": Q1, "guarantee": 0, "party": 7, "clawback": clawback}
+    fact = {"agreementId": agreement, "period": Q1, "guarantee": 0, "party": 6, "clawback": clawback}
     expected = [("GuaranteeRun", fact)]
     if clawback:
-        expected.append(("DueChanged", {"agreementId": agreement, "institution": 7, "due": -clawback}))
-    assert desk.ledger.index["P"] == 7
+        expected.append(("DueChanged", {"agreementId": agreement, "institution": 6, "due": -clawback}))
+    assert desk.ledger.index["P"] == 6
     assert desk.run(agreement, Q1, 1) == expected
     assert desk.due(agreement, "V", "P") == [0, -clawback]
     assert desk.revenue.lines_of(agreement, Q1) == ({1}, set())
@@ -91,7 +91,7 @@ def test_accrue_given_party_owes_nets_in_settlements(desk: Sharing) -> None:
     desk.over(Q1)
     desk.final(agreement, Q1, users=9)
     desk.run(agreement, Q1, 0, 1)
-    v, p, b = desk.cash("V", "P", "B1")
+    v, p = desk.cash("V", "P")
     history = []
     for amount in (100, 50, 50, 10):
         assert desk.preview(amount) == desk.accrue(("B1", amount))

@@ -67,8 +67,8 @@ def test_run_given_rate_and_no_units_pays_a_part(desk: Sharing) -> None:
 
 
 def test_run_given_hurdle_counts_what_exceeds_the_benchmark(desk: Sharing) -> None:
-    """8 % a year by 365 on a mark of a million for 91 days are 19,945 (and .2); once the mark is 1,030,000 they
-    are 20,543 (.56) a quarter, and in the third, of 92 days, on 1,040,000, 20,970 (.96)."""
+    """8 % a year by 365 on a mark of a million for 91 days are 19,945 (and .2); once it is 1,030,000 they are
+    20,543 (.56) a quarter, and in the third, of 92 days, on 1,040,000, 20,970 (.96)."""
     hurdle = above(10**6, units=0, hurdle_ppm=80_000, day_count=DayCount.ACTUAL_365)
     agreement = desk.agree(hurdle, measures=[VALUE, UNITS])
     values = [1_030_000, 1_040_000, 1_040_000 + 20_970 + 1]
@@ -97,9 +97,7 @@ def test_run_given_largest_values_counts_them(desk: Sharing) -> None:
 
 def test_run_given_period_before_has_not_been_reverts(desk: Sharing) -> None:
     """However late, whatever other lines were run."""
-    agreement = desk.agree(
-        above(1_000), clause(PPM, 0, basis=Basis.SUBSCRIPTION), measures=[VALUE, UNITS]
-    )
+    agreement = desk.agree(above(1_000), clause(PPM, 0, basis=Basis.SUBSCRIPTION), measures=[VALUE, UNITS])
     desk.over(Q3)
     for period, value in ((Q1, 1_100), (Q2, 1_300), (Q3, 1_250)):
         desk.final(agreement, period, value=value, units=1)
