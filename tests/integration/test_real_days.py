@@ -21,6 +21,7 @@ import pytest
 from ledger.chain import available
 from ledger.clients.clearing_house import Status
 from settlement import netting
+from settlement.agreements.standing import standing
 from settlement.books.settlements import terms_of
 from settlement.day import Ran, run
 from settlement.intake import parse_trades
@@ -96,7 +97,8 @@ def check_totals(done: Done, wanted: independent.Outcome) -> None:
     assert totals["netAmount"] == wanted.net
     assert totals["commission"] == sum(wanted.commission.values())
     assert totals["levy"] == sum(wanted.levy.values())
-    commission = Counter({names[a.payer]: a.after - a.before for a in history.accruals})
+    accruals = standing(history.revenue).accruals
+    commission = Counter({names[each.payer]: each.after - each.before for each in accruals})
     assert commission == wanted.commission
     assert done.ran.settled.netting_sets == 1
     for trades in (done.intake.trades, done.ledger.trades_by_day()[done.day]):
