@@ -32,6 +32,7 @@ from settlement.scenario import load
 from tests import independent
 from tests.independent import BROKERS, NEPSE_2019, Place, Trade
 from tests.ledgers import in_memory, on_ledger, reasons_of
+from tests.sharings import commission_total
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
 DAYS = ("2019-10-10", "2019-10-15", "2019-11-17", "2019-11-21")
@@ -109,7 +110,7 @@ def check_totals(done: Done, wanted: independent.Outcome) -> None:
     for name, received in wanted.revenue.items():
         assert held[name, NEPSE_2019.cash] == received
     for name, earned in wanted.commission.items():
-        assert market.clients.revenue.agreement(market.index[name], market.cash_asset).total == earned
+        assert commission_total(market, name) == earned
 
 
 def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:
