@@ -18,13 +18,18 @@ import {Agreement, Consent, TermsMistake, Version} from "./types/Agreement.sol";
 contract Agreements is IAgreements, EIP712 {
     using Terms for uint256;
 
-    /// @dev Terms that were proposed. Bits of `consents` and `refused` are places, the payer's first.
+    /// @dev Terms that were proposed. Bits of `consents` and `refused` are places: the payer's, the parties', and from
+    /// FORMER on those that the parties of the version before had there.
     struct Proposal {
         uint32 termsNo;
-        uint32 consents;
-        uint32 refused;
+        uint64 consents;
+        uint64 refused;
         bool concluded;
     }
+
+    uint256 private constant FORMER = 24;
+    /// @dev Seconds; see TermsCheck. A later period's number would not fit.
+    uint256 private constant LATEST = 2 ** 36;
 
     bytes32 private constant TERMS_TYPEHASH =
         keccak256("Terms(uint16 payer,uint16 currency,uint32 version,bytes32 name,uint256[] words)");
@@ -85,9 +90,12 @@ contract Agreements is IAgreements, EIP712 {
     /// @inheritdoc IAgreements
     function withdrawConsent(bytes32 termsHash) external {
         Proposal storage it = _proposal(termsHash);
-        (uint16 caller, uint256 place) = _party(_read(it.termsNo));
-        uint32 bit = uint32(1 << place);
-        if (it.concluded || it.refused & bit != 0) revert Agreements_NoChange();
+        uint256 terms = _read(it.termsNo);
+        uint16 caller = CONSORTIUM.institutionOf(msg.sender);
+        uint64 bit = _bitOf(terms, _before(terms), caller);
+        if (bit == 0 || !CONSORTIUM.isActive(caller)) revert Agreements_NotParty(msg.sender);
+        if (it.concluded) revert Agreements_UnknownTerms(termsHash);
+        if (it.refused & bit != 0) revert Agreements_NoChange();
         it.consents &= ~bit;
         it.refused |= bit;
         emit ConsentWithdrawn(termsHash, caller);
@@ -99,7 +107,10 @@ contract Agreements is IAgreements, EIP712 {
         (, Version memory at) = coverAt(agreementId, block.timestamp);
         if (at.termsNo == 0) at = _versions[agreementId][1];
         uint256 terms = _read(at.termsNo);
-        (uint16 caller,) = _party(terms);
+        uint16 caller = CONSORTIUM.institutionOf(msg.sender);
+        if (terms.placeOf(caller) > terms.parties() || !CONSORTIUM.isActive(caller)) {
+            revert Agreements_NotParty(msg.sender);
+        }
         if (it.endPeriod != 0) revert Agreements_NoChange();
         uint256 last = block.timestamp + uint256(terms.noticeDays()) * 1 days;
         if (last < at.startsAt) last = at.startsAt;
@@ -157,11 +168,28 @@ contract Agreements is IAgreements, EIP712 {
         Memory.release(terms + (words << 5));
     }
 
-    /// @dev The caller acts for payer or party, which is active.
-    function _party(uint256 terms) private view returns (uint16 caller, uint256 place) {
-        caller = CONSORTIUM.institutionOf(msg.sender);
-        place = terms.placeOf(caller);
-        if (place > terms.parties() || !CONSORTIUM.isActive(caller)) revert Agreements_NotParty(msg.sender);
+    /// @return before terms of the version before, 0 of the first; which they are is certain once terms were proposed
+    function _before(uint256 terms) private view returns (uint256 before) {
+        uint32 version = terms.version();
+        if (version == 1) return 0;
+        before = _read(_versions[agreementNamed[terms.payer()][terms.name()]][version - 1].termsNo);
+    }
+
+    /// @return bit of an institution whose consent is needed, 0 of anybody else
+    function _bitOf(uint256 terms, uint256 before, uint16 institution) private pure returns (uint64 bit) {
+        uint256 place = terms.placeOf(institution);
+        if (place <= terms.parties()) return uint64(1 << place);
+        if (before == 0) return 0;
+        place = before.placeOf(institution);
+        if (place <= before.parties()) bit = uint64(1 << (FORMER + place));
+    }
+
+    /// @return bits of all whose consent is needed. Who is left out loses what notice would have let it keep.
+    function _needed(uint256 terms, uint256 before) private pure returns (uint64 bits) {
+        bits = (uint64(2) << terms.parties()) - 1;
+        if (before == 0) return bits;
+        uint256 count = before.parties();
+        for (uint256 i = 0; i < count; ++i) bits |= _bitOf(terms, before, before.party(i));
     }
 
     function _known(uint32 agreementId) private view returns (Agreement storage it) {
@@ -173,14 +201,10 @@ contract Agreements is IAgreements, EIP712 {
     function coverAt(uint32 agreementId, uint256 moment) public view returns (uint16 period, Version memory version) {
         Agreement storage it = _agreements[agreementId];
         if (it.endsAt != 0 && moment >= it.endsAt) return (0, version);
-        for (uint32 v = it.versions; v != 0; --v) {
-            version = _versions[agreementId][v];
-            if (version.startsAt <= moment) {
-                (uint256 month,) = Calendar.monthOf(moment);
-                return (uint16(month - month % version.months), version);
-            }
-        }
-        delete version;
+        version = _lastBy(agreementId, it.versions, moment, type(uint16).max);
+        if (version.termsNo == 0) return (0, version);
+        (uint256 month,) = Calendar.monthOf(moment);
+        period = uint16(month - month % version.months);
     }
 
     /// @inheritdoc IAgreements
@@ -190,14 +214,32 @@ contract Agreements is IAgreements, EIP712 {
         returns (Version memory version, uint256 from, uint256 to)
     {
         Agreement storage it = _known(agreementId);
-        uint32 v = it.versions;
-        while (v != 0 && (version = _versions[agreementId][v]).fromPeriod > period) --v;
-        if (v == 0 || period % version.months != 0 || (it.endPeriod != 0 && period >= it.endPeriod)) {
-            revert Agreements_UnknownPeriod(agreementId, period);
-        }
+        version = _lastBy(agreementId, it.versions, type(uint256).max, period);
+        if (
+            version.termsNo == 0 || period % version.months != 0 || (it.endPeriod != 0 && period >= it.endPeriod)
+        ) revert Agreements_UnknownPeriod(agreementId, period);
         from = Calendar.startOf(period);
         if (from < version.startsAt) from = version.startsAt;
         to = Calendar.startOf(uint256(period) + version.months);
+    }
+
+    /// @dev The last version that starts by a moment and in or before a period. By halves: however many were concluded, a
+    /// settlement can pay for this.
+    function _lastBy(uint32 agreementId, uint32 versions, uint256 moment, uint16 period)
+        private
+        view
+        returns (Version memory version)
+    {
+        uint32 low = 0;
+        uint32 high = versions;
+        while (low < high) {
+            uint32 v = high - (high - low) / 2;
+            // What is in force is mostly the last.
+            if (high == versions) v = versions;
+            Version memory it = _versions[agreementId][v];
+            if (it.startsAt <= moment && it.fromPeriod <= period) (low, version) = (v, it);
+            else high = v - 1;
+        }
     }
 
     function _proposal(bytes32 termsHash) private view returns (Proposal storage it) {
@@ -228,13 +270,17 @@ contract Agreements is IAgreements, EIP712 {
         }
         Agreement storage it = _agreements[id];
         if (it.currency != terms.currency()) revert Agreements_WrongCurrency(terms.currency(), it.currency);
-        if (it.endsAt != 0 && block.timestamp >= it.endsAt) revert Agreements_Ended(id, it.endsAt);
         Version memory last = _versions[id][next - 1];
+        // Where notice ends it before the last version begins, who is none of that party would be bound anew.
+        if (it.endsAt != 0 && (block.timestamp >= it.endsAt || last.startsAt >= it.endsAt)) {
+            revert Agreements_Ended(id, it.endsAt);
+        }
         (uint256 month,) = Calendar.monthOf(block.timestamp);
         if (month < last.fromPeriod) month = last.fromPeriod;
         ++month;
         while (month % last.months != 0 || month % terms.months() != 0) ++month;
         startsAt = Calendar.startOf(month);
+        if (startsAt > LATEST) revert Agreements_NotEffective(wanted, uint64(startsAt));
         if (wanted == 0) return (id, startsAt);
         (uint256 from, uint256 day) = Calendar.monthOf(wanted);
         if (
@@ -246,38 +292,36 @@ contract Agreements is IAgreements, EIP712 {
 
     function _consent(bytes32 termsHash, Proposal storage it, uint256 terms, Consent[] calldata consents) private {
         if (it.concluded) revert Agreements_UnknownTerms(termsHash);
-        uint32 before = it.consents;
-        uint32 given = before;
+        uint256 before = _before(terms);
+        uint64 given = it.consents;
         uint16 caller = CONSORTIUM.institutionOf(msg.sender);
-        uint256 place = terms.placeOf(caller);
-        if (place <= terms.parties() && CONSORTIUM.isActive(caller)) {
-            given |= _note(termsHash, caller, place, given);
-            it.refused &= ~uint32(1 << place);
+        uint64 bit = _bitOf(terms, before, caller);
+        if (bit != 0 && CONSORTIUM.isActive(caller)) {
+            given |= _note(termsHash, caller, bit, given);
+            it.refused &= ~bit;
         } else if (consents.length == 0) {
             revert Agreements_NotParty(msg.sender);
         }
         for (uint256 i = 0; i < consents.length; ++i) {
             uint16 institution = consents[i].institution;
-            place = terms.placeOf(institution);
-            if (place > terms.parties()) revert Agreements_UnknownParty(institution);
+            bit = _bitOf(terms, before, institution);
+            if (bit == 0) revert Agreements_UnknownParty(institution);
             // Who is suspended stays bound by what it signs, and others may still need its word.
             (bool signed,) = CONSORTIUM.isSignedBy(institution, termsHash, consents[i].signature);
-            if (!signed || (it.refused >> place) & 1 != 0) {
-                revert Agreements_InvalidSignature(institution, termsHash);
-            }
-            given |= _note(termsHash, institution, place, given);
+            if (!signed || it.refused & bit != 0) revert Agreements_InvalidSignature(institution, termsHash);
+            given |= _note(termsHash, institution, bit, given);
         }
-        if (given == before) revert Agreements_NoChange();
+        if (given == it.consents) revert Agreements_NoChange();
         it.consents = given;
-        if (given == (uint32(2) << terms.parties()) - 1) {
+        if (given == _needed(terms, before)) {
             it.concluded = true;
             _conclude(termsHash, it.termsNo, terms);
         }
     }
 
-    function _note(bytes32 termsHash, uint16 institution, uint256 place, uint32 given) private returns (uint32 bit) {
-        bit = uint32(1 << place);
+    function _note(bytes32 termsHash, uint16 institution, uint64 bit, uint64 given) private returns (uint64) {
         if (given & bit == 0) emit ConsentGiven(termsHash, institution);
+        return bit;
     }
 
     function _conclude(bytes32 termsHash, uint32 termsNo, uint256 terms) private {

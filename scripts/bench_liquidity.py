@@ -42,7 +42,7 @@ def measure(files: Sequence[Path], time_limit_s: float = TIME_LIMIT_S) -> list[d
     for path in files:
         nepse = scenario.load("nepse-2019")
         trades = intake.parse_trades(path.read_bytes(), nepse, source=path.name).trades
-        schedule = fees.Schedule.of(nepse)
+        schedule = fees.VenueSchedule.of(nepse)
         sharing = fixed({i: share.share_ppm for i, share in enumerate(nepse.agreements.shares)})
         charged = _instructions(trades, schedule)
         for securities in SECURITIES:
@@ -50,13 +50,13 @@ def measure(files: Sequence[Path], time_limit_s: float = TIME_LIMIT_S) -> list[d
                 held = _opening(charged, sharing, cover, securities)
                 rows.append(_row(path.stem, cover, securities, charged, held, time_limit_s))
         if path.stem == "2019-11-21":
-            free = _instructions(trades, fees.Schedule((fees.Slab(None, 0),), 0))
+            free = _instructions(trades, fees.VenueSchedule(fees.Kind.SLAB, (fees.Tier(None),)))
             row = _row(path.stem, 8, 10, free, _opening(free, NOTHING, 8, 10), time_limit_s)
             rows.append(row | {"without": "charges"})
     return rows
 
 
-def _instructions(trades: Trades, schedule: fees.Schedule) -> Instructions:
+def _instructions(trades: Trades, schedule: fees.VenueSchedule) -> Instructions:
     return Instructions(
         day=np.zeros(len(trades), dtype=np.int64),
         number=trades.number,

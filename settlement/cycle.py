@@ -275,7 +275,7 @@ def extent_of(market: Market, history: History) -> Extent:
     return Extent(
         institutions=len(market.index),
         assets=max(securities, default=0),
-        slabs=len(market.scenario.fees.slabs),
+        tiers=len(market.scenario.fees.tiers),
         agreements=max(map(len, receivers), default=0),
         shares=max((sum(count for count, _ in each) for each in receivers), default=0),
         dues=max((sum(count for count, may_owe in each if may_owe) for each in receivers), default=0),

@@ -25,7 +25,7 @@
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
     ├── AgreementInvalid        an agreement's document with mistakes, each with its key and line
-    ├── ScheduleInvalid         a fee schedule whose slabs do not cover every amount once
+    ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
     ├── SharingRefused          what an agreement does not allow; one subclass a cause
     │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
     │   ├── NotTheirs           the terms have another institution do that
@@ -245,7 +245,7 @@ class ScenarioUnknown(SettlementError):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake of a file: its `key`, as "fees.slabs[1].up_to", and its `line` from 1; 0 if unknown."""
+    """One mistake of a file: its `key`, as "fees.tiers[1].up_to", and its `line` from 1; 0 if unknown."""
 
     line: int
     key: str

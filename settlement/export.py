@@ -29,6 +29,7 @@ from ledger.history import NOBODY
 from ledger.ids import parse_day_number
 from ledger.units import TIME_UNKNOWN, exact
 from settlement.errors import FileUnwritable
+from settlement.fees import tiers_of
 from settlement.report.facts import Facts, gather
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ COMMISSIONS = pa.schema(
         ("side", pa.string()),  # buyer or seller
         ("broker", pa.string()),
         ("settlement_amount_minor", _EXACT),
-        ("rate_ppm", pa.uint32()),
+        ("rate_ppm", pa.uint32()),  # of the tier that the amount falls in
         ("commission_minor", _EXACT),
         ("levy_minor", _EXACT),
         ("currency", pa.string()),
@@ -218,9 +219,7 @@ def _commissions(facts: Facts, currency: str) -> pa.Table:
     rows = np.repeat(np.flatnonzero(facts.settled), 2)
     records = facts.records.take(rows)
     brokers = np.where(np.arange(len(rows)) % 2 == 0, records.buyer, records.seller)
-    slabs = facts.schedule.slabs
-    bounds = exact([slab.up_to_minor for slab in slabs if slab.up_to_minor is not None])
-    rates = np.array([slab.rate_ppm for slab in slabs], dtype=np.int64)
+    rates = np.array([tier.rate_ppm for tier in facts.schedule.tiers], dtype=np.int64)
     return _table(
         COMMISSIONS,
         trading_day=_picked(facts.days, facts.day[rows], pa.date32()),
@@ -228,7 +227,7 @@ def _commissions(facts: Facts, currency: str) -> pa.Table:
         side=_picked(["buyer", "seller"], np.arange(len(rows)) % 2, pa.string()),
         broker=_named(facts.names, brokers),
         settlement_amount_minor=_decimals(records.amount),
-        rate_ppm=rates[np.searchsorted(bounds, records.amount, side="left")],
+        rate_ppm=rates[tiers_of(facts.schedule, records.amount)],
         commission_minor=_decimals(facts.commission[rows]),
         levy_minor=_decimals(facts.levy[rows]),
         currency=pa.repeat(currency, len(rows)),

@@ -82,7 +82,7 @@ def _open(batch: RecordedBatch, history: History) -> Part:
 
 def _most_taken(market: Market, history: History, sets: list[list[Records]], now_s: int) -> dict[Place, int]:
     """What the sets, one after the other, have taken from each broker when they have taken most."""
-    schedule, cash = fees.Schedule.of(market.scenario), market.cash_asset
+    schedule, cash = fees.VenueSchedule.of(market.scenario), market.cash_asset
     sharing = standing(history.revenue).sharings(cash, next_block_at(market, now_s))
     out: dict[Place, int] = defaultdict(int)
     most: dict[Place, int] = {}
@@ -111,7 +111,7 @@ def _securities_out(rows: list[Records]) -> dict[Place, int]:
     return {(at >> 16, at & 0xFFFF): units for at, units in zip(places.tolist(), out.tolist(), strict=True)}
 
 
-def _cash_out(rows: list[Records], schedule: fees.Schedule) -> dict[int, tuple[int, int]]:
+def _cash_out(rows: list[Records], schedule: fees.VenueSchedule) -> dict[int, tuple[int, int]]:
     """Institution → (net cash that it pays, levy included, negative where it receives; commission earned)."""
     parties = 1 + max(int(side.max()) for r in rows for side in (r.buyer, r.seller))
     out: Column = np.zeros(parties, dtype=object)

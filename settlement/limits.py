@@ -143,7 +143,7 @@ class Extent:
     institutions: int
     assets: int
     """The highest index of a security, at least."""
-    slabs: int
+    tiers: int
     agreements: int
     """Of one payer on its commission, at most; `shares` how many receive by them, `dues` how many of those
     could come to owe something, or owe it.
@@ -226,7 +226,7 @@ class _Filling:
         slots = _first_seen(places & ~3, self._written)
         empty = _first_seen(places & ~3, self._written | self._filled)
         linear: Any = self.linear + 60_000 + 650 * self.extent.institutions + 600 * count + 23_000 * words
-        linear += (500 + 60 * self.extent.slabs) * rows
+        linear += (500 + 60 * self.extent.tiers) * rows
         linear += 3_200 * moves + _CHANGED * (slots - empty) + _FILLED * empty
         gas = self._gas(
             linear, self.sent + count, self.chosen + rows, self.moves + moves, self.groups + groups

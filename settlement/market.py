@@ -23,9 +23,9 @@ from ledger.history import History, read
 from ledger.ids import from_bytes32
 from ledger.records import pack_movements
 from ledger.terms import MAX_UP_TO, Basis, Clause, Step, Terms, Tier, pack
-from ledger.units import MAX_AMOUNT, PPM
+from ledger.units import PPM
 from settlement.agreements.registry import registry
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.limits import listed_at_once
 from settlement.scenario import Scenario
 
@@ -148,10 +148,13 @@ def opened(chain: Chain, scenario: Scenario, deployment: Deployment, signers: Ma
 
 
 def _register_fees(market: Market) -> None:
-    schedule = Schedule.of(market.scenario)
-    slabs = [(slab.up_to_minor or MAX_AMOUNT, slab.rate_ppm) for slab in schedule.slabs]
+    schedule = VenueSchedule.of(market.scenario)
     market.clients.clearing_house.register_fee_schedule(
-        market.venue, market.index[market.scenario.fees.levy.beneficiary], schedule.levy_ppm, slabs
+        market.venue,
+        market.index[market.scenario.fees.levy.beneficiary],
+        schedule.levy_ppm,
+        schedule.as_registered(),
+        schedule.graduated,
     )
 
 

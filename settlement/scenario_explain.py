@@ -41,6 +41,8 @@ def _reason(details: ErrorDetails, model: type[BaseModel]) -> str:
         return f"must be a list, not {shown(given)}"
     if kind == "too_short":
         return "must not be empty"
+    if kind == "too_long":
+        return f"must have at most {context['max_length']:,} entries"
     if kind in ("greater_than_equal", "less_than_equal", "less_than"):
         return f"must be {_bound(kind, context)}, not {given}"
     return str(context.get("error") or details["msg"])

@@ -5,8 +5,10 @@ What is drawn follows from the `random.Random` that is given alone, so that a se
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -105,6 +107,20 @@ def random_amount(random: Random) -> int:
     return random.choice(
         (random.randint(1, 3), random.randint(1, 10**4), random.randint(1, 10**7), random.randint(1, BIG))
     )
+
+
+def evaluated(formula: str, exponent: int) -> Fraction:
+    """What a statement's formula comes to, minor units, worked out from its text alone."""
+    if formula.startswith("kept:"):
+        return Fraction(0)
+    text = re.sub(r" \((floor|cap)\)| \(cap; .*\)$", "", formula)
+    text = text.replace("reserve ", "").replace(" on account", "").replace(",", "")
+    text = re.sub(r"[0-9]+(\.[0-9]+)?", r"Fraction('\g<0>')", text)
+    text = text.replace("−", "-").replace("×", "*").replace(" %", " / 100")
+    unit = 10**exponent
+    names = {"Fraction": Fraction, "floor": lambda amount: Fraction(int(amount * unit // 1), unit)}
+    value: Fraction = eval(text, {"__builtins__": {}}, names)
+    return value * unit
 
 
 def _measures(random: Random, payer: int, parties: Sequence[int], cast: Cast) -> tuple[Measure, ...]:

@@ -5,9 +5,9 @@ import {Agreement, Consent, TermsMistake, Version} from "../types/Agreement.sol"
 
 /// @title What institutions have agreed to share, word by word, and which version counts when
 /// @notice An agreement says what one payer gives its parties, in one currency. Every one of them has consented to every
-/// word of it. It is accounted for in periods of the calendar (UTC): a period is named by its first month,
-/// `year * 12 + month - 1`, and has 1, 3, 6 or 12 months. One version covers a period: the first from whenever it takes
-/// effect, later ones from the beginning of a period.
+/// word of it; so has who was party of the version before and is left out. It is accounted for in periods of the calendar
+/// (UTC): a period is named by its first month, `year * 12 + month - 1`, and has 1, 3, 6 or 12 months. One version covers
+/// a period: the first from whenever it takes effect, later ones from the beginning of a period.
 ///
 /// Terms are words, most significant bits first; this is what is signed and what is executed:
 ///
@@ -40,8 +40,9 @@ import {Agreement, Consent, TermsMistake, Version} from "../types/Agreement.sol"
 interface IAgreements {
     /// @notice Terms were proposed. `termsHash` is the EIP-712 digest that is consented to.
     event TermsProposed(bytes32 indexed termsHash, uint16 indexed payer, uint16 indexed institution, uint256[] terms);
-    /// @notice The payer or a party consented, or took its consent back; a signature made before does not count then.
+    /// @notice The payer or a party consented.
     event ConsentGiven(bytes32 indexed termsHash, uint16 indexed institution);
+    /// @notice Somebody took its consent back, or refused beforehand; a signature made before does not count any more.
     event ConsentWithdrawn(bytes32 indexed termsHash, uint16 indexed institution);
     /// @notice All have consented: this version is in force from `startsAt` (seconds), first in period `fromPeriod`.
     event AgreementConcluded(
@@ -50,11 +51,11 @@ interface IAgreements {
     /// @notice The agreement ends at `endsAt` (seconds), with the period before `endPeriod`.
     event NoticeGiven(uint32 indexed agreementId, uint16 indexed institution, uint40 endsAt, uint16 endPeriod);
 
-    /// @notice The caller acts for no active institution that is payer or party here.
+    /// @notice The caller acts for no active institution that is payer or party, or was and is left out.
     error Agreements_NotParty(address caller);
     /// @notice The terms are not well formed.
     error Agreements_InvalidTerms(TermsMistake mistake, uint256 at, uint256 entry);
-    /// @notice The institution is not payer or party of the terms, or nobody's.
+    /// @notice The institution is not payer or party of the terms or of the version before, or nobody's.
     error Agreements_UnknownParty(uint16 institution);
     /// @notice The signature is not that of the institution's signer under these terms, or the consent was withdrawn.
     error Agreements_InvalidSignature(uint16 institution, bytes32 termsHash);
@@ -65,7 +66,7 @@ interface IAgreements {
     /// @notice The terms take effect from `earliest` on: not in the past, later versions at the beginning of a period (of
     /// both versions) that has not begun.
     error Agreements_NotEffective(uint64 effectiveFrom, uint64 earliest);
-    /// @notice The agreement has ended; another name begins a new one.
+    /// @notice The agreement has ended, or will before its last version begins; another name begins a new one.
     error Agreements_Ended(uint32 agreementId, uint64 endsAt);
     /// @notice The asset is not a currency of the register.
     error Agreements_NotCurrency(uint16 asset);
@@ -89,7 +90,8 @@ interface IAgreements {
     /// @custom:access payer or party, while active; or who has a consent of one
     function propose(uint256[] calldata terms, Consent[] calldata consents) external returns (bytes32 termsHash);
 
-    /// @notice Consents to proposed terms: the caller, where it is payer or party, and those whose consents are given.
+    /// @notice Consents to proposed terms: the caller, where it is payer or party (of the version before is enough), and
+    /// those whose consents are given.
     /// @custom:access payer or party, while active; or who has a consent of one
     function consent(bytes32 termsHash, Consent[] calldata consents) external;
 
@@ -111,9 +113,11 @@ interface IAgreements {
     /// @custom:access anyone
     function agreementNamed(uint16 payer, bytes32 name) external view returns (uint32 id);
 
+    /// @notice What is known of an agreement, over all its versions.
     /// @custom:access anyone
     function agreement(uint32 agreementId) external view returns (Agreement memory);
 
+    /// @notice When a version counts, and where its terms lie.
     /// @param version from 1
     /// @custom:access anyone
     function versionOf(uint32 agreementId, uint32 version) external view returns (Version memory);

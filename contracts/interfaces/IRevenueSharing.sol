@@ -12,13 +12,15 @@ import {ReportStatus} from "../types/Agreement.sol";
 /// owes it, as it owes what a missed guarantee comes to: that is a receivable of the payer, netted against what the party
 /// is to receive next.
 interface IRevenueSharing {
-    /// @notice A measure of a period was reported, countersigned, disputed. `value` of a dispute is the one disputed.
+    /// @notice A measure of a period was reported.
     event MeasureReported(
         uint32 indexed agreementId, uint16 indexed period, bytes28 indexed measure, uint64 value, uint16 institution
     );
+    /// @notice The countersigner agrees: the measure is final.
     event MeasureCountersigned(
         uint32 indexed agreementId, uint16 indexed period, bytes28 indexed measure, uint64 value, uint16 institution
     );
+    /// @notice The countersigner does not agree to this value.
     event MeasureDisputed(
         uint32 indexed agreementId, uint16 indexed period, bytes28 indexed measure, uint64 value, uint16 institution
     );
@@ -86,8 +88,9 @@ interface IRevenueSharing {
     error RevenueSharing_PeriodOpen(uint32 agreementId, uint16 period, uint64 endsAt);
     /// @notice The terms of the period do not have this measure.
     error RevenueSharing_UnknownMeasure(uint32 agreementId, uint16 period, bytes28 measure);
-    /// @notice The terms have another institution report the measure, or countersign it.
+    /// @notice The terms have another institution report the measure.
     error RevenueSharing_NotReporter(address caller, bytes28 measure);
+    /// @notice The terms have another institution countersign the measure, or none.
     error RevenueSharing_NotCountersigner(address caller, bytes28 measure);
     /// @notice The measure was reported already, is final, or is none to countersign.
     error RevenueSharing_WrongStatus(bytes28 measure, ReportStatus status);
@@ -97,8 +100,9 @@ interface IRevenueSharing {
     error RevenueSharing_MeasureMissing(uint32 agreementId, uint16 period, bytes28 measure);
     /// @notice The terms of the period do not have this line.
     error RevenueSharing_UnknownLine(uint32 agreementId, uint16 period, uint8 line);
-    /// @notice The line has been computed, or the reserve released; or (a performance clause) the period before has not.
+    /// @notice The line has been computed, or its reserve released, or there is none.
     error RevenueSharing_LineRun(uint32 agreementId, uint16 period, uint8 line);
+    /// @notice The line has to be computed first: to release its reserve, or (a performance) in `period`, before later ones.
     error RevenueSharing_LineNotRun(uint32 agreementId, uint16 period, uint8 line);
     /// @notice What the reserve is to have has not been paid in yet.
     error RevenueSharing_ReserveUnpaid(uint32 agreementId, uint256 due);
@@ -159,6 +163,7 @@ interface IRevenueSharing {
     function contest(uint32 agreementId, uint16 period, uint8 line, bytes32 transactionHash, string calldata reason)
         external;
 
+    /// @notice Takes back that the caller contests a line.
     /// @custom:access who contested
     function resolve(uint32 agreementId, uint16 period, uint8 line, bytes32 transactionHash) external;
 
@@ -174,6 +179,7 @@ interface IRevenueSharing {
     /// @custom:access anyone
     function dueOf(uint32 agreementId, uint16 institution) external view returns (int128 due);
 
+    /// @notice Where a measure of a period stands, and its value.
     /// @custom:access anyone
     function reportOf(uint32 agreementId, uint16 period, bytes28 measure)
         external

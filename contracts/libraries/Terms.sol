@@ -7,7 +7,7 @@ import {Memory} from "./Memory.sol";
 
 /// @title Terms of an agreement, read where they lie in memory, and what they come to
 /// @notice `terms` is the place of the first word, `clause` that of a clause's. The words are laid out as
-/// IRevenueSharing says; that they are well formed was checked before they were kept.
+/// IAgreements says; that they are well formed was checked before they were kept.
 library Terms {
     uint256 internal constant PPM = 1_000_000;
     /// @dev No pool is larger, minor units.
@@ -65,7 +65,9 @@ library Terms {
 
     /// @param i from 0
     function party(uint256 terms, uint256 i) internal pure returns (uint16) {
-        return uint16(Memory.peek(terms + 0x40 + ((i >> 4) << 5)) >> (240 - ((i & 15) << 4)));
+        unchecked {
+            return uint16(Memory.peek(terms + 0x40 + ((i >> 4) << 5)) >> (240 - ((i & 15) << 4)));
+        }
     }
 
     /// @return place 0 of the payer, i + 1 of party i, above the number of parties of anybody else
@@ -109,9 +111,12 @@ library Terms {
         return field(clause, 192);
     }
 
+    /// @param pool_ 2^96 at most
     /// @return part of the pool that is put aside first, minor units
-    function reserveOf(uint256 clause, uint256 pool) internal pure returns (uint256 part) {
-        return pool * uint24(Memory.peek(clause) >> 152) / PPM;
+    function reserveOf(uint256 clause, uint256 pool_) internal pure returns (uint256 part) {
+        unchecked {
+            return pool_ * uint24(Memory.peek(clause) >> 152) / PPM;
+        }
     }
 
     /// @param x what the clause's tiers apply to
@@ -127,21 +132,24 @@ library Terms {
         bool graduated = field(clause, 216) != 0;
         uint256 below = 0;
         uint256 scaled = 0;
-        for (;; tier += 0x20) {
-            uint256 word = Memory.peek(tier);
-            uint256 upTo = word >> 160;
-            bool last = by <= upTo || upTo == type(uint96).max;
-            if (graduated || last) {
-                uint256 part = (last ? x : upTo) - below;
-                scaled += part * uint64(word >> 96) + uint96(word) * PPM;
-                if (graduated) below = upTo;
+        // At most 16 tiers of 2^128 * 2^64 + 2^96 * 1e6, and less than 2^24 days.
+        unchecked {
+            for (;; tier += 0x20) {
+                uint256 word = Memory.peek(tier);
+                uint256 upTo = word >> 160;
+                bool last = by <= upTo || upTo == type(uint96).max;
+                if (graduated || last) {
+                    uint256 part = (last ? x : upTo) - below;
+                    scaled += part * uint64(word >> 96) + uint96(word) * PPM;
+                    if (graduated) below = upTo;
+                }
+                if (last) break;
             }
-            if (last) break;
+            pool_ = scaled * count / (ofDays * PPM);
+            uint256 cap = uint128(Memory.peek(clause + 0x20));
+            if (cap == 0) cap = MAX_POOL;
+            if (pool_ > cap) pool_ = cap;
         }
-        pool_ = scaled * count / (ofDays * PPM);
-        uint256 cap = uint128(Memory.peek(clause + 0x20));
-        if (cap == 0) cap = MAX_POOL;
-        if (pool_ > cap) pool_ = cap;
     }
 
     /// @param by what the steps go by; 0 takes the first
@@ -154,7 +162,9 @@ library Terms {
     }
 
     function share(uint256 row, uint256 i) internal pure returns (uint256 sharePpm) {
-        return uint24(Memory.peek(row + (i / SHARES_A_WORD << 5)) >> (232 - 24 * (i % SHARES_A_WORD)));
+        unchecked {
+            return uint24(Memory.peek(row + (i / SHARES_A_WORD << 5)) >> (232 - 24 * (i % SHARES_A_WORD)));
+        }
     }
 
     function tiersAt(uint256 clause) internal pure returns (uint256 place) {

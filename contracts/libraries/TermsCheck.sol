@@ -17,6 +17,8 @@ library TermsCheck {
     uint256 private constant MAX_STEPS = 8;
     /// @dev Seconds; the year 4147. Periods behind have no number.
     uint256 private constant LATEST = 2 ** 36;
+    /// @dev The high bit of each byte.
+    uint256 private constant HIGH_BITS = type(uint256).max / 0xff * 0x80;
 
     /// @dev What is checked. `at` is the party, measure, clause or guarantee that is, `end` where the words end.
     struct Check {
@@ -40,7 +42,7 @@ library TermsCheck {
         it.end = terms + (words.length << 5);
         uint256 header = Memory.peek(terms);
         if (header << 200 != 0) _refuse(it, TermsMistake.SURPLUS, 0);
-        if (terms.name() == 0) _refuse(it, TermsMistake.NAME, 0);
+        if (!_isName(uint256(terms.name()))) _refuse(it, TermsMistake.NAME, 0);
         uint256 months = terms.months();
         if ((months != 1 && months != 3 && months != 6 && months != 12) || terms.effectiveFrom() > LATEST) {
             _refuse(it, TermsMistake.PERIOD, months);
@@ -87,7 +89,7 @@ library TermsCheck {
         if (count > MAX_ENTRIES) _refuse(it, TermsMistake.MEASURE, count);
         for (it.at = 0; it.at < count; ++it.at) {
             uint256 word = it.terms.measure(it.at);
-            if (word >> 248 == 0) _refuse(it, TermsMistake.MEASURE_NAME, 0);
+            if (!_isName(word >> 32 << 32)) _refuse(it, TermsMistake.MEASURE_NAME, 0);
             for (uint256 k = 0; k < it.at; ++k) {
                 if (it.terms.measure(k) >> 32 == word >> 32) _refuse(it, TermsMistake.MEASURE_TWICE, k);
             }
@@ -200,6 +202,14 @@ library TermsCheck {
             (ratePpm == 0 && uint152(head) != 0) || (measure == 0 && uint136(head) != 0)
                 || measure > it.terms.measures() || uint8(head >> 128) > it.terms.parties()
         ) _refuse(it, TermsMistake.RELEASE, 0);
+    }
+
+    /// @dev ASCII, left-aligned: nothing but zeros behind the first zero.
+    function _isName(uint256 word) private pure returns (bool) {
+        if (word >> 248 == 0 || word & HIGH_BITS != 0) return false;
+        // A byte's high bit, where it is not zero.
+        uint256 used = (word + (HIGH_BITS - HIGH_BITS / 0x80)) & HIGH_BITS;
+        return (~used >> 8) & used == 0;
     }
 
     function _known(Check memory it, uint16 institution) private pure returns (bool) {

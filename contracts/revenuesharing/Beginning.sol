@@ -17,7 +17,7 @@ abstract contract Beginning is IRevenueSharing {
     using Terms for uint256;
 
     /// @dev What a settlement reads and writes of an agreement: one word. While `until` (seconds) has not come, terms and
-    /// period are right. `more`: the payer has another behind it. `nets`: a party owes the payer something.
+    /// period are right. `more`: the payer has another behind it. `nets`: a party may owe the payer something.
     struct Live {
         uint96 total;
         uint32 termsNo;
@@ -75,7 +75,7 @@ abstract contract Beginning is IRevenueSharing {
             if (clause.basis() == Basis.PERFORMANCE) _keepMark(agreementId, version, begun.fromPeriod, terms, clause);
             clause = clause.next();
         }
-        if (shares && _livePlace[agreementId] == 0) _makeLive(agreementId, terms);
+        if (shares && _livePlace[agreementId] == 0) _makeLive(agreementId, version, terms);
     }
 
     /// @return terms place in memory of the words that were proposed, with their count before them
@@ -115,6 +115,8 @@ abstract contract Beginning is IRevenueSharing {
     function _renew(Live memory it) internal view {
         (uint16 period, Version memory version) = AGREEMENTS.coverAt(it.agreementId, block.timestamp);
         (it.total, it.period, it.termsNo, it.parties) = (0, period, version.termsNo, version.parties);
+        // Who owed may have been no party in between.
+        it.nets = true;
         if (version.termsNo != 0) {
             it.until = uint40(Calendar.startOf(uint256(period) + version.months));
         } else {
@@ -136,7 +138,7 @@ abstract contract Beginning is IRevenueSharing {
     }
 
     /// @dev Behind the payer's others, or where one has ended.
-    function _makeLive(uint32 id, uint256 terms) private {
+    function _makeLive(uint32 id, uint32 version, uint256 terms) private {
         (uint16 payer, uint16 currency) = (terms.payer(), terms.currency());
         for (uint256 place = 0; place < MAX_LIVE; ++place) {
             uint256 key = _liveKey(payer, currency, place);
@@ -149,7 +151,10 @@ abstract contract Beginning is IRevenueSharing {
             } else if (place != 0) {
                 _live[key - 1].more = true;
             }
-            (it.agreementId, it.until, it.nets, it.total) = (id, 0, false, 0);
+            it.agreementId = id;
+            _renew(it);
+            // Before the first version nobody can owe anything.
+            it.nets = version != 1;
             _live[key] = it;
             _livePlace[id] = uint8(place + 1);
             return;

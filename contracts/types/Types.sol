@@ -119,24 +119,28 @@ struct Slice {
     uint256[] parts;
 }
 
-/// @notice A step of a slab schedule: amounts above the last bound up to and including its own.
-/// @param upTo minor units; the last step has the largest value there is
-/// @param ratePpm charged on the whole amount
-struct Slab {
+/// @notice A tier of a fee schedule: amounts above the last bound up to and including its own.
+/// @param upTo minor units; the last tier has the largest value there is
+/// @param ratePpm by slab: on the whole of an amount in the tier; graduated: on the part of an amount that is in it
+/// @param flat minor units besides; by slab: on an amount in the tier; graduated: on one that enters it
+struct Tier {
     uint88 upTo;
     uint24 ratePpm;
+    uint64 flat;
 }
 
 /// @notice What a venue charges a side of a trade.
 /// @param venue exchange that registered it
 /// @param levyBeneficiary regulator that the levy goes to, whole
 /// @param levyPpm levy on the amount, a side
-/// @param slabs commission
+/// @param graduated whether each tier an amount enters counts, and not only (by slab) the one it falls in
+/// @param tiers commission, rounded down once all that counts is added up
 struct FeeSchedule {
     uint16 venue;
     uint16 levyBeneficiary;
     uint24 levyPpm;
-    Slab[] slabs;
+    bool graduated;
+    Tier[] tiers;
 }
 
 /// @notice One venue's settlement cycle.

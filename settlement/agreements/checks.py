@@ -271,9 +271,10 @@ def _reserve(terms: Terms, clause: Clause) -> Iterator[Flaw]:
     if kept is None:
         return
     unless: Path = ("reserve", "unless")
-    if not 0 < kept.rate_ppm <= PPM:
-        reason = f"1 to {PPM:,} are wanted"
-        yield Flaw(TermsMistake.RESERVE, ("reserve", "rate_ppm"), reason)
+    if kept.rate_ppm > PPM:
+        yield Flaw(TermsMistake.RESERVE, ("reserve", "rate_ppm"), f"is more than the whole, {PPM:,}")
+    if not kept.rate_ppm:
+        yield Flaw(TermsMistake.RELEASE, ("reserve", "rate_ppm"), "is nothing: leave the reserve out")
     if not terms.reserve_account:
         yield Flaw(TermsMistake.RESERVE, ("reserve",), "needs a reserve_account, which the agreement lacks")
     if kept.measure > len(terms.measures):

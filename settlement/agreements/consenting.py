@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ledger.chain import Receipt
 from ledger.clients.agreements import Agreements, Consent
+from ledger.errors import InvalidValue
 from ledger.terms import Terms
 from settlement.agreements.desk import Desk
 from settlement.agreements.document import read
@@ -76,7 +77,10 @@ class Office:
 
     def is_whole(self, proposal: Proposal) -> bool:
         """Whether the terms that are shown are all that is signed: their words give the same hash."""
-        return self.digest(proposal.terms) == proposal.terms_hash
+        try:
+            return self.digest(proposal.terms) == proposal.terms_hash
+        except InvalidValue:
+            return False  # a name that is not ASCII
 
     def document(self, path: str | Path) -> Terms:
         """The terms in a file. Raises AgreementInvalid, where they are new on the ledger also because they
@@ -89,8 +93,10 @@ class Office:
 
     def proposal(self, what: str, version: int | None = None, *, pending: bool = False) -> Proposal:
         """What "0x…" (a hash), "payer/name" or "payer/name@version" names: of an agreement the newest version
-        in force or to come, or what was proposed last where there is none; the other way round where one that
-        is `pending` is meant. Raises NameUnknown.
+        in force or to come, or what was proposed last where there is none. Where a `pending` one is meant, it
+        is what waits for consents under that name; there must be one only, as anybody can propose more.
+
+        Raises NameUnknown and SharingRefused.
         """
         if _HASH.fullmatch(what):
             found = self.registry.proposals.get(bytes.fromhex(what[2:]))
@@ -98,14 +104,13 @@ class Office:
                 known = [f"0x{each.hex()}" for each in self.registry.proposals]
                 raise NameUnknown("terms with hash", what, known[-3:] or ["none yet"])
             return found
-        ranked = sorted(
-            self._named(what, version),
-            key=lambda each: (
-                (not each.agreement_id) == pending,
-                bool(each.agreement_id) * each.terms.version,
-            ),
-        )
-        return ranked[-1]
+        named = self._named(what, version)
+        waiting = [each for each in self.open() if each in named] if pending else []
+        if len(waiting) > 1:
+            hashes = ", ".join(f"0x{each.terms_hash.hex()}" for each in waiting)
+            raise SharingRefused(what, f"several terms wait for consents; say which by its hash: {hashes}")
+        # The last of equals: what was proposed last.
+        return (waiting or sorted(named, key=lambda each: bool(each.agreement_id) * each.terms.version))[-1]
 
     def concluded(self, what: str) -> Known:
         """The agreement "payer/name", which is in force or will be. Raises NameUnknown."""

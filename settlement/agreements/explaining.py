@@ -72,7 +72,7 @@ def tier_words(terms: Terms, replayed: Replayed, earning: Earning, naming: Namin
         _, to_payer = replayed.released
         left = f"to the payer {naming.money(to_payer)}" if to_payer and not earning.place else ""
         return "; ".join(filter(None, [_step(terms, clause, result), left]))
-    found = [*_performance(terms, clause, result), _tier(terms, clause, result, naming)]
+    found = [*_performance(terms, clause, result, naming), _tier(terms, clause, result, naming)]
     if clause.basis is Basis.MANAGEMENT_FEE:
         found.append(f"{result.days} of {result.year_days} days")
     if result.pool > result.exact:
@@ -139,15 +139,16 @@ def _tier(terms: Terms, clause: Clause, result: ClauseResult, naming: Naming) ->
     return f"{said} ({name} {known})"
 
 
-def _performance(terms: Terms, clause: Clause, result: ClauseResult) -> list[str]:
+def _performance(terms: Terms, clause: Clause, result: ClauseResult, naming: Naming) -> list[str]:
     found = result.performance
     if found is None:
         return []
-    words = f"{_measure(terms, clause.measure)} {found.value:,} against a mark of {found.mark:,}"
+    value, mark, benchmark = (naming.money(each) for each in (found.value, found.mark, found.benchmark))
+    words = f"{_measure(terms, clause.measure)} {value} against a mark of {mark}"
     if found.benchmark != found.mark:
         words += (
             f" and, {percent(clause.hurdle_ppm)} a year for {result.days} of {result.year_days} days, "
-            f"a hurdle of {found.benchmark:,}"
+            f"a hurdle of {benchmark}"
         )
     return [words]
 
@@ -198,9 +199,8 @@ def _charged(clause: Clause, result: ClauseResult, place: int, part: int, naming
     shown = _amount(clause, part, naming)
     performance = result.performance
     if performance is not None and part == result.basis and part and clause.units:
-        gain = performance.value - performance.benchmark
-        shown = f"({performance.value:,} − {performance.benchmark:,}) × {performance.units:,} minor units"
-        assert gain * performance.units == part
+        above = f"{naming.money(performance.value)} − {naming.money(performance.benchmark)}"
+        shown = f"({above}) × {performance.units:,}"
     text = ""
     if tier.rate_ppm == PPM and clause.basis in _MONEY:
         text = shown

@@ -21,6 +21,8 @@ class Proposal:
     terms: Terms
     proposed_by: int
     transaction: bytes
+    former: tuple[int, ...] = ()
+    """Parties of the version before that are none of this one; they consent to that."""
     consented: dict[int, bytes] = field(default_factory=dict)
     """Institution → the transaction that brought its consent."""
     withdrawn: dict[int, bytes] = field(default_factory=dict)
@@ -32,8 +34,8 @@ class Proposal:
 
     @property
     def signatories(self) -> tuple[int, ...]:
-        """Who has to consent: the payer and the parties."""
-        return (self.terms.payer, *self.terms.parties)
+        """Who has to consent: the payer, the parties, and those of the version before."""
+        return (self.terms.payer, *self.terms.parties, *self.former)
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -146,9 +148,14 @@ class Registry:
     def _proposed(self, event: Event) -> None:
         known = event["termsHash"]
         if known not in self.proposals:
-            self.proposals[known] = Proposal(
-                known, unpack(event["terms"]), event["institution"], event.transaction
-            )
+            terms = unpack(event["terms"])
+            known_before = self.named(terms.payer, terms.name)
+            before = [each.terms for each in known_before.versions] if known_before else []
+            parties = [
+                party for each in before if each.version == terms.version - 1 for party in each.parties
+            ]
+            former = tuple(each for each in parties if each not in terms.parties)
+            self.proposals[known] = Proposal(known, terms, event["institution"], event.transaction, former)
 
     def _concluded(self, event: Event) -> None:
         proposal = self.proposals[event["termsHash"]]

@@ -7,7 +7,7 @@ released, what is due to whom after each transaction, and, from the register's m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TypeVar
@@ -74,44 +74,87 @@ class _State:
     of: AgreementFacts
     naming: Naming
     due: dict[int, int] = field(default_factory=dict)
+    """What stands as due, by the last DueChanged of each institution."""
     totals: dict[int, int] = field(default_factory=dict)
     done: set[tuple[str, int, int]] = field(default_factory=set)
     """("run" or "released", period, line) that may not come again."""
+    period: int | None = None
+    """Of the newest fact that has one, for messages."""
+    awaited: dict[int, int] = field(default_factory=dict)
+    """What has to come as due before anything else happens."""
+    paying: set[int] = field(default_factory=set)
+    """Whom the run that is going on pays, where it does not defer that."""
 
     def check(self, replayed: Sequence[Replayed]) -> None:
         """The facts of one transaction."""
-        expected, last_run = dict(self.due), None
-        paying: set[int] = set()
-        for each in replayed:
-            match each.fact:
-                case Accrued() | Released():
-                    if isinstance(each.fact, Accrued):
-                        self._check_accrued(each.fact)
-                    else:
-                        self._check_released(each, each.fact)
-                    _settle(expected, each)
-                case ClauseRun() | GuaranteeRun():
-                    if isinstance(each.fact, ClauseRun):
-                        self._check_clause(each, each.fact)
-                    else:
-                        self._check_guarantee(each, each.fact)
-                    for institution, amount in each.earned().items():
-                        _add(expected, institution, amount)
-                    paying |= _concerned(each)
-                    last_run = each.fact.period
-                case Deferred():
-                    owed = _owed(expected, paying or expected.keys())
-                    self._check(None, "deferred", each.fact.total, owed)
-                    paying = set()
-        for institution in paying:
-            expected[institution] = min(0, expected.get(institution, 0))
-        found = dict(self.due)
-        for each in replayed:
+        for each in _causes_first(replayed):
             if isinstance(each.fact, DueChanged):
-                found[each.fact.institution] = each.fact.due
-        in_settlement = any(isinstance(each.fact, Accrued) for each in replayed)
-        self._check_due(last_run, found, expected, apart=not in_settlement)
-        self.due = found
+                self._check_due(each.fact)
+                continue
+            self._check_awaited()
+            self.period = each.period or self.period
+            match each.fact:
+                case Accrued():
+                    self._check_accrued(each.fact)
+                    self._settle(each)
+                case Released():
+                    self._check_released(each, each.fact)
+                    self._settle(each)
+                case ClauseRun():
+                    self._check_clause(each, each.fact)
+                    self._owe(each)
+                case GuaranteeRun():
+                    self._check_guarantee(each, each.fact)
+                    self._owe(each)
+                case Deferred():
+                    self._check_deferred(each.fact)
+        self._check_awaited()
+        for institution in self.paying:
+            if self.due.get(institution, 0) > 0:
+                self._check(self.period, f"due to {self.naming.of(institution)}", self.due[institution], 0)
+        self.paying = set()
+
+    def _settle(self, each: Replayed) -> None:
+        """What is earned is received at once, but for what an institution owes: that is netted. What it is
+        owed stays due until it is paid; a reserve gives from its own account.
+        """
+        for institution, earned in each.earned().items():
+            before = self.due.get(institution, 0)
+            received = max(0, min(earned, before + earned))
+            if isinstance(each.fact, Released) and earned < 0:
+                received = earned
+            if earned != received:
+                self.awaited[institution] = before + earned - received
+
+    def _owe(self, each: Replayed) -> None:
+        """What a run computes is due, until the same run pays it to the parties and the reserve."""
+        assert each.version is not None
+        terms = each.version.terms
+        self.paying |= {*terms.parties, *([terms.reserve_account] if terms.reserve_account else [])}
+        for institution, earned in each.earned().items():
+            if earned:
+                self.awaited[institution] = self.due.get(institution, 0) + earned
+
+    def _check_due(self, fact: DueChanged) -> None:
+        """Besides what is awaited, all of what is due can be paid, either way; the register shows it."""
+        before = self.due.get(fact.institution, 0)
+        expected = self.awaited.pop(fact.institution, 0 if before else None)
+        if fact.due != expected:
+            what = f"due to {self.naming.of(fact.institution)}"
+            self._disagrees(self.period, what, fact.due, before if expected is None else expected)
+        self.due[fact.institution] = fact.due
+
+    def _check_awaited(self) -> None:
+        for institution, amount in self.awaited.items():
+            found = self.due.get(institution, 0)
+            self._check(self.period, f"due to {self.naming.of(institution)}", found, amount)
+        self.awaited = {}
+
+    def _check_deferred(self, fact: Deferred) -> None:
+        """By a run, of those it concerns; by `pay`, of all."""
+        owed = sum(max(0, self.due.get(each, 0)) for each in self.paying or self.due)
+        self._check(self.period, "payment deferred", fact.total, owed)
+        self.paying = set()
 
     def _check_accrued(self, fact: Accrued) -> None:
         before = self.totals.get(fact.period, 0)
@@ -160,19 +203,6 @@ class _State:
             self._disagrees(period, f"line {line}", f"{what} again", f"{what} once")
         self.done.add((what, period, line))
 
-    def _check_due(
-        self, period: int | None, found: Mapping[int, int], expected: Mapping[int, int], *, apart: bool
-    ) -> None:
-        """`pay` finds all that is due, or nothing; `repay` all of one institution. Neither has an event of
-        its own besides the changes of what is due, and neither comes with a settlement: they come `apart`.
-        """
-        paid = apart and not any(found.get(each, 0) for each, amount in expected.items() if amount > 0)
-        for institution in sorted(found.keys() | expected.keys()):
-            of_ledger, recomputed = found.get(institution, 0), expected.get(institution, 0)
-            if apart and of_ledger == 0 and (recomputed < 0 or paid):
-                continue
-            self._check(period, f"due to {self.naming.of(institution)}", of_ledger, recomputed)
-
     def _check(self, period: int | None, what: str, found: int, expected: int) -> None:
         if found != expected:
             self._disagrees(period, what, found, expected)
@@ -183,27 +213,20 @@ class _State:
         raise LedgerDisagrees(f"{where}, {what}", found, expected)
 
 
-def _settle(due: dict[int, int], each: Replayed) -> None:
-    """What is earned is received at once, but for what an institution owes: that is netted. What it is owed
-    stays due until it is paid; a reserve gives from its own account.
-    """
-    for institution, earned in each.earned().items():
-        before = due.get(institution, 0)
-        received = max(0, min(earned, before + earned))
-        if isinstance(each.fact, Released) and earned < 0:
-            received = earned
-        due[institution] = before + earned - received
-
-
-def _concerned(run: Replayed) -> set[int]:
-    """Whom a run pays: the parties of the period's terms, and the reserve's account."""
-    assert run.version is not None
-    terms = run.version.terms
-    return {*terms.parties, *([terms.reserve_account] if terms.reserve_account else [])}
-
-
-def _owed(due: Mapping[int, int], institutions: Iterable[int]) -> int:
-    return sum(max(0, due.get(institution, 0)) for institution in institutions)
+def _causes_first(replayed: Sequence[Replayed]) -> list[Replayed]:
+    """A settlement nets what is due before it says what was earned; here what was earned comes first."""
+    ordered: list[Replayed] = []
+    netted: list[Replayed] = []
+    for each in replayed:
+        if isinstance(each.fact, DueChanged):
+            netted.append(each)
+            continue
+        if isinstance(each.fact, Accrued):
+            ordered.append(each)
+        else:
+            ordered += [*netted, each]
+            netted = []
+    return ordered + netted
 
 
 def _moved(movements: Movements) -> dict[tuple[int, int], int]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from ledger.units import exact_add, exact_sum
 from settlement import fees
 from settlement.agreements.sharing import NOTHING, Sharing
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.model import Trades
 
 Numbers = Sequence[int] | npt.NDArray[Any]
@@ -47,7 +47,7 @@ class Terms:
     """
 
     currency: str
-    schedule: Schedule
+    schedule: VenueSchedule
     sharing: Sharing = NOTHING
     settlements: Sequence[Settlement] = ()
 
@@ -121,7 +121,7 @@ def movements(
     return {asset: amount for asset, amount in moved.items() if amount}
 
 
-def _earned(owner: str, days: Mapping[date, Trades], settlement: Settlement, schedule: Schedule) -> int:
+def _earned(owner: str, days: Mapping[date, Trades], settlement: Settlement, schedule: VenueSchedule) -> int:
     """The commission that a settlement brought."""
     total = 0
     for day in settlement.settled.keys() | settlement.parts.keys():
@@ -150,11 +150,13 @@ class _Part:
     commission: int
 
 
-def _parts_of(trades: Trades, party: int, parts: Mapping[int, int], schedule: Schedule) -> Iterator[_Part]:
+def _parts_of(
+    trades: Trades, party: int, parts: Mapping[int, int], schedule: VenueSchedule
+) -> Iterator[_Part]:
     rows = {number: row for row, number in enumerate(trades.number.tolist())} if parts else {}
     for row, settled in ((rows[number], settled) for number, settled in parts.items() if number in rows):
         whole, amount = int(trades.quantity[row]), int(trades.amount[row])
-        levy, fee = int(fees.levy(schedule, [amount])[0]), fees.fee(schedule, amount)
+        levy, fee = int(fees.levy(schedule, [amount])[0]), int(fees.commission(schedule, [amount])[0])
         for side, sign in ((trades.buyer, 1), (trades.seller, -1)):
             if side[row] == party:
                 cash = -sign * (amount * settled // whole) - levy * settled // whole

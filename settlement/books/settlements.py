@@ -14,7 +14,7 @@ from ledger.ids import parse_day_number
 from settlement.agreements.settled import before_each
 from settlement.agreements.sharing import NOTHING, Sharing
 from settlement.books import Settlement, Terms
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.market import Market
 
 Ends = dict[int, tuple[int, int]]
@@ -56,7 +56,7 @@ def told(history: History, currency: int) -> Iterator[Told]:
 
 def terms_of(market: Market, history: History) -> dict[str, Terms]:
     """What each broker knows of charges, and of the settlements so far."""
-    currency, schedule = market.scenario.cash.currency, Schedule.of(market.scenario)
+    currency, schedule = market.scenario.cash.currency, VenueSchedule.of(market.scenario)
     settlements = list(told(history, market.cash_asset))
     return {
         name: Terms(currency, schedule, settlements=[each.to(market.index[name]) for each in settlements])

@@ -176,16 +176,14 @@ def show(
         from settlement.agreements.document import render
 
         found = office.terms(terms, version)
-        digest = office.digest(found)
         proposal = office.stands(terms, version, found)
+        digest = office.digest(found) if proposal is None else proposal.terms_hash
         shown = where(path, office.ledger) | {"agreement": office.name(found), "version": found.version}
         shown |= {"terms_hash": f"0x{digest.hex()}", "terms": render(found, office.names)}
         shown |= {"proposed": proposal is not None}
-        whole = True
+        whole = proposal is None or office.is_whole(proposal)
         if proposal is not None:
-            whole = office.is_whole(proposal)
-            shown |= {"terms_hash": f"0x{proposal.terms_hash.hex()}", "whole": whole}
-            shown |= _standing(office, proposal)
+            shown |= {"whole": whole} | _standing(office, proposal)
     if json_wanted:
         write_json(shown)
     else:
@@ -207,17 +205,22 @@ def diff(
 
         pair = office.terms(old), office.terms(new)
         found = differences(*pair, office.names)
-        hashes = [f"0x{office.digest(each).hex()}" for each in pair]
         shown = where(path, office.ledger) | {"old": old, "new": new}
-        shown |= {"old_hash": hashes[0], "new_hash": hashes[1]}
+        for key, what, terms in zip(("old_hash", "new_hash"), (old, new), pair, strict=True):
+            proposal = office.stands(what, None, terms)
+            digest = office.digest(terms) if proposal is None else proposal.terms_hash
+            shown[key] = f"0x{digest.hex()}"
         shown["differences"] = [each._asdict() for each in found]
     if json_wanted:
         write_json(shown)
+    elif not found and shown["old_hash"] == shown["new_hash"]:
+        write_text(f"Nothing differs: both are {shown['old_hash']}.")
     elif not found:
-        write_text(f"Nothing differs: both are {hashes[0]}.")
+        write_text(f"No document differs, but {shown['old_hash']} is not {shown['new_hash']}.")
     else:
         lines = (f"{each.key}\n" + _change(each.old, each.new) for each in found)
         write_out("".join(lines))
+    leave(not found and shown["old_hash"] != shown["new_hash"])
 
 
 def list_agreements(path: DirectoryArgument, form: FormatOption = None, as_json: JsonOption = False) -> None:

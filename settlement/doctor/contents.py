@@ -18,11 +18,10 @@ from ledger.history import NOBODY
 from ledger.ids import parse_day_number
 from ledger.keystore import Keyring
 from ledger.transactions import calldata
-from ledger.units import MAX_AMOUNT
 from settlement.agreements.registry import registry
 from settlement.books import among
 from settlement.doctor.findings import Examination, Wrong, count, listed
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.market import accounts_of_contracts, commission_terms
 from settlement.operations import Ledger
 from settlement.verification import verify
@@ -157,20 +156,21 @@ def _assets(ledger: Ledger) -> str:
 
 
 def _fees(ledger: Ledger) -> str:
-    market, schedule = ledger.market, Schedule.of(ledger.market.scenario)
+    market, schedule = ledger.market, VenueSchedule.of(ledger.market.scenario)
     if not market.fee_schedule_id:
         raise Wrong("the venue has no fee schedule on the chain")
     found = market.clients.clearing_house.call("feeSchedule", market.fee_schedule_id)
-    venue, beneficiary, levy_ppm, slabs = found
+    venue, beneficiary, levy_ppm, graduated, tiers = found
     wanted = (
         market.index.get(market.scenario.venue),
         market.index.get(market.scenario.fees.levy.beneficiary),
         schedule.levy_ppm,
-        tuple((slab.up_to_minor or MAX_AMOUNT, slab.rate_ppm) for slab in schedule.slabs),
+        schedule.graduated,
+        schedule.as_registered(),
     )
-    if (venue, beneficiary, levy_ppm, tuple(tuple(slab) for slab in slabs)) != wanted:
+    if (venue, beneficiary, levy_ppm, graduated, [tuple(tier) for tier in tiers]) != wanted:
         raise Wrong(f"the newest fee schedule, number {market.fee_schedule_id}, is not the scenario's")
-    return f"{count(len(slabs), 'slab')} and the levy as in the scenario"
+    return f"{count(len(tiers), 'tier')} and the levy as in the scenario"
 
 
 def _agreements(ledger: Ledger) -> str:

@@ -16,7 +16,7 @@ from ledger.clients.limits import NONE
 from ledger.contract import Event
 from ledger.history import History, RecordedBatch
 from settlement.errors import LedgerDisagrees
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.market import Market
 from settlement.outcomes.defaults import Defaults
 from settlement.outcomes.fails import Fails, bit, where
@@ -61,7 +61,7 @@ class Outcomes:
         if self._moment is None:
             scenario = self.market.scenario
             beneficiary = self.market.index[scenario.fees.levy.beneficiary]
-            self._moment = Moment(history, Schedule.of(scenario), beneficiary)
+            self._moment = Moment(history, VenueSchedule.of(scenario), beneficiary)
         for event in history.said[self._seen :]:
             if event.transaction != self._now:
                 self._complete(history)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from math import floor
 
 import numpy as np
 
 from ledger.history import NOBODY, History, RecordedBatch
 from settlement.agreements.standing import Standing
-from settlement.fees import Schedule, fee, levy
+from settlement.fees import VenueSchedule, fee, levy
 from settlement.parts import cut
 
 Place = tuple[int, int]
@@ -37,7 +38,7 @@ class Moment:
     """
 
     history: History
-    schedule: Schedule
+    schedule: VenueSchedule
     beneficiary: int
     """Of the levy."""
     balances: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
@@ -90,7 +91,7 @@ class Moment:
             int(records.asset[row]),
             quantity - done,
             cut(amount, quantity, done, quantity),
-            cut(fee(self.schedule, amount), quantity, done, quantity),
+            cut(floor(fee(self.schedule, amount)), quantity, done, quantity),
             cut(each_levy, quantity, done, quantity),
         )
 

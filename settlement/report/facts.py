@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.ids import parse_day_number
 from ledger.records import Records, unpack
-from ledger.units import MAX_AMOUNT, Column, exact_add, exact_sum
+from ledger.units import Column, exact_add, exact_sum
 from settlement import fees
 from settlement.agreements.standing import standing
 from settlement.market import Market
@@ -56,7 +56,7 @@ class Facts:
     """The regulator's levy on each side of each trade when it settles, in minor units."""
     batches: tuple[RecordedBatch, ...]
     history: History
-    schedule: fees.Schedule
+    schedule: fees.VenueSchedule
     levy_beneficiary: str
     shares_ppm: Mapping[str, Mapping[str, int | None]]
     """Payer → party → its share of the payer's commission, for every agreement in force; None where it is not
@@ -191,13 +191,10 @@ def owed(records: Records, group: npt.NDArray[np.int64], groups: int) -> int:
     return -exact_sum(net[net < 0])
 
 
-def _schedule(market: Market) -> tuple[int, fees.Schedule]:
+def _schedule(market: Market) -> tuple[int, fees.VenueSchedule]:
     """The levy's beneficiary and the fee schedule, as the ledger has them."""
-    _, beneficiary, levy_ppm, slabs = market.clients.clearing_house.call(
-        "feeSchedule", market.fee_schedule_id
-    )
-    bounds = [fees.Slab(None if up_to == MAX_AMOUNT else up_to, rate) for up_to, rate in slabs]
-    return beneficiary, fees.Schedule(tuple(bounds), levy_ppm)
+    _, beneficiary, *registered = market.clients.clearing_house.call("feeSchedule", market.fee_schedule_id)
+    return beneficiary, fees.VenueSchedule.registered(*registered)
 
 
 def _shares(market: Market, history: History, names: Mapping[int, str]) -> dict[str, dict[str, int | None]]:

@@ -18,7 +18,7 @@ from ledger.units import exact, exact_add, exact_sum
 from settlement.agreements.settled import accruals
 from settlement.agreements.sharing import Running
 from settlement.agreements.standing import Accrual
-from settlement.fees import Schedule, commission, levy
+from settlement.fees import VenueSchedule, commission, levy
 from settlement.market import Market
 from settlement.reconciliation import Account
 
@@ -53,7 +53,7 @@ class Part:
 
     market: Market
     history: History
-    schedule: Schedule
+    schedule: VenueSchedule
     levy_beneficiary: int
     day: int
     batches: tuple[RecordedBatch, ...]

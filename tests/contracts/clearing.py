@@ -204,11 +204,20 @@ class Floor:
         return Terms(index[payer], self.ledger.asset[currency], **(fields | terms))
 
     def consents(self, terms: Terms, *names: str) -> list[Consent]:
-        """Those of the named, of all where nobody is named."""
+        """Those of the named, of all that are needed where nobody is named."""
         digest = terms.digest(self.ledger.clients.agreements.domain)
         index = self.ledger.index
-        wanted = names or [name for name, i in index.items() if i in (terms.payer, *terms.parties)]
+        needed = () if names else (terms.payer, *terms.parties, *self.former(terms))
+        wanted = names or [name for name, i in index.items() if i in needed]
         return [Consent.of(index[name], self.ledger.signers[name], digest) for name in wanted]
+
+    def former(self, terms: Terms) -> tuple[int, ...]:
+        """Parties of the version before, whose consent is needed as well."""
+        if terms.version == 1:
+            return ()
+        agreements = self.ledger.clients.agreements
+        known = agreements.agreement_named(terms.payer, terms.name)
+        return agreements.terms_of(known, terms.version - 1).parties
 
     def fund(
         self,
@@ -283,7 +292,7 @@ class Earnings:
         self.floor = floor
         ledger = floor.ledger
         receipt = floor.house.register_fee_schedule(
-            ledger.signers["V"], ledger.index["R"], 0, [(2**88 - 1, PPM)]
+            ledger.signers["V"], ledger.index["R"], 0, [(2**88 - 1, PPM, 0)]
         )
         self.schedule = ledger.facts(receipt)[0][1]["feeScheduleId"]
         self.number = 0

@@ -18,7 +18,7 @@ from ledger.clients.clearing_house import Status
 from ledger.compile import Artifact, artifacts
 from ledger.contract import Contract
 from tests.contracts.clearing import Batch, Floor
-from tests.contracts.support import LEVY_PPM, SECURITIES, SLABS, Ledger
+from tests.contracts.support import LEVY_PPM, SECURITIES, TIERS, Ledger
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ def office_for(ledger: Ledger, compiled: Mapping[str, Artifact]) -> Office:
     clients.register.list_securities(ledger.signers["D"], SECURITIES)
     for currency in ("NPR", "USD"):
         clients.register.list_currency(ledger.signers["B"], currency, 2)
-    clients.clearing_house.register_fee_schedule(ledger.signers["V"], ledger.index["R"], LEVY_PPM, SLABS)
+    clients.clearing_house.register_fee_schedule(ledger.signers["V"], ledger.index["R"], LEVY_PPM, TIERS)
     return Office(Floor(replace(ledger, clients=clients)), contract)
 
 

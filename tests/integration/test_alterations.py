@@ -23,7 +23,6 @@ from settlement.agreements.sharing import fixed
 from settlement.books import Book, Settlement
 from settlement.books.settlements import terms_of
 from settlement.books.shelf import Shelf
-from settlement.fees import Schedule, Slab
 from settlement.intake import parse_trades
 from settlement.model import Trades
 from settlement.operations import Ledger
@@ -365,10 +364,11 @@ def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
     before = day.books[broker]
     day.settle()
     terms = terms_of(day.ledger.market, day.ledger.read())[broker]
-    slabs = tuple(Slab(slab.up_to_minor, slab.rate_ppm + 100) for slab in terms.schedule.slabs)
+    schedule = terms.schedule
+    tiers = tuple(replace(tier, rate_ppm=tier.rate_ppm + 100) for tier in schedule.tiers)
     terms = {
-        "commission": replace(terms, schedule=Schedule(slabs, terms.schedule.levy_ppm)),
-        "levy": replace(terms, schedule=Schedule(terms.schedule.slabs, terms.schedule.levy_ppm + 1)),
+        "commission": replace(terms, schedule=replace(schedule, tiers=tiers)),
+        "levy": replace(terms, schedule=replace(schedule, levy_ppm=schedule.levy_ppm + 1)),
         "share": replace(terms, settlements=[more_shared(each) for each in terms.settlements]),
     }[charge]
     settled = {DAY: day.intake.trades.number.tolist()}

@@ -9,13 +9,14 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ledger.clients.clearing_house import Status
-from ledger.clients.default_fund import Purse, Step
+from ledger.clients.default_fund import Step
 from ledger.history import History
 from settlement import defaulting, ending
 from settlement.operations import Ledger
 from settlement.rules import jointly
 from tests.invariant.floor import CLOSING_AFTER, SECURITIES, Floor, Run
 from tests.invariant.ought import HELD, MOVES, OPEN, PENDING
+from tests.quick import calls
 from tests.sharings import earned
 
 SEEN: Counter[str] = Counter()
@@ -163,7 +164,8 @@ class Checked(RuleBasedStateMachine):
             sums[code] += amount
         assert sums == +self.ought.issued
         register, asset = self.clients.register, self.run.market.asset
-        assert {code: register.call("totalSupply", asset[code]) for code in sums} == sums
+        supplies = calls(register, "totalSupply", [(asset[code],) for code in sums])
+        assert dict(zip(sums, supplies, strict=True)) == sums
         purses = self.run.purses()
         assert purses == +self.ought.purses
         assert purses.total() == held.get(("FUND", "NPR"), 0)
@@ -195,10 +197,11 @@ class Checked(RuleBasedStateMachine):
         for (debtor, creditor), claim in self.ought.claims.items():
             found = fails.claim_of(venue, cash, market.index[debtor], market.index[creditor])
             assert found.due + found.accrued == claim.total()
-        for (name, purse), required in self.ought.required.items():
-            assert self.clients.default_fund.required_of(market.index[name], cash, Purse(purse)) == required
-        for (name, code), taken in self.ought.taken.items():
-            assert self.clients.limits.taken_of(market.index[name], market.asset[code]) == taken
+        places = [(market.index[name], cash, purse) for name, purse in self.ought.required]
+        required = calls(self.clients.default_fund, "requiredOf", places)
+        assert required == list(self.ought.required.values())
+        limited = [(market.index[name], market.asset[code]) for name, code in self.ought.taken]
+        assert calls(self.clients.limits, "takenOf", limited) == list(self.ought.taken.values())
 
     steps = 0
 

@@ -21,7 +21,7 @@ from fractions import Fraction
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.terms import (
@@ -249,6 +249,7 @@ def test_final_given_measure_that_is_not_final_names_it(missing: str) -> None:
     assert (caught.value.measure, caught.value.period, caught.value.transient) == (missing, Q4, True)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_final_given_any_terms_shares_the_pool_to_the_unit(seed: int) -> None:
     random = Random(seed)

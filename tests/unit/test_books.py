@@ -10,7 +10,7 @@ import pytest
 
 from settlement.agreements.sharing import fixed
 from settlement.books import Book, Terms, among, movements
-from settlement.fees import Schedule, Slab
+from settlement.fees import Kind, Tier, VenueSchedule
 from settlement.intake import parse_trades
 from settlement.sample import generate
 from settlement.scenario import load
@@ -23,7 +23,9 @@ DAY = date(2024, 3, 14)
 NEPSE_DAY = date(2019, 11, 21)
 HEADER = "S.N,Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount,Date"
 TERMS = Terms(
-    "NPR", Schedule((Slab(5_000_000, 6_000), Slab(None, 4_000)), 150), fixed({1: 200_000, 2: 50_000})
+    "NPR",
+    VenueSchedule(Kind.SLAB, (Tier(5_000_000, 6_000), Tier(None, 4_000)), 150),
+    fixed({1: 200_000, 2: 50_000}),
 )
 
 
@@ -89,7 +91,7 @@ def test_books_close_where_the_independent_computation_does(block: int) -> None:
     for seed in range(block * 15, block * 15 + 15):
         day = case(seed)
         scenario = scenario_of(day)
-        schedule = Schedule.of(scenario)
+        schedule = VenueSchedule.of(scenario)
         terms = Terms("NPR", schedule, fixed(dict(enumerate(ppm for _, ppm in day.rules.shares))))
         settled = random.Random(seed).sample(day.trades, len(day.trades) // 2)
         moved = independent.settle(day.rules, settled).moved

@@ -41,7 +41,7 @@ from settlement.scenario import load
 DAY = date(2019, 11, 21)
 HEADER = Header(1, 20191121, 0x8001, 20191121, 1)
 SECURITIES = tuple(f"X{i}" for i in range(1_500))
-EXTENT = Extent(institutions=56, assets=len(SECURITIES), slabs=5, agreements=1, shares=3)
+EXTENT = Extent(institutions=56, assets=len(SECURITIES), tiers=5, agreements=1, shares=3)
 LOCAL = Limits(30_000_000_000)
 GETH = Limits(30_000_000, 131_072)
 
@@ -257,7 +257,7 @@ def affirmed(market: Market, shape: str) -> tuple[list[Part], dict[tuple[int, in
 
 def smallest(market: Market, parts: list[Part], balances: dict[tuple[int, int], int]) -> int:
     """The least gas with which all parts go into one netting set."""
-    extent = Extent(len(market.index), len(SECURITIES), len(market.scenario.fees.slabs), 1, 3)
+    extent = Extent(len(market.index), len(SECURITIES), len(market.scenario.fees.tiers), 1, 3)
     low, high = 21_000, LOCAL.transaction_gas
     while low < high:
         middle = (low + high) // 2

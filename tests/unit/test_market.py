@@ -11,7 +11,7 @@ from ledger import reverts
 from ledger.chain import connect, default_engine
 from ledger.clients.consortium import Role
 from ledger.terms import Basis, Clause, Step, Tier
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.market import Market, establish
 from settlement.scenario import load
 from tests.contracts.support import SetClock
@@ -47,16 +47,16 @@ def test_cash_and_securities_are_listed_by_their_issuers(market: Market) -> None
 
 def test_fees_and_agreements_in_force_are_the_scenarios(market: Market) -> None:
     scenario = market.scenario
-    schedule = Schedule.of(scenario)
-    venue, beneficiary, levy, slabs = market.clients.clearing_house.call(
+    schedule = VenueSchedule.of(scenario)
+    venue, beneficiary, levy, graduated, tiers = market.clients.clearing_house.call(
         "feeSchedule", market.fee_schedule_id
     )
     assert venue == market.index[scenario.venue]
     assert beneficiary == market.index[scenario.fees.levy.beneficiary]
     assert levy == schedule.levy_ppm
-    assert list(slabs) == [
-        (2**88 - 1 if slab.up_to_minor is None else slab.up_to_minor, slab.rate_ppm)
-        for slab in schedule.slabs
+    assert not graduated
+    assert list(tiers) == [
+        (2**88 - 1 if tier.up_to is None else tier.up_to, tier.rate_ppm, 0) for tier in schedule.tiers
     ]
     agreements = market.clients.agreements
     for name, index in market.index.items():

@@ -29,7 +29,7 @@ from ledger.units import MAX_AMOUNT, PPM, exact
 from settlement.agreements import periods
 from settlement.errors import LedgerDisagrees
 from settlement.market import Market
-from settlement.verification import _part_down, verify
+from settlement.verification import _millionths, verify
 from tests import independent
 from tests.independent import Rules, Trade
 from tests.invariant.cases import SECURITIES, Case, case
@@ -134,8 +134,8 @@ def test_verify_given_what_the_independent_computation_says_is_silent() -> None:
             verify(market_of(day), history_of(day, sets))
 
 
-def test_verify_given_amounts_at_the_bounds_of_slabs_charges_each_by_its_own() -> None:
-    """A bound belongs to the slab that it ends."""
+def test_verify_given_amounts_at_the_bounds_of_tiers_charges_each_by_its_own() -> None:
+    """A bound belongs to the tier that it ends."""
     rules = Rules(((1_000, 100_000), (5_000, 50_000), (2**70, 20_000), (None, 1)), 7, "R", (("P1", 9),))
     for large in ((), (2**70, 2**70 + 1)):
         amounts = (999, 1_000, 1_001, 4_999, 5_000, 5_001, *large)
@@ -244,7 +244,7 @@ def test_verify_given_other_shares_than_were_agreed_stops() -> None:
     day = Case(0, ("B1", "B2"), rules, (Trade(1, "B1", "B2", "S1", 1, 1_000),), 10**6, ())
     for ppm, fine in ((200_000, True), (200_001, True), (201_000, False)):
         history = history_of(day)
-        other = Rules(rules.slabs, 0, "R", (("P1", ppm),))
+        other = Rules(rules.tiers, 0, "R", (("P1", ppm),))
         agreed = [event for i in (1, 2) for event in conclusion(terms_of(other, f"B{i}"), i, BEFORE)]
         history.revenue[: len(agreed)] = agreed
         if fine:
@@ -280,12 +280,23 @@ def test_verify_given_netting_sets_checked_before_looks_at_the_rest_only() -> No
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 2**63 - 1) | st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1),
+    st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 10**7), min_size=1, max_size=20),
+    st.integers(0, 10**6),
     st.booleans(),
 )
-def test_part_of_an_amount_is_its_floor(rows: list[tuple[int, int]], large: bool) -> None:
+def test_part_of_an_amount_is_its_floor(amounts: list[int], rate: int, large: bool) -> None:
     if large:
-        rows = [*rows, (MAX_AMOUNT, 999_999), (2**63, 10**6)]
-    amount, rate = (list(column) for column in zip(*rows, strict=True))
-    found = _part_down(exact(amount), np.array(rate, dtype=np.int64))
-    assert found.tolist() == [a * r // 10**6 for a, r in rows]
+        amounts = [*amounts, MAX_AMOUNT, 2**63]
+    whole, rest = _millionths(exact(amounts), rate)
+    assert (whole + rest // 10**6).tolist() == [amount * rate // 10**6 for amount in amounts]
+
+
+def test_verify_given_graduated_tiers_charges_what_is_in_each_and_rounds_once() -> None:
+    """Half a unit in two tiers each is one, and rising rates begin where the tier before ended."""
+    tiers = ((1, 500_000), (1_000, 500_000), (2**70, 10), (None, 10**6))
+    for large, flats in (((), (0, 1, 2, 3)), ((2**63 - 1, 2**70, 2**70 + 1), (0, 0, 0, 2**64 - 1))):
+        rules = Rules(tiers, 7, "R", (("P1", 9),), flats=flats, graduated=True)
+        amounts = (1, 2, 3, 999, 1_000, 1_001, *large)
+        trades = tuple(Trade(n, "B1", "B2", "S1", 1, amount) for n, amount in enumerate(amounts, start=1))
+        day = Case(0, ("B1", "B2"), rules, trades, 10**6, ())
+        verify(market_of(day), history_of(day))

@@ -124,8 +124,8 @@ def test_choose_is_the_naive_rule_on_random_days(block: int) -> None:
     for seed in range(block * 100, block * 100 + 100):
         draw = random.Random(seed)
         shares = tuple((str(i), draw.randint(1, 200_000)) for i in range(draw.randint(0, 4)))
-        slabs = ((draw.randint(1, 400), draw.randint(0, PPM)), (None, draw.randint(0, 50_000)))
-        rules = Rules(slabs, draw.choice((0, 150, draw.randint(0, PPM))), "R", shares, cash="cash")
+        tiers = ((draw.randint(1, 400), draw.randint(0, PPM)), (None, draw.randint(0, 50_000)))
+        rules = Rules(tiers, draw.choice((0, 150, draw.randint(0, PPM))), "R", shares, cash="cash")
         trades = [
             Trade(
                 n,
