@@ -21,6 +21,7 @@ import pytest
 from ledger.chain import available
 from ledger.clients.clearing_house import Status
 from settlement import netting
+from settlement.agreements.standing import standing
 from settlement.books.settlements import terms_of
 from settlement.day import Ran, run
 from settlement.intake import parse_trades
@@ -31,6 +32,7 @@ from settlement.scenario import load
 from tests import independent
 from tests.independent import BROKERS, NEPSE_2019, Place, Trade
 from tests.ledgers import in_memory, on_ledger, reasons_of
+from tests.sharings import commission_total
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
 DAYS = ("2019-10-10", "2019-10-15", "2019-11-17", "2019-11-21")
@@ -96,7 +98,8 @@ def check_totals(done: Done, wanted: independent.Outcome) -> None:
     assert totals["netAmount"] == wanted.net
     assert totals["commission"] == sum(wanted.commission.values())
     assert totals["levy"] == sum(wanted.levy.values())
-    commission = Counter({names[a.payer]: a.after - a.before for a in history.accruals})
+    accruals = standing(history.revenue).accruals
+    commission = Counter({names[each.payer]: each.after - each.before for each in accruals})
     assert commission == wanted.commission
     assert done.ran.settled.netting_sets == 1
     for trades in (done.intake.trades, done.ledger.trades_by_day()[done.day]):
@@ -107,7 +110,7 @@ def check_totals(done: Done, wanted: independent.Outcome) -> None:
     for name, received in wanted.revenue.items():
         assert held[name, NEPSE_2019.cash] == received
     for name, earned in wanted.commission.items():
-        assert market.clients.revenue.agreement(market.index[name], market.cash_asset).total == earned
+        assert commission_total(market, name) == earned
 
 
 def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:

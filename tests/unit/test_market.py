@@ -112,3 +112,13 @@ def test_header_is_of_the_venue_and_the_day(market: Market) -> None:
     assert header.as_tuple() == (
         market.index[market.scenario.venue], 20191121, market.cash_asset, 20191124, market.fee_schedule_id, 1
     )  # fmt: skip
+
+
+def test_reserves_are_kept_by_an_institution_that_the_contract_acts_for() -> None:
+    scenario = load("sample")
+    agreements = scenario.agreements.model_copy(update={"reserve_account": "RESERVES"})
+    with connect(default_engine(), clock=SetClock()) as chain:
+        market = establish(chain, scenario.model_copy(update={"agreements": agreements}))
+        there = {each.name: each for each in market.clients.consortium.institutions()}
+        assert there["RESERVES"].signer == market.clients.revenue.address
+        assert there["RESERVES"].roles == {Role.PARTNER}
