@@ -97,9 +97,7 @@ class Sharing:
 
     def keep_reserves(self) -> int:
         """Admit the contract's own institution, RES; its index."""
-        self.ledger.consortium.admit(
-            self.ledger.operator, [("RES", self.revenue.address, [Role.PARTNER])]
-        )
+        self.ledger.consortium.admit(self.ledger.operator, [("RES", self.revenue.address, [Role.PARTNER])])
         self.ledger.index["RES"] = len(self.ledger.index) + 1
         self.names[self.ledger.index["RES"]] = "RES"
         return self.ledger.index["RES"]

@@ -109,7 +109,7 @@ def test_settle_when_currencies_differ_moves_each_by_itself(floor: Floor, ledger
     outcome = Model({"B1": [("P", 1_000_000)]}, cash="USD").settle([dollars])
     assert transfers_in(facts) == floor.expected_transfers(outcome)
     assert ledger.balance("P", "USD") == commission(70_000)
-    assert ledger.revenue.agreement(ledger.index["B1"], ledger.cash).total == commission(rupees.amount)
+    assert ledger.commission_of("B1") == commission(rupees.amount)
 
 
 def test_settle_given_full_revenue_share_and_venue_and_levy_to_one_account_adds_up(

@@ -206,7 +206,13 @@ def test_accrue_given_cap_and_reserve_and_floor_takes_reserve_first(desk: Sharin
         reserve_account=desk.ledger.index["RES"],
     )
     desk.until(start_of(Q1))
-    for total, reserve, rest in ((19, 0, 19), (20, 1, 19), (999, 49, 950), (1_000, 50, 950), (5_000, 50, 950)):
+    for total, reserve, rest in (
+        (19, 0, 19),
+        (20, 1, 19),
+        (999, 49, 950),
+        (1_000, 50, 950),
+        (5_000, 50, 950),
+    ):
         parts = [rest * 600_000 // PPM, rest * 300_000 // PPM, reserve]
         assert desk.accrue(("B1", total)) == desk.preview(total) == given(("V", "P", "RES"), parts)
     assert desk.accrue(*[("B1", 1)] * 3_000) == given(("V", "P", "RES"), [570, 285, 50])

@@ -198,9 +198,7 @@ def test_report_given_measure_of_another_version_reverts(desk: Sharing, ledger: 
         ):
             revenue.report(signers["A"], 1, period, unknown, 5)
     for period, wrong, right in ((Q1, "B2", "V"), (Q2, "B2", "V"), (Q3, "V", "B2")):
-        with refused(
-            reverts.RevenueSharing_NotReporter, caller=signers[wrong].address, measure=KEY
-        ):
+        with refused(reverts.RevenueSharing_NotReporter, caller=signers[wrong].address, measure=KEY):
             revenue.report(signers[wrong], 1, period, USERS, 5)
         revenue.report(signers[right], 1, period, USERS, period)
     assert [revenue.report_of(1, period, USERS)[1] for period in (Q1, Q2, Q3)] == [Q1, Q2, Q3]

@@ -97,9 +97,7 @@ def test_run_given_largest_values_counts_them(desk: Sharing) -> None:
 
 def test_run_given_period_before_has_not_been_reverts(desk: Sharing) -> None:
     """However late, whatever other lines were run."""
-    agreement = desk.agree(
-        above(1_000), clause(PPM, 0, basis=Basis.SUBSCRIPTION), measures=[VALUE, UNITS]
-    )
+    agreement = desk.agree(above(1_000), clause(PPM, 0, basis=Basis.SUBSCRIPTION), measures=[VALUE, UNITS])
     desk.over(Q3)
     for period, value in ((Q1, 1_100), (Q2, 1_300), (Q3, 1_250)):
         desk.final(agreement, period, value=value, units=1)

@@ -209,9 +209,7 @@ def test_run_given_no_such_thing_reverts(desk: Sharing, ledger: Ledger) -> None:
     agreement = desk.agree(fixed(1, PPM, 0), fixed(1, 0, PPM), payer="B2")
     desk.over(Q1)
     for lines, named in ((0, 255), (4, 2), (5, 2), (1 << 255, 255), (1 << 32, 32), (7, 2)):
-        with refused(
-            reverts.RevenueSharing_UnknownLine, agreementId=agreement, period=Q1, line=named
-        ):
+        with refused(reverts.RevenueSharing_UnknownLine, agreementId=agreement, period=Q1, line=named):
             ledger.revenue.send(ledger.outsider, "run", agreement, Q1, lines)
     for period in (Q4, Q1 - 1, Q1 + 1, 0, 0xFFFE):
         with refused(reverts.Agreements_UnknownPeriod, agreementId=agreement, period=period):
@@ -233,9 +231,7 @@ def test_run_before_period_has_ended_reverts(desk: Sharing, ledger: Ledger) -> N
         ):
             desk.run(agreement, period)
     ledger.at(start_of(Q2) - 1)
-    with refused(
-        reverts.RevenueSharing_PeriodOpen, agreementId=agreement, period=Q1, endsAt=start_of(Q2)
-    ):
+    with refused(reverts.RevenueSharing_PeriodOpen, agreementId=agreement, period=Q1, endsAt=start_of(Q2)):
         desk.run(agreement, Q1)
     ledger.at(start_of(Q2))
     desk.run(agreement, Q1)
