@@ -18,6 +18,7 @@ import pytest
 
 from ledger import reverts
 from ledger.clients.clearing_house import Status
+from settlement.agreements import periods
 from tests.contracts.clearing import Floor, others, slice_of, transfers_in
 from tests.contracts.clearing_model import Model, Trade, commission
 from tests.contracts.support import Ledger, refused
@@ -57,8 +58,8 @@ def test_settle_given_affirmed_batch_moves_net_and_tells_everything(floor: Floor
         (
             "RevenueAccrued",
             {
-                "payer": ledger.index["B1"],
-                "currency": ledger.cash,
+                "agreementId": 1,
+                "period": periods.at(ledger.now, 3),
                 "totalBefore": 0,
                 "totalAfter": outcome.commission["B1"],
             },

@@ -96,7 +96,7 @@ def test_settle_when_net_quantity_passes_u64_reverts(floor: Floor, ledger: Ledge
 
 def test_settle_when_currencies_differ_moves_each_by_itself(floor: Floor, ledger: Ledger) -> None:
     floor.agree("B1", SHARES)
-    floor.agree("B1", [("P", 1_000_000)], "USD")
+    floor.agree("B1", [("P", 1_000_000)], "USD", name="dollars")
     rupees, dollars = DAY[0], Trade(65_537, "B1", "B3", "S1", 2, 70_000)
     floor.fund(rupees, model=Model({"B1": SHARES}))
     in_dollars = Model({"B1": [("P", 1_000_000)]}, cash="USD")
