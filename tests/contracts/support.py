@@ -26,6 +26,7 @@ from ledger.compile import Artifact
 from ledger.contract import Contract, Event, send
 from ledger.deploy import Deployment, deploy
 from ledger.errors import Reverted
+from settlement.agreements import periods
 
 SEED = "contract tests"
 START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
@@ -77,6 +78,12 @@ class Ledger:
     asset: dict[str, int]
     fee_schedule_id: int
     outsider: Signer = field(default_factory=lambda: Signer.from_seed(SEED, "outsider"))
+
+    def commission_of(self, payer: str) -> int:
+        """The running total of the payer's agreement on commission, in the newest block's quarter."""
+        agreement = self.clients.agreements.agreement_named(self.index[payer], "commission")
+        period = periods.at(self.chain.block().timestamp, 3)
+        return self.clients.revenue.total_of(agreement, period)
 
     @property
     def consortium(self) -> Consortium:

@@ -96,7 +96,7 @@ def test_settle_when_net_quantity_passes_u64_reverts(floor: Floor, ledger: Ledge
 
 def test_settle_when_currencies_differ_moves_each_by_itself(floor: Floor, ledger: Ledger) -> None:
     floor.agree("B1", SHARES)
-    floor.agree("B1", [("P", 1_000_000)], "USD")
+    floor.agree("B1", [("P", 1_000_000)], "USD", name="dollars")
     rupees, dollars = DAY[0], Trade(65_537, "B1", "B3", "S1", 2, 70_000)
     floor.fund(rupees, model=Model({"B1": SHARES}))
     in_dollars = Model({"B1": [("P", 1_000_000)]}, cash="USD")
@@ -109,7 +109,7 @@ def test_settle_when_currencies_differ_moves_each_by_itself(floor: Floor, ledger
     outcome = Model({"B1": [("P", 1_000_000)]}, cash="USD").settle([dollars])
     assert transfers_in(facts) == floor.expected_transfers(outcome)
     assert ledger.balance("P", "USD") == commission(70_000)
-    assert ledger.revenue.agreement(ledger.index["B1"], ledger.cash).total == commission(rupees.amount)
+    assert ledger.commission_of("B1") == commission(rupees.amount)
 
 
 def test_settle_given_full_revenue_share_and_venue_and_levy_to_one_account_adds_up(
