@@ -66,16 +66,15 @@ contract RevenueSharing is Accruing {
     }
 
     /// @inheritdoc IRevenueSharing
-    function pay(uint32 agreementId) external {
+    function pay(uint32 agreementId, uint32 version) external {
         _requireNoCycle();
-        Agreement memory it = AGREEMENTS.agreement(agreementId);
-        bool any = false;
-        for (uint32 v = it.versions; v != 0; --v) {
-            Run memory r;
-            (r.id, r.payer, r.terms) = (agreementId, it.payer, _read(AGREEMENTS.versionOf(agreementId, v).termsNo));
-            any = _payAll(r) || any;
-        }
-        if (!any) revert RevenueSharing_NothingDue(agreementId);
+        uint32 termsNo = AGREEMENTS.versionOf(agreementId, version).termsNo;
+        if (termsNo == 0) revert RevenueSharing_NothingDue(agreementId);
+        Run memory r;
+        r.id = agreementId;
+        r.terms = _read(termsNo);
+        r.payer = r.terms.payer();
+        if (!_payAll(r)) revert RevenueSharing_NothingDue(agreementId);
     }
 
     /// @inheritdoc IRevenueSharing

@@ -144,9 +144,10 @@ interface IRevenueSharing {
     /// @custom:access anyone
     function run(uint32 agreementId, uint16 period, uint256 lines) external;
 
-    /// @notice Pays what is still due, all of it, while no cycle is open.
+    /// @notice Pays what is still due to the parties of a version and its reserve, all of it or nothing, while no cycle is
+    /// open.
     /// @custom:access anyone
-    function pay(uint32 agreementId) external;
+    function pay(uint32 agreementId, uint32 version) external;
 
     /// @notice Pays the payer what the caller owes it, all of it, while no cycle is open.
     /// @custom:access who owes

@@ -51,9 +51,9 @@ class RevenueSharing(Contract):
             mask |= 1 << line
         return self.send(sender, "run", agreement_id, period, mask)
 
-    def pay(self, sender: Signer, agreement_id: int) -> Receipt:
-        """Have the payer pay what is still due, all of it."""
-        return self.send(sender, "pay", agreement_id)
+    def pay(self, sender: Signer, agreement_id: int, version: int) -> Receipt:
+        """Have the payer pay what is still due to the parties of a version and its reserve, all of it."""
+        return self.send(sender, "pay", agreement_id, version)
 
     def repay(self, debtor: Signer, agreement_id: int) -> Receipt:
         """Pay the payer what the sender owes it, all of it."""

@@ -68,9 +68,12 @@ def pay(desk: Desk, named: Named) -> tuple[int, int]:
     where the payer has too little, and 0 where nothing was due.
     """
     before = owed(named.of)
+    for each in reversed(named.of.agreement.versions):
+        receivers = (*each.terms.parties, each.terms.reserve_account)
+        if any(named.of.dues.get(index, 0) > 0 for index in receivers):
+            desk.revenue.pay(desk.anyone(named), named.agreement_id, each.version)
+            desk.read()
     if before:
-        desk.revenue.pay(desk.anyone(named), named.agreement_id)
-        desk.read()
         desk.verify()
     return before, owed(named.of)
 

@@ -208,8 +208,10 @@ class Tale:
             if not lines and not releases and not waiting(of, period):
                 self.over.add((number, period))
         dues = {party: amount for party, amount in of.dues.items() if amount}
-        if any(amount > 0 for amount in dues.values()):
-            found.append((self.crowd.act(payer, revenue, "pay", number), ""))
+        for each in of.agreement.versions:
+            receivers = {*each.terms.parties, each.terms.reserve_account}
+            if any(amount > 0 for party, amount in dues.items() if party in receivers):
+                found.append((self.crowd.act(payer, revenue, "pay", number, each.version), ""))
         debtors = [party for party, amount in dues.items() if amount < 0 and party != KEEPER]
         for debtor in debtors:
             if debtor not in self.poor and random.random() < 0.3:

@@ -28,8 +28,8 @@ def fixed(amount: int, *shares: int) -> Clause:
     return clause(*shares, basis=Basis.SUBSCRIPTION, tiers=((MAX_UP_TO, 0, amount),))
 
 
-def pay(desk: Sharing, agreement: int) -> Facts:
-    return others(desk.ledger.facts(desk.revenue.pay(desk.ledger.outsider, agreement)))
+def pay(desk: Sharing, agreement: int, version: int = 1) -> Facts:
+    return others(desk.ledger.facts(desk.revenue.pay(desk.ledger.outsider, agreement, version)))
 
 
 def due(desk: Sharing, agreement: int, name: str, amount: int) -> tuple[str, dict[str, int]]:
@@ -63,7 +63,7 @@ def test_pay_given_payer_was_short_pays_all_once_it_can(desk: Sharing, ledger: L
             pay(desk, other)
 
 
-def test_pay_given_parties_of_several_versions_pays_all(desk: Sharing, ledger: Ledger) -> None:
+def test_pay_given_parties_of_several_versions_pays_those_of_one(desk: Sharing, ledger: Ledger) -> None:
     """R is party of the second version only, P of the first."""
     agreement = desk.agree(fixed(100, 500_000, 500_000))
     desk.agree(fixed(10, 500_000, 500_000), parties=("V", "R"), version=2)
@@ -72,8 +72,12 @@ def test_pay_given_parties_of_several_versions_pays_all(desk: Sharing, ledger: L
         desk.run(agreement, period)
     assert desk.due(agreement, "V", "P", "R") == [55, 50, 5]
     ledger.issue({("B1", "NPR"): 110})
-    pay(desk, agreement)
+    pay(desk, agreement, 1)
+    assert desk.due(agreement, "V", "P", "R") == [0, 0, 5]
+    pay(desk, agreement, 2)
     assert desk.due(agreement, "V", "P", "R") == [0, 0, 0]
+    with refused(reverts.RevenueSharing_NothingDue, agreementId=agreement):
+        pay(desk, agreement, 3)
     assert desk.cash("V", "P", "R", "B1") == [55, 50, 5, 0]
 
 

@@ -183,7 +183,7 @@ class History:
         if not any(amount > 0 for amount in self.book.due.values()):
             return
         with self.purse() as held:
-            self.desk.revenue.pay(self.desk.ledger.outsider, 1)
+            self.desk.revenue.pay(self.desk.ledger.outsider, 1, 1)
             self.book.pay(held)
 
     def repay(self) -> None:
@@ -218,7 +218,7 @@ class History:
 
     def book_is_even(self) -> None:
         if any(amount > 0 for amount in self.book.due.values()):
-            self.desk.revenue.pay(self.desk.ledger.outsider, 1)
+            self.desk.revenue.pay(self.desk.ledger.outsider, 1, 1)
             self.book.pay(2**90)
         self.require_the_same()
         self.desk.over(self.period, 1)

@@ -150,7 +150,7 @@ def test_release_given_reserve_is_unpaid_reverts(desk: Sharing) -> None:
     with refused(reverts.RevenueSharing_ReserveUnpaid, agreementId=second, due=300):
         release(desk, second)
     desk.ledger.issue({("B2", "NPR"): 3_000}, "late")
-    desk.revenue.pay(desk.ledger.outsider, second)
+    desk.revenue.pay(desk.ledger.outsider, second, 1)
     assert desk.cash("RES") == [400]
     release(desk, second)
     assert desk.cash("RES", "B3") == [100, 3_000]

@@ -247,7 +247,7 @@ def test_run_given_any_cycle_is_open_reverts(desk: Sharing, ledger: Ledger) -> N
     revenue, by = ledger.revenue, ledger.signers["V"]
     for moves in (
         lambda: desk.run(agreement, Q1, 1),
-        lambda: revenue.pay(by, agreement),
+        lambda: revenue.pay(by, agreement, 1),
         lambda: revenue.repay(by, agreement),
         lambda: revenue.release(by, agreement, Q1, 0),
     ):

@@ -180,6 +180,20 @@ def test_commands_given_a_quarter_end_as_they_should(quarter: Quarter) -> None:
         assert "Traceback" not in left.err
 
 
+def test_reconcile_given_what_agreements_moved_finds_only_what_was_issued_by_hand(quarter: Quarter) -> None:
+    """Books know what runs, late payments, repayments and releases brought and cost; of the million issued
+    besides, the payer's book knows nothing.
+    """
+    outcomes = quarter.ledger.outcomes.advised
+    assert outcomes[quarter.ledger.market.index["Aldersgate"]] != 0
+    (found,) = quarter.ledger.reconcile().breaks
+    assert (found.institution, found.level) == ("Aldersgate", "cash")
+    assert {name: there - kept for name, (kept, there) in found.fields.items()} == {
+        "opening": 1_000_000,
+        "closing": 1_000_000,
+    }
+
+
 def test_run_given_no_measure_computes_the_rest_and_says_who_is_waited_for(quarter: Quarter) -> None:
     shown = quarter.left["run waiting"].shown
     (computed,) = shown["computed"]
