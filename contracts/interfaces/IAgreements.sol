@@ -37,6 +37,10 @@ import {Agreement, Consent, TermsMistake, Version} from "../types/Agreement.sol"
 /// at most (0: none). The reserve takes floor(pool * reservePpm / 1e6) first. The rest is shared by the last step that
 /// what stepBy names is above; the first step's `above` is 0 and it takes all below the second. What the shares leave is
 /// the payer's.
+///
+/// Days are whole ones from the beginning of the period, of a first period the version's, to its end. The mark of a
+/// performance is the terms' once, and then goes on, over versions: to any higher value of the unit, or with `resets` to
+/// any value. A hurdle asks for mark + floor(mark * hurdlePpm * days / year / 1e6). No pool is above 2^96 - 1.
 interface IAgreements {
     /// @notice Terms were proposed. `termsHash` is the EIP-712 digest that is consented to.
     event TermsProposed(bytes32 indexed termsHash, uint16 indexed payer, uint16 indexed institution, uint256[] terms);
