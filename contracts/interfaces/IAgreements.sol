@@ -13,7 +13,7 @@ import {Agreement, Consent, TermsMistake, Version} from "../types/Agreement.sol"
 ///
 ///     header     payer u16 | currency u16 | version u32 | effectiveFrom u64 | noticeDays u16 | months u8 | parties u8
 ///                | measures u8 | clauses u8 | guarantees u8 | reserveAccount u16 | zeros u56
-///     name       bytes32, ASCII, left-aligned; unique among the payer's agreements
+///     name       bytes32, printable ASCII, left-aligned; unique among the payer's agreements
 ///     parties    u16 each, 16 a word; the payer is not among them
 ///     measures   a word each: name bytes28 | reporter u16 | countersigner u16, 0 where the reporter is an independent
 ///                calculation agent, neither payer nor party

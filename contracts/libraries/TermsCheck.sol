@@ -17,8 +17,6 @@ library TermsCheck {
     uint256 private constant MAX_STEPS = 8;
     /// @dev Seconds; the year 4147. Periods behind have no number.
     uint256 private constant LATEST = 2 ** 36;
-    /// @dev The high bit of each byte.
-    uint256 private constant HIGH_BITS = type(uint256).max / 0xff * 0x80;
 
     /// @dev What is checked. `at` is the party, measure, clause or guarantee that is, `end` where the words end.
     struct Check {
@@ -204,12 +202,14 @@ library TermsCheck {
         ) _refuse(it, TermsMistake.RELEASE, 0);
     }
 
-    /// @dev ASCII, left-aligned: nothing but zeros behind the first zero.
+    /// @dev Printable ASCII, left-aligned: nothing but zeros behind the first zero.
     function _isName(uint256 word) private pure returns (bool) {
-        if (word >> 248 == 0 || word & HIGH_BITS != 0) return false;
-        // A byte's high bit, where it is not zero.
-        uint256 used = (word + (HIGH_BITS - HIGH_BITS / 0x80)) & HIGH_BITS;
-        return (~used >> 8) & used == 0;
+        for (uint256 i = 0; i < 32; ++i) {
+            uint256 character = (word >> (248 - 8 * i)) & 0xff;
+            if (character == 0) return i != 0 && word << (8 * i) == 0;
+            if (character < 0x20 || character > 0x7e) return false;
+        }
+        return true;
     }
 
     function _known(Check memory it, uint16 institution) private pure returns (bool) {

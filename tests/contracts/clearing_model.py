@@ -19,6 +19,8 @@ PAUSE = 8
 """Of that time, what part the pause afterwards is."""
 Shares = Sequence[tuple[str, int]]
 """(party, ppm) in an agreement's order."""
+MAX_TOTAL = 2**96 - 1
+"""A period's running total of commission does not go on beyond, minor units."""
 Tiers = Sequence[tuple[int, int, int]]
 """(up to and including, in minor units; ppm; flat, in minor units)."""
 
@@ -138,9 +140,9 @@ class Model:
             cash[self.beneficiary] += value
         for payer, value in earned.items():
             before = self.totals[payer]
-            self.totals[payer] += value
+            total = self.totals[payer] = min(before + value, MAX_TOTAL)
             for party, ppm in self.agreements.get(payer, ()):
-                due = (before + value) * ppm // PPM - before * ppm // PPM
+                due = total * ppm // PPM - before * ppm // PPM
                 cash[payer] -= due
                 cash[party] += due
         deltas.update({(name, self.cash): value for name, value in cash.items()})

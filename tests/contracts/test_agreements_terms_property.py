@@ -30,7 +30,7 @@ LATER = (
 )
 """What is looked at once terms are well formed."""
 NAMES = {TermsMistake.NAME, TermsMistake.MEASURE_NAME}
-"""A document takes fewer names than the contract, which wants ASCII; and says what makes no sense though it
+"""A document takes fewer names than the contract, without a space at an end; and says what makes no sense though it
 is well formed."""
 
 

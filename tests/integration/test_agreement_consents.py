@@ -15,12 +15,14 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ledger.terms import Terms, pack
+from ledger.terms import Terms
 from settlement import directory
+from settlement.agreements.consenting import Office
 from settlement.agreements.document import Names, read
 from settlement.operations import Ledger
 from settlement.scenario import load
@@ -184,18 +186,11 @@ def test_consent_given_two_proposals_under_a_name_asks_for_the_hash(ledger: Ledg
     assert shown("consent", "Aldersgate/two", "--all")["already"] is True
 
 
-def test_show_given_words_that_no_document_has_warns(ledger: Ledger) -> None:
-    words = pack(terms_of(ledger, FILE.replace("agreement: platform", "agreement: odd")))
-    words[1] |= 0xFF  # the name's last byte
-    contract, payer = ledger.market.clients.agreements, ledger.market.signers["Aldersgate"]
-    contract.send(payer, "propose", words, [])
-    hashed = f"0x{contract.call('hashOf', words).hex()}"
-    left = agreement("show", hashed)
-    assert left.code == 1
-    assert left.out.startswith("# Aldersgate/odd")
-    assert hashed in left.out
-    assert "THIS IS NOT ALL THAT IS SIGNED" in left.out
-    assert agreement("show", hashed, "--json").shown["whole"] is False
+def test_is_whole_given_terms_that_are_not_those_signed_is_false(ledger: Ledger) -> None:
+    office = Office(ledger)
+    (proposal, *_) = office.registry.proposals.values()
+    assert office.is_whole(proposal)
+    assert not office.is_whole(replace(proposal, terms=replace(proposal.terms, notice_days=91)))
 
 
 BAD = [

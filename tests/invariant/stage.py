@@ -70,7 +70,7 @@ class Stage:
         rules = case.rules
         tiers = [
             (MAX_AMOUNT if up_to is None else up_to, rate, flat)
-            for (up_to, rate), flat in zip(rules.tiers, rules.flats, strict=True)
+            for (up_to, rate), flat in zip(rules.tiers, rules.flats or [0] * len(rules.tiers), strict=True)
         ]
         market.clients.clearing_house.register_fee_schedule(
             market.venue, market.index[rules.levy_to], rules.levy_ppm, tiers, rules.graduated

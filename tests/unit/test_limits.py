@@ -215,7 +215,9 @@ SHAPES = {
 def test_settle_given_as_little_gas_as_its_bound_is_not_refused(
     market: Market, shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bound of what settles together is at least what it uses, and where it matters not twice as much."""
+    """The bound of what settles together is at least what it uses, and little more than twice as much: of each
+    payer it allows for a period's first settlement, which costs some 25,000 more than this one.
+    """
     chain, house = market.chain, market.clients.clearing_house
     assert isinstance(chain, LocalChain)
     before = chain.snapshot()
@@ -226,7 +228,7 @@ def test_settle_given_as_little_gas_as_its_bound_is_not_refused(
         monkeypatch.setattr(chain, "gas_for", lambda *_: least)
         slices = [Slice(part.batch.header, part.batch.words, pack_mask(part.rows)) for part in parts]
         used = house.settle(market.venue, 3, slices).gas_used
-        assert used <= least < 2 * used
+        assert used <= least < 2 * used + 25_000 * len(market.scenario.brokers)
     finally:
         chain.restore(before)
 
