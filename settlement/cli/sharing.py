@@ -5,17 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from settlement.cli import ran
 from settlement.cli.output import (
     DirectoryArgument,
     FormatOption,
     JsonOption,
     PassphraseOption,
+    TodayOption,
     leave,
     opened,
     wants_json,
@@ -27,7 +30,6 @@ from settlement.cli.output import (
 if TYPE_CHECKING:
     from ledger.chain import Receipt
     from settlement.agreements.desk import Desk, Named
-    from settlement.agreements.operating import Done
 
 AgreementArgument = Annotated[
     str, typer.Argument(metavar="PAYER/NAME", help="Whose agreement, and its name.")
@@ -61,8 +63,10 @@ def register(group: typer.Typer) -> None:
 
 
 @contextmanager
-def _desk(path: Path, passphrase_file: Path | None, agreement: str) -> Iterator[tuple[Desk, Named]]:
-    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+def _desk(
+    path: Path, agreement: str, passphrase_file: Path | None, today: datetime | None
+) -> Iterator[tuple[Desk, Named]]:
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements.desk import Desk
 
         desk = Desk(ledger)
@@ -90,13 +94,14 @@ def report(
     value: ValueArgument,
     period: PeriodOption,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Report a measure of a period that is over, as the institution that the terms name."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import measuring
 
         sent = measuring.report(desk, named, measure, value, period, institution)
@@ -112,13 +117,14 @@ def countersign(
     value: ValueArgument,
     period: PeriodOption,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Agree to what was reported; the measure is final then."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import measuring
 
         sent = measuring.countersign(desk, named, measure, value, period, institution)
@@ -133,13 +139,14 @@ def dispute(
     measure: MeasureArgument,
     period: PeriodOption,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do not agree to what was reported; its reporter has to report again."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import measuring
 
         sent = measuring.dispute(desk, named, measure, period, institution)
@@ -152,6 +159,7 @@ def run(
     path: DirectoryArgument,
     agreement: MaybeAgreementArgument = None,
     period: MaybePeriodOption = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -160,7 +168,7 @@ def run(
     json_wanted = wants_json(form, as_json)
     if period is not None and agreement is None:
         raise typer.BadParameter("say of which agreement", param_hint="'--period'")
-    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements import operating
         from settlement.agreements.desk import Desk
 
@@ -168,89 +176,28 @@ def run(
         chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
         first = desk.ended(chosen[0], period)[0] if period is not None else None
         done = operating.run(desk, chosen, first)
-        shown = where(path, ledger) | _done(desk, done, "computed")
+        shown = where(path, ledger) | ran.as_json(desk, done, "computed")
         money = desk.money(chosen[0]) if chosen else None
     if json_wanted:
         write_json(shown)
     else:
         nothing = "Nothing was left to compute." if chosen else "There are no agreements yet."
         unpaid = [f"clearing agreement pay {path} {quote(name)}" for name in done.deferred]
-        write_text(*_said_done(shown, "computed", money, nothing), then=unpaid)
+        write_text(*ran.said(shown, "computed", money, nothing), then=unpaid)
     leave(done.needs_attention)
-
-
-def _done(desk: Desk, done: Done, word: str) -> dict[str, Any]:
-    return {
-        word: [
-            {
-                "agreement": named.name,
-                "period": desk.written(named, period),
-                "lines": list(lines),
-                "transaction": f"0x{transaction.hex()}",
-            }
-            for named, period, lines, transaction in done.lines
-        ],
-        "waiting": [
-            {
-                "agreement": named.name,
-                "period": desk.written(named, each.period),
-                "line": each.line,
-                "measure": each.measure or None,
-                "status": each.status.name.lower() if each.measure else None,
-                "for": desk.names[each.institution] if each.institution else None,
-                "unpaid_minor": str(each.unpaid_minor) if each.unpaid_minor else None,
-                "after": None if each.after is None else desk.written(named, each.after),
-            }
-            for named, each in done.waiting
-        ],
-        "deferred": [
-            {"agreement": name, "amount_minor": str(amount)} for name, amount in done.deferred.items()
-        ],
-    }
-
-
-def _said_done(shown: dict[str, Any], word: str, money: Any, nothing: str) -> list[Any]:
-    from settlement.report.layout import columns_table, whole
-
-    parts: list[Any] = []
-    if shown[word]:
-        table = columns_table("agreement", ("period", "left"), (f"lines {word}", "left"))
-        for each in shown[word]:
-            table.add_row(each["agreement"], each["period"], ", ".join(map(str, each["lines"])))
-        parts.append(whole(table))
-    if shown["waiting"]:
-        parts += [""] if parts else []
-        table = columns_table("waiting", ("period", "left"), ("line", "right"), ("for", "left"))
-        for each in shown["waiting"]:
-            row = (each["agreement"], each["period"], str(each["line"]), _waits_for(each, money))
-            table.add_row(*row)
-        parts.append(whole(table))
-    for each in shown["deferred"]:
-        payer = each["agreement"].rsplit("/", 1)[0]
-        amount = money.amount(int(each["amount_minor"]))
-        parts.append(f"{payer} still has to pay {amount} under {each['agreement']}: it had too little cash.")
-    return parts or [nothing]
-
-
-def _waits_for(each: dict[str, Any], money: Any) -> str:
-    if each["unpaid_minor"] is not None:
-        return f"{each['for']} to pay {money.amount(int(each['unpaid_minor']))} into the reserve"
-    if each["measure"] is None:
-        return f"line {each['line']} of {each['after']}, which comes first"
-    doing = {"reported": "to countersign", "disputed": "to report again"}.get(each["status"], "to report")
-    return f"{each['for']} {doing} {each['measure']}"
 
 
 def pay(
     path: DirectoryArgument,
     agreement: AgreementArgument,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Have the payer pay what is still due, all of it or, where it has too little, nothing."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import operating
 
         was, left = operating.pay(desk, named)
@@ -271,13 +218,14 @@ def repay(
     path: DirectoryArgument,
     agreement: AgreementArgument,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pay the payer back what an institution owes it, all of it."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import operating
 
         paid = operating.repay(desk, named, institution)
@@ -294,25 +242,26 @@ def repay(
 def release(
     path: DirectoryArgument,
     agreement: MaybeAgreementArgument = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Release every reserve whose time has come, and say which wait for a measure."""
     json_wanted = wants_json(form, as_json)
-    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements import operating
         from settlement.agreements.desk import Desk
 
         desk = Desk(ledger)
         chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
         done = operating.release(desk, chosen)
-        shown = where(path, ledger) | _done(desk, done, "released")
+        shown = where(path, ledger) | ran.as_json(desk, done, "released")
         money = desk.money(chosen[0]) if chosen else None
     if json_wanted:
         write_json(shown)
     else:
-        write_text(*_said_done(shown, "released", money, "No reserve can be released now."))
+        write_text(*ran.said(shown, "released", money, "No reserve can be released now."))
     leave(done.needs_attention)
 
 
@@ -324,6 +273,7 @@ def contest(
     reason: ReasonOption,
     institution: AsOption,
     transaction: TransactionOption = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -331,7 +281,7 @@ def contest(
     """Contest a line: that is recorded, and statements show it until it is resolved."""
     json_wanted = wants_json(form, as_json)
     settled_in = _hash(transaction)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import operating
 
         sent = operating.contest(desk, named, period, line, reason, institution, settled_in)
@@ -347,6 +297,7 @@ def resolve(
     line: LineOption,
     institution: AsOption,
     transaction: TransactionOption = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -354,7 +305,7 @@ def resolve(
     """Contest a line no more."""
     json_wanted = wants_json(form, as_json)
     settled_in = _hash(transaction)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import operating
 
         sent = operating.resolve(desk, named, period, line, institution, settled_in)
