@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from settlement.agreements.desk import Desk
     from settlement.agreements.operating import Done
-    from settlement.report.layout import Money
+    from settlement.report.layout import Justify, Money
 
 
 def as_json(desk: Desk, done: Done, word: str) -> dict[str, Any]:
@@ -62,24 +63,26 @@ def said(shown: dict[str, Any], word: str, money: Money | None, nothing: str) ->
         return [nothing]
     parts: list[Any] = []
     if shown[word]:
-        parts += [_amounts(shown[word], word, money), "", *_paid(shown[word], money)]
-    elif shown["deferred"] or shown["waiting"]:
-        parts.append(nothing)
+        parts += [*_amounts(shown[word], word, money), "", received(shown[word], money)]
     if shown["waiting"]:
-        parts += ["", _waiting(shown["waiting"], money)]
-    parts += [""] if shown["deferred"] else []
-    for each in shown["deferred"]:
-        payer = each["agreement"].rsplit("/", 1)[0]
-        amount = money.amount(int(each["amount_minor"]))
-        parts.append(f"{payer} still has to pay {amount} under {each['agreement']}: it had too little cash.")
+        parts += ["", _waiting(shown["waiting"], money)] if parts else [_waiting(shown["waiting"], money)]
+    if shown["deferred"]:
+        due = {each["agreement"]: int(each["amount_minor"]) for each in shown["deferred"]}
+        parts += ["", unpaid(due, money)] if parts else [unpaid(due, money)]
     return parts or [nothing]
 
 
-def _amounts(ran: list[dict[str, Any]], word: str, money: Money) -> Any:
-    """A row a line. What settlements have paid on account of it is told apart, where they have."""
+def _amounts(done: list[dict[str, Any]], word: str, money: Money) -> Iterator[Any]:
+    """A row a line, what all rows have in common above them. What settlements have paid of a line before is
+    told apart, where they have.
+    """
     from settlement.report.layout import columns_table, whole
 
-    rows = [(each, line) for each in ran for line in each["amounts"]]
+    rows = [(each, line) for each in done for line in each["amounts"]]
+    alike = {(each["period"], line["line"], line["basis"]) for each, line in rows}
+    if len(alike) == 1:
+        ((period, number, basis),) = alike
+        yield f"{word.capitalize()} for {period}, line {number}: {basis}"
     amounts = [(int(line["amount_minor"]), int(line["on_account_minor"])) for _, line in rows]
     on_account = any(before for _, before in amounts)
 
@@ -87,40 +90,54 @@ def _amounts(ran: list[dict[str, Any]], word: str, money: Money) -> Any:
         three = (amount, before, amount - before) if on_account else (amount,)
         return [money.bare(each) for each in three]
 
-    figures = (
-        (f"{money.currency} {word}", "on account", "left") if on_account else (f"{money.currency} {word}",)
-    )
+    of: tuple[tuple[str, Justify], ...] = (("period", "left"), ("line", "right"), ("", "left"))
+    of = of if len(alike) > 1 else ()
+    figures = ("paid at settlement", "by this run") if on_account else ()
+    together = cells(*map(sum, zip(*amounts, strict=True)))
     table = columns_table(
         "agreement",
-        *(("period", "left"), ("line", "right"), ("", "left")),
-        *((each, "right") for each in figures),
-        totals=["together", "", "", "", *cells(*map(sum, zip(*amounts, strict=True)))]
-        if len(rows) > 1
-        else (),
+        *of,
+        *((each, "right") for each in (f"{money.currency} {word}", *figures)),
+        totals=["together", *("" for _ in of), *together] if len(rows) > 1 else (),
     )
     for (each, line), pair in zip(rows, amounts, strict=True):
-        table.add_row(each["agreement"], each["period"], str(line["line"]), line["basis"], *cells(*pair))
-    return whole(table)
+        which = (each["period"], str(line["line"]), line["basis"]) if of else ()
+        table.add_row(each["agreement"], *which, *cells(*pair))
+    yield whole(table)
 
 
-def _paid(ran: list[dict[str, Any]], money: Money) -> list[Any]:
-    """A row an institution that received or paid back anything."""
+def received(done: list[dict[str, Any]], money: Money) -> Any:
+    """A row an institution that was paid or, negative, gave anything, the payers apart."""
     from settlement.report.layout import columns_table, whole
 
     paid: dict[str, int] = {}
-    for each in ran:
+    for each in done:
         for name, amount in each["paid_minor"].items():
             paid[name] = paid.get(name, 0) + int(amount)
     if not paid:
-        return ["Nothing was paid."]
+        return "Nothing was paid now."
     table = columns_table(
-        "paid now",
+        "paid now to",
         (money.currency, "right"),
         totals=("together", money.bare(sum(paid.values()))) if len(paid) > 1 else (),
     )
     for name, amount in sorted(paid.items(), key=lambda each: -each[1]):
         table.add_row(name, money.bare(amount))
-    return [whole(table)]
+    return whole(table)
+
+
+def unpaid(due: Mapping[str, int], money: Money) -> Any:
+    """A row an agreement whose payer had too little cash."""
+    from settlement.report.layout import columns_table, whole
+
+    table = columns_table(
+        "still due: too little cash",
+        (money.currency, "right"),
+        totals=("together", money.bare(sum(due.values()))) if len(due) > 1 else (),
+    )
+    for name, amount in due.items():
+        table.add_row(name, money.bare(amount))
+    return whole(table)
 
 
 def _waiting(waiting: list[dict[str, Any]], money: Money) -> Any:

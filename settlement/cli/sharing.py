@@ -30,6 +30,7 @@ from settlement.cli.output import (
 if TYPE_CHECKING:
     from ledger.chain import Receipt
     from settlement.agreements.desk import Desk, Named
+    from settlement.report.layout import Money
 
 AgreementArgument = Annotated[
     str, typer.Argument(metavar="PAYER/NAME", help="Whose agreement, and its name.")
@@ -182,36 +183,74 @@ def run(
         write_json(shown)
     else:
         nothing = "Nothing was left to compute." if chosen else "There are no agreements yet."
-        unpaid = [f"clearing agreement pay {path} {quote(name)}" for name in done.deferred]
-        write_text(*ran.said(shown, "computed", money, nothing), then=unpaid)
+        write_text(*ran.said(shown, "computed", money, nothing), then=_next(path, list(done.deferred)))
     leave(done.needs_attention)
+
+
+def _next(path: Path, unpaid: list[str]) -> list[str]:
+    """The commands that bring what is due to whom it is due, where anything is."""
+    if not unpaid:
+        return []
+    which = f" {quote(unpaid[0])}" if len(unpaid) == 1 else ""
+    return [f"clearing fund {quote(str(path))}", f"clearing agreement pay {quote(str(path))}{which}"]
 
 
 def pay(
     path: DirectoryArgument,
-    agreement: AgreementArgument,
+    agreement: MaybeAgreementArgument = None,
     today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have the payer pay what is still due, all of it or, where it has too little, nothing."""
+    """Have payers pay what is still due: all of it or, where a payer has too little, nothing."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, agreement, passphrase_file, today) as (desk, named):
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements import operating
+        from settlement.agreements.desk import Desk
 
-        was, left = operating.pay(desk, named)
-        money, payer = desk.money(named), desk.names[named.payer]
-        shown = _head(path, desk, named, paid_minor=str(was - left), due_minor=str(left))
+        desk = Desk(ledger)
+        chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
+        paid = []
+        for named in chosen:
+            before = dict(named.of.dues)
+            _, left = operating.pay(desk, named)
+            gone = {each: due - named.of.dues[each] for each, due in before.items() if due > 0}
+            to = {desk.names[each]: str(amount) for each, amount in gone.items() if amount}
+            paid.append({"agreement": named.name, "paid_minor": to, "due_minor": str(left)})
+        shown = where(path, ledger) | {"paid": paid}
+        money = desk.money(chosen[0]) if chosen else None
+    left_over = [each for each in paid if each["due_minor"] != "0"]
     if json_wanted:
         write_json(shown)
-    elif left:
-        write_text(f"{payer} has too little cash for {money.amount(left)}; it stays due.")
-    elif was:
-        write_text(f"{payer} paid {money.amount(was)}.")
+    elif money is None:
+        write_text("There are no agreements yet.")
     else:
-        write_text("Nothing is due: it is paid already.")
-    leave(bool(left))
+        write_text(*_said_paid(paid, left_over, money))
+    leave(bool(left_over))
+
+
+def _said_paid(paid: list[dict[str, Any]], left: list[dict[str, Any]], money: Money) -> list[Any]:
+    done = [each for each in paid if each["paid_minor"]]
+    if not done and not left:
+        return ["Nothing is due: it is paid already."]
+    total = money.amount(sum(int(amount) for each in done for amount in each["paid_minor"].values()))
+    if len(paid) == 1:
+        payer = paid[0]["agreement"].rsplit("/", 1)[0]
+        if left:
+            lacking = money.amount(int(left[0]["due_minor"]))
+            return [f"{payer} has too little cash for {lacking}; it stays due."]
+        return [f"{payer} paid {total}.", "", ran.received(done, money)]
+    parts: list[Any] = []
+    if done:
+        from settlement.report.layout import plural
+
+        under = done[0]["agreement"] if len(done) == 1 else plural(len(done), "agreement")
+        parts += [f"{total} was paid under {under}.", "", ran.received(done, money)]
+    if left:
+        unpaid = {each["agreement"]: int(each["due_minor"]) for each in left}
+        parts += ["", ran.unpaid(unpaid, money)] if parts else [ran.unpaid(unpaid, money)]
+    return parts
 
 
 def repay(
