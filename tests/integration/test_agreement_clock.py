@@ -2,7 +2,7 @@
 
 demo --ledger ─ run, the quarter going on ─ a day before the newest block ─ run on 2 April ─ the same day
 again ─ a day before ─ fund and pay what payers lacked cash for ─ pay again ─ reconcile ─ statements
-    ─ any command of agreements, a day in the past    ─ refused, nothing happens
+    ─ any command of agreements, a day                ─ opens the ledger on it
     ─ a clock that is the machine's or the network's  ─ refused
 """
 
@@ -156,10 +156,14 @@ def test_statement_given_the_quarter_closed_adds_up(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_given_a_day_in_the_past_refuse_it(quarter: dict[str, Left], command: str) -> None:
+def test_commands_given_a_day_open_the_ledger_on_it(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    def opens(path: Path, *, today: dt.date, **_: object) -> None:
+        raise DayPast(str(path), str(today), "another")
+
+    monkeypatch.setattr(directory, "open_ledger", opens)
     left = clearing("agreement", command, "L", *COMMANDS[command], "--date", "2024-03-13")
     assert (left.code, left.out) == (2, "")
-    assert "would go back" in left.err
+    assert "newest block is of another; --date 2024-03-13 would go back" in left.err
 
 
 @pytest.mark.parametrize(
