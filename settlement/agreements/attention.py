@@ -33,12 +33,11 @@ def attention(facts: Facts, now_s: int) -> Attention:
     """What there is to do at a moment, chain seconds."""
     lines = reserves = unpaid = unpaid_minor = owed_back_minor = contests = 0
     measures: set[tuple[int, int, str]] = set()
-    for of in facts.agreements.values():
+    for agreement_id, of in facts.agreements.items():
         plan, releases = planning.plan(of, now_s), planning.releases(of, now_s)
         lines += sum(len(each) for _, each in plan.ready)
         reserves += sum(len(each) for _, each in releases.ready)
         waiting = (*plan.waiting, *releases.waiting)
-        agreement_id = of.agreement.agreement_id
         measures |= {(agreement_id, each.period, each.measure) for each in waiting if each.measure}
         due = sum(each for each in of.dues.values() if each > 0)
         unpaid, unpaid_minor = unpaid + bool(due), unpaid_minor + due

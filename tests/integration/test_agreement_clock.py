@@ -63,12 +63,15 @@ def quarter(folder: Path) -> dict[str, Left]:
         "last day": (*run, "--date", "2024-03-31"),
         "run": (*run, "--date", "2024-04-02", "--json"),
         "status": ("status", "L", "--json"),
+        "status text": ("status", "L"),
         "again": (*run, "--date", "2024-04-02"),
         "back": (*run, "--date", "2024-04-01"),
         "fund": ("fund", "L", "--json"),
         "pay": ("agreement", "pay", "L", "--date", "2024-05-01", "--json"),
         "pay again": ("agreement", "pay", "L"),
         "reconcile": ("reconcile", "L"),
+        "doctor": ("doctor", "L", "--json"),
+        "status paid": ("status", "L"),
         "statement": ("statement", "L", "--agreement", A, *Q1),
     }
     return {name: clearing(*step) for name, step in steps.items()}
@@ -134,6 +137,25 @@ def test_run_given_payers_without_cash_leaves_it_due_until_they_have_some(
     for each in (*run["computed"], *pay["paid"]):
         received.update({name: int(amount) for name, amount in each["paid_minor"].items()})
     assert received == sum(owed.values(), Counter())
+
+
+def test_status_given_dues_counts_them_and_says_what_is_next(quarter: dict[str, Left]) -> None:
+    deferred = [int(each["amount_minor"]) for each in quarter["run"].shown["deferred"]]
+    counts = quarter["status"].shown["agreements"]
+    assert {name: count for name, count in counts.items() if count not in (0, "0")} == {
+        "concluded": 12,
+        "unpaid": len(deferred),
+        "unpaid_minor": str(sum(deferred)),
+    }
+    said = f"Of 12 agreements: EUR 0.{sum(deferred):02} unpaid under {len(deferred)}."
+    assert said in quarter["status text"].out
+    assert "  clearing fund L\n  clearing agreement pay L\n" in quarter["status text"].out
+    assert "agreement" not in quarter["status paid"].out
+
+
+def test_doctor_given_a_quarter_closed_recomputes_its_lines(quarter: dict[str, Left]) -> None:
+    rows = {each["check"]: each["found"] for each in quarter["doctor"].shown["checks"]}
+    assert "lines of 12 agreements recomputed" in rows["agreement lines"]
 
 
 def test_run_given_text_names_amounts_payees_and_what_is_next(quarter: dict[str, Left]) -> None:
