@@ -16,7 +16,9 @@
     │   ├── NotALedger          it holds no ledger
     │   ├── LedgerExists        it holds one already, or other files
     │   ├── LedgerUnfinished    `init` was interrupted in it
-    │   └── ScenarioDiffers     its ledger is of another scenario
+    │   ├── ScenarioDiffers     its ledger is of another scenario
+    │   ├── ClockRuns           its clock is not simulated and cannot be moved
+    │   └── DayPast             its simulated clock has passed the day that it should stand at
     ├── NameUnknown             an institution or security that the ledger does not have
     ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
     ├── FileUnwritable          an output file that cannot be written
@@ -189,6 +191,25 @@ class ScenarioDiffers(LedgerRefused):
         super().__init__(path, f"is a ledger of scenario {found}, not of {wanted} as it is now")
         self.found = found
         self.wanted = wanted
+
+
+class ClockRuns(LedgerRefused):
+    """The ledger at `path` has a clock that nobody moves: `whose`, as "this machine's"."""
+
+    def __init__(self, path: str, whose: str) -> None:
+        super().__init__(path, f"has {whose} clock; --date is for ledgers whose clock is simulated")
+        self.whose = whose
+
+
+class DayPast(LedgerRefused):
+    """The simulated clock of the ledger at `path` should stand at `day`, and its newest block is of `newest`;
+    both as YYYY-MM-DD.
+    """
+
+    def __init__(self, path: str, day: str, newest: str) -> None:
+        super().__init__(path, f"its newest block is of {newest}; --date {day} would go back")
+        self.day = day
+        self.newest = newest
 
 
 class NameUnknown(SettlementError):

@@ -33,8 +33,9 @@ def need(
     """What each broker lacks for all pending trades: (broker, asset) → units, or minor units of cash.
 
     Trades net within a netting set. Where the chain's limits make several of them, a broker can need more on
-    the way than at the end; the most it needs at any point counts. Of the cash, revenue shares and levy
-    included, it is the part `cover_ppm`, of each security `securities_ppm`, rounded down. `now_s` is what
+    the way than at the end; the most it needs at any point counts. What is due by agreements and could not be
+    paid is needed, too. Of the cash, revenue shares and levy included, it is the part `cover_ppm`, of each
+    security `securities_ppm`, rounded down. `now_s` is what
     time it is, chain seconds, where the newest block may be long ago.
     """
     names = {index: name for name, index in market.index.items()}
@@ -83,7 +84,8 @@ def _open(batch: RecordedBatch, history: History) -> Part:
 def _most_taken(market: Market, history: History, sets: list[list[Records]], now_s: int) -> dict[Place, int]:
     """What the sets, one after the other, have taken from each broker when they have taken most."""
     schedule, cash = fees.VenueSchedule.of(market.scenario), market.cash_asset
-    sharing = standing(history.revenue).sharings(cash, next_block_at(market, now_s))
+    stands = standing(history.revenue)
+    sharing = stands.sharings(cash, next_block_at(market, now_s))
     out: dict[Place, int] = defaultdict(int)
     most: dict[Place, int] = {}
     for rows in sets:
@@ -95,6 +97,9 @@ def _most_taken(market: Market, history: History, sets: list[list[Records]], now
             out[place] += paid + own.given(earned)
             sharing[party] = own.after(earned)
             most[place] = max(most.get(place, 0), out[place])
+    for payer, due in stands.unpaid(cash).items():
+        if payer not in history.suspended:
+            most[payer, cash] = max(0, most.get((payer, cash), 0)) + due
     return most
 
 

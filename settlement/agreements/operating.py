@@ -7,20 +7,38 @@ interrupted it: what was done before is said to be so, and is no error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ledger.chain import Receipt
 from ledger.clients.revenue_sharing import IN_THE_RUN
 from ledger.errors import InvalidValue
 from settlement.agreements import planning
+from settlement.agreements.account import Payment, payments
 from settlement.agreements.desk import Desk, Named
-from settlement.agreements.facts import AgreementFacts
+from settlement.agreements.explaining import basis_words
+from settlement.agreements.facts import AgreementFacts, ClauseRun, GuaranteeRun, Released
+from settlement.agreements.lines import Kind
 from settlement.agreements.planning import Waiting
+from settlement.agreements.replaying import replay
 from settlement.errors import NameUnknown, NotTheirs, SharingRefused
 
 LONGEST_REASON = 200
 """Bytes of a contest's reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one line came to in a run, or what of it was released, for all together; minor units."""
+
+    transaction: bytes
+    line: int
+    basis: str
+    """In words."""
+    amount: int
+    """A clawback's is negative."""
+    on_account: int
+    """What settlements had paid of it before."""
 
 
 @dataclass(slots=True)
@@ -29,6 +47,9 @@ class Done:
 
     lines: list[tuple[Named, int, tuple[int, ...], bytes]] = field(default_factory=list)
     """(agreement, period, lines, transaction), in order."""
+    results: list[Result] = field(default_factory=list)
+    paid: list[Payment] = field(default_factory=list)
+    """What each institution but the payers received in these transactions, or paid back."""
     waiting: list[tuple[Named, Waiting]] = field(default_factory=list)
     deferred: dict[str, int] = field(default_factory=dict)
     """Agreement → what its payer has too little cash for, minor units; it stays due."""
@@ -56,9 +77,7 @@ def run(desk: Desk, agreements: Sequence[Named], period: int | None = None) -> D
             sent = desk.revenue.run(sender, named.agreement_id, each, lines)
             done.lines.append((named, each, lines, sent.transaction_hash))
         done.waiting += [(named, each) for each in found.waiting]
-    if done.lines:
-        desk.read()
-        desk.verify()
+    _look(desk, done)
     done.deferred = {named.name: owed(named.of) for named in agreements if owed(named.of)}
     return done
 
@@ -106,9 +125,7 @@ def release(desk: Desk, agreements: Sequence[Named]) -> Done:
             sent = desk.revenue.release(desk.anyone(named), named.agreement_id, period, clauses[0])
             done.lines.append((named, period, clauses, sent.transaction_hash))
         done.waiting += [(named, each) for each in found.waiting]
-    if done.lines:
-        desk.read()
-        desk.verify()
+    _look(desk, done)
     return done
 
 
@@ -136,6 +153,36 @@ def resolve(
     if (first, line, transaction, desk.institution(by)) not in named.of.contests:
         return None
     return desk.revenue.resolve(desk.signer(by), named.agreement_id, first, line, transaction)
+
+
+def _look(desk: Desk, done: Done) -> None:
+    """Hold what was done against the second computation, and see what came of it."""
+    if not done.lines:
+        return
+    desk.read()
+    desk.verify()
+    sent = {transaction for *_, transaction in done.lines}
+    for named in {named.agreement_id: named for named, *_ in done.lines}.values():
+        done.paid += [each for each in payments(named.of) if each.transaction in sent]
+        done.results += [each for each in _results(named.of) if each.transaction in sent]
+
+
+def _results(of: AgreementFacts) -> Iterator[Result]:
+    for each in replay(of):
+        fact, kind, gained = each.fact, Kind.RUN, sum(each.earned().values())
+        match fact:
+            case ClauseRun():
+                line, amount = fact.clause, sum(fact.amounts) + fact.reserve
+            case GuaranteeRun():
+                line, amount = each.earnings[0].line, gained
+            case Released():
+                line, amount, kind = fact.clause, sum(fact.amounts) + fact.to_payer, Kind.RELEASE
+                gained = amount
+            case _:
+                continue
+        assert each.version is not None
+        basis = basis_words(each.version.terms, line, kind)
+        yield Result(fact.transaction, line, basis, amount, amount - gained)
 
 
 def owed(of: AgreementFacts) -> int:

@@ -80,6 +80,15 @@ class Standing:
             payer: self.sharing(payer, of, at_s) for payer, of in list(self._sharing_on) if of == currency
         }
 
+    def unpaid(self, currency: int) -> dict[int, int]:
+        """Payer → what it owes by all its agreements in a currency, minor units; what is owed to it apart."""
+        found: dict[int, int] = {}
+        for (agreement_id, _), due in self.dues.items():
+            known = self.registry.agreements[agreement_id]
+            if due > 0 and known.currency == currency:
+                found[known.payer] = found.get(known.payer, 0) + due
+        return found
+
     def _concluded(self, known: Known) -> None:
         ids = self._sharing_on[known.payer, known.currency]
         shares = any(each.basis is Basis.COMMISSION for each in known.newest.terms.clauses)

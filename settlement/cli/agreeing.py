@@ -18,6 +18,7 @@ from settlement.cli.output import (
     FormatOption,
     JsonOption,
     PassphraseOption,
+    TodayOption,
     leave,
     opened,
     wants_json,
@@ -52,8 +53,10 @@ def register(group: typer.Typer) -> None:
 
 
 @contextmanager
-def _office(path: Path, passphrase_file: Path | None = None, *, write: bool) -> Iterator[Office]:
-    with opened(path, write=write, passphrase_file=passphrase_file) as ledger:
+def _office(
+    path: Path, passphrase_file: Path | None = None, today: datetime | None = None, *, write: bool
+) -> Iterator[Office]:
+    with opened(path, write=write, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements.consenting import Office
 
         yield Office(ledger)
@@ -67,13 +70,14 @@ def propose(
         list[Path] | None,
         typer.Option(metavar="FILE", help="A consent that was handed over; may be given several times."),
     ] = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put terms before their parties; as the payer, where nobody else is named, whose consent that is."""
     json_wanted = wants_json(form, as_json)
-    with _office(path, passphrase_file, write=True) as office:
+    with _office(path, passphrase_file, today, write=True) as office:
         from settlement.agreements import consenting
 
         terms = office.document(file)
@@ -93,6 +97,7 @@ def consent(
     offline: Annotated[
         bool, typer.Option("--offline", help="Print the consent, to hand over; send nothing.")
     ] = False,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -103,7 +108,7 @@ def consent(
         raise typer.BadParameter("say who consents: --as INSTITUTION, or --all", param_hint="'--as'")
     if offline and institution is None:
         raise typer.BadParameter("one consent at a time is printed", param_hint="'--offline'")
-    with _office(path, passphrase_file, write=not offline) as office:
+    with _office(path, passphrase_file, today, write=not offline) as office:
         from settlement.agreements import consenting
 
         if offline and institution is not None:
@@ -120,13 +125,14 @@ def withdraw(
     path: DirectoryArgument,
     terms: TermsArgument,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a consent back, or refuse terms beforehand, while they are not in force."""
     json_wanted = wants_json(form, as_json)
-    with _office(path, passphrase_file, write=True) as office:
+    with _office(path, passphrase_file, today, write=True) as office:
         from settlement.agreements import consenting
 
         proposal = office.proposal(terms, pending=True)
@@ -139,13 +145,14 @@ def notice(
     path: DirectoryArgument,
     agreement: Annotated[str, typer.Argument(metavar="PAYER/NAME", help="Whose agreement, and its name.")],
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End an agreement, as its terms say."""
     json_wanted = wants_json(form, as_json)
-    with _office(path, passphrase_file, write=True) as office:
+    with _office(path, passphrase_file, today, write=True) as office:
         from settlement.agreements import consenting
 
         known = office.concluded(agreement)

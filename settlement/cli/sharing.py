@@ -5,17 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from settlement.cli import ran
 from settlement.cli.output import (
     DirectoryArgument,
     FormatOption,
     JsonOption,
     PassphraseOption,
+    TodayOption,
     leave,
     opened,
     wants_json,
@@ -27,7 +30,7 @@ from settlement.cli.output import (
 if TYPE_CHECKING:
     from ledger.chain import Receipt
     from settlement.agreements.desk import Desk, Named
-    from settlement.agreements.operating import Done
+    from settlement.report.layout import Money
 
 AgreementArgument = Annotated[
     str, typer.Argument(metavar="PAYER/NAME", help="Whose agreement, and its name.")
@@ -61,8 +64,10 @@ def register(group: typer.Typer) -> None:
 
 
 @contextmanager
-def _desk(path: Path, passphrase_file: Path | None, agreement: str) -> Iterator[tuple[Desk, Named]]:
-    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+def _desk(
+    path: Path, agreement: str, passphrase_file: Path | None, today: datetime | None
+) -> Iterator[tuple[Desk, Named]]:
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements.desk import Desk
 
         desk = Desk(ledger)
@@ -90,13 +95,14 @@ def report(
     value: ValueArgument,
     period: PeriodOption,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Report a measure of a period that is over, as the institution that the terms name."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import measuring
 
         sent = measuring.report(desk, named, measure, value, period, institution)
@@ -112,13 +118,14 @@ def countersign(
     value: ValueArgument,
     period: PeriodOption,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Agree to what was reported; the measure is final then."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import measuring
 
         sent = measuring.countersign(desk, named, measure, value, period, institution)
@@ -133,13 +140,14 @@ def dispute(
     measure: MeasureArgument,
     period: PeriodOption,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do not agree to what was reported; its reporter has to report again."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import measuring
 
         sent = measuring.dispute(desk, named, measure, period, institution)
@@ -152,6 +160,7 @@ def run(
     path: DirectoryArgument,
     agreement: MaybeAgreementArgument = None,
     period: MaybePeriodOption = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -160,7 +169,7 @@ def run(
     json_wanted = wants_json(form, as_json)
     if period is not None and agreement is None:
         raise typer.BadParameter("say of which agreement", param_hint="'--period'")
-    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements import operating
         from settlement.agreements.desk import Desk
 
@@ -168,116 +177,94 @@ def run(
         chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
         first = desk.ended(chosen[0], period)[0] if period is not None else None
         done = operating.run(desk, chosen, first)
-        shown = where(path, ledger) | _done(desk, done, "computed")
+        shown = where(path, ledger) | ran.as_json(desk, done, "computed")
         money = desk.money(chosen[0]) if chosen else None
     if json_wanted:
         write_json(shown)
     else:
         nothing = "Nothing was left to compute." if chosen else "There are no agreements yet."
-        unpaid = [f"clearing agreement pay {path} {quote(name)}" for name in done.deferred]
-        write_text(*_said_done(shown, "computed", money, nothing), then=unpaid)
+        write_text(*ran.said(shown, "computed", money, nothing), then=_next(path, list(done.deferred)))
     leave(done.needs_attention)
 
 
-def _done(desk: Desk, done: Done, word: str) -> dict[str, Any]:
-    return {
-        word: [
-            {
-                "agreement": named.name,
-                "period": desk.written(named, period),
-                "lines": list(lines),
-                "transaction": f"0x{transaction.hex()}",
-            }
-            for named, period, lines, transaction in done.lines
-        ],
-        "waiting": [
-            {
-                "agreement": named.name,
-                "period": desk.written(named, each.period),
-                "line": each.line,
-                "measure": each.measure or None,
-                "status": each.status.name.lower() if each.measure else None,
-                "for": desk.names[each.institution] if each.institution else None,
-                "unpaid_minor": str(each.unpaid_minor) if each.unpaid_minor else None,
-                "after": None if each.after is None else desk.written(named, each.after),
-            }
-            for named, each in done.waiting
-        ],
-        "deferred": [
-            {"agreement": name, "amount_minor": str(amount)} for name, amount in done.deferred.items()
-        ],
-    }
-
-
-def _said_done(shown: dict[str, Any], word: str, money: Any, nothing: str) -> list[Any]:
-    from settlement.report.layout import columns_table, whole
-
-    parts: list[Any] = []
-    if shown[word]:
-        table = columns_table("agreement", ("period", "left"), (f"lines {word}", "left"))
-        for each in shown[word]:
-            table.add_row(each["agreement"], each["period"], ", ".join(map(str, each["lines"])))
-        parts.append(whole(table))
-    if shown["waiting"]:
-        parts += [""] if parts else []
-        table = columns_table("waiting", ("period", "left"), ("line", "right"), ("for", "left"))
-        for each in shown["waiting"]:
-            row = (each["agreement"], each["period"], str(each["line"]), _waits_for(each, money))
-            table.add_row(*row)
-        parts.append(whole(table))
-    for each in shown["deferred"]:
-        payer = each["agreement"].rsplit("/", 1)[0]
-        amount = money.amount(int(each["amount_minor"]))
-        parts.append(f"{payer} still has to pay {amount} under {each['agreement']}: it had too little cash.")
-    return parts or [nothing]
-
-
-def _waits_for(each: dict[str, Any], money: Any) -> str:
-    if each["unpaid_minor"] is not None:
-        return f"{each['for']} to pay {money.amount(int(each['unpaid_minor']))} into the reserve"
-    if each["measure"] is None:
-        return f"line {each['line']} of {each['after']}, which comes first"
-    doing = {"reported": "to countersign", "disputed": "to report again"}.get(each["status"], "to report")
-    return f"{each['for']} {doing} {each['measure']}"
+def _next(path: Path, unpaid: list[str]) -> list[str]:
+    """The commands that bring what is due to whom it is due, where anything is."""
+    if not unpaid:
+        return []
+    which = f" {quote(unpaid[0])}" if len(unpaid) == 1 else ""
+    return [f"clearing fund {quote(str(path))}", f"clearing agreement pay {quote(str(path))}{which}"]
 
 
 def pay(
     path: DirectoryArgument,
-    agreement: AgreementArgument,
+    agreement: MaybeAgreementArgument = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have the payer pay what is still due, all of it or, where it has too little, nothing."""
+    """Have payers pay what is still due: all of it or, where a payer has too little, nothing."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements import operating
+        from settlement.agreements.desk import Desk
 
-        was, left = operating.pay(desk, named)
-        money, payer = desk.money(named), desk.names[named.payer]
-        shown = _head(path, desk, named, paid_minor=str(was - left), due_minor=str(left))
+        desk = Desk(ledger)
+        chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
+        paid = []
+        for named in chosen:
+            before = dict(named.of.dues)
+            _, left = operating.pay(desk, named)
+            gone = {each: due - named.of.dues[each] for each, due in before.items() if due > 0}
+            to = {desk.names[each]: str(amount) for each, amount in gone.items() if amount}
+            paid.append({"agreement": named.name, "paid_minor": to, "due_minor": str(left)})
+        shown = where(path, ledger) | {"paid": paid}
+        money = desk.money(chosen[0]) if chosen else None
+    left_over = [each for each in paid if each["due_minor"] != "0"]
     if json_wanted:
         write_json(shown)
-    elif left:
-        write_text(f"{payer} has too little cash for {money.amount(left)}; it stays due.")
-    elif was:
-        write_text(f"{payer} paid {money.amount(was)}.")
+    elif money is None:
+        write_text("There are no agreements yet.")
     else:
-        write_text("Nothing is due: it is paid already.")
-    leave(bool(left))
+        write_text(*_said_paid(paid, left_over, money))
+    leave(bool(left_over))
+
+
+def _said_paid(paid: list[dict[str, Any]], left: list[dict[str, Any]], money: Money) -> list[Any]:
+    done = [each for each in paid if each["paid_minor"]]
+    if not done and not left:
+        return ["Nothing is due: it is paid already."]
+    total = money.amount(sum(int(amount) for each in done for amount in each["paid_minor"].values()))
+    if len(paid) == 1:
+        payer = paid[0]["agreement"].rsplit("/", 1)[0]
+        if left:
+            lacking = money.amount(int(left[0]["due_minor"]))
+            return [f"{payer} has too little cash for {lacking}; it stays due."]
+        return [f"{payer} paid {total}.", "", ran.received(done, money)]
+    parts: list[Any] = []
+    if done:
+        from settlement.report.layout import plural
+
+        under = done[0]["agreement"] if len(done) == 1 else plural(len(done), "agreement")
+        parts += [f"{total} was paid under {under}.", "", ran.received(done, money)]
+    if left:
+        unpaid = {each["agreement"]: int(each["due_minor"]) for each in left}
+        parts += ["", ran.unpaid(unpaid, money)] if parts else [ran.unpaid(unpaid, money)]
+    return parts
 
 
 def repay(
     path: DirectoryArgument,
     agreement: AgreementArgument,
     institution: AsOption,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pay the payer back what an institution owes it, all of it."""
     json_wanted = wants_json(form, as_json)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import operating
 
         paid = operating.repay(desk, named, institution)
@@ -294,25 +281,26 @@ def repay(
 def release(
     path: DirectoryArgument,
     agreement: MaybeAgreementArgument = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Release every reserve whose time has come, and say which wait for a measure."""
     json_wanted = wants_json(form, as_json)
-    with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+    with opened(path, write=True, passphrase_file=passphrase_file, today=today) as ledger:
         from settlement.agreements import operating
         from settlement.agreements.desk import Desk
 
         desk = Desk(ledger)
         chosen = [desk.agreement(agreement)] if agreement else list(desk.agreements())
         done = operating.release(desk, chosen)
-        shown = where(path, ledger) | _done(desk, done, "released")
+        shown = where(path, ledger) | ran.as_json(desk, done, "released")
         money = desk.money(chosen[0]) if chosen else None
     if json_wanted:
         write_json(shown)
     else:
-        write_text(*_said_done(shown, "released", money, "No reserve can be released now."))
+        write_text(*ran.said(shown, "released", money, "No reserve can be released now."))
     leave(done.needs_attention)
 
 
@@ -324,6 +312,7 @@ def contest(
     reason: ReasonOption,
     institution: AsOption,
     transaction: TransactionOption = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -331,7 +320,7 @@ def contest(
     """Contest a line: that is recorded, and statements show it until it is resolved."""
     json_wanted = wants_json(form, as_json)
     settled_in = _hash(transaction)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import operating
 
         sent = operating.contest(desk, named, period, line, reason, institution, settled_in)
@@ -347,6 +336,7 @@ def resolve(
     line: LineOption,
     institution: AsOption,
     transaction: TransactionOption = None,
+    today: TodayOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
@@ -354,7 +344,7 @@ def resolve(
     """Contest a line no more."""
     json_wanted = wants_json(form, as_json)
     settled_in = _hash(transaction)
-    with _desk(path, passphrase_file, agreement) as (desk, named):
+    with _desk(path, agreement, passphrase_file, today) as (desk, named):
         from settlement.agreements import operating
 
         sent = operating.resolve(desk, named, period, line, institution, settled_in)

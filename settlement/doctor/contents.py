@@ -18,6 +18,10 @@ from ledger.history import NOBODY
 from ledger.ids import parse_day_number
 from ledger.keystore import Keyring
 from ledger.transactions import calldata
+from settlement.agreements import verifying
+from settlement.agreements.account import accounts
+from settlement.agreements.explaining import Naming
+from settlement.agreements.facts import facts
 from settlement.agreements.registry import registry
 from settlement.books import among
 from settlement.doctor.findings import Examination, Wrong, count, listed
@@ -49,6 +53,7 @@ def check(examination: Examination) -> None:
     see("assets", _assets, correct)
     see("fees", _fees, "have the venue register the scenario's schedule, or correct scenario.yaml")
     see("agreements", _agreements, "conclude the scenario's agreements, or correct scenario.yaml")
+    see("agreement lines", _agreement_lines, _EXPLAIN, "reading")
     see("settlements", _settlements, _EXPLAIN, "reading")
     see("transit", _transit, _EXPLAIN)
     see("conservation", _conservation, _EXPLAIN)
@@ -186,6 +191,18 @@ def _agreements(ledger: Ledger) -> str:
     if wrong:
         raise Wrong(f"{listed(wrong)}: not the agreement of the scenario")
     return f"{count(len(scenario.brokers) if shares else 0, 'agreement')} as in the scenario"
+
+
+def _agreement_lines(ledger: Ledger) -> str:
+    """What was computed and paid under every agreement is what comes out of the terms again."""
+    market, history = ledger.market, ledger.read()
+    found = facts(history.revenue, history.blocks)
+    naming = Naming({index: name for name, index in market.index.items()}, market.scenario.exponent)
+    verifying.verify(found, naming)
+    verifying.verify_paid(found, history.movements, history.netting_sets, naming)
+    periods = [of_all for of in found.agreements.values() for of_all in accounts(of, naming).values()]
+    lines = sum(len(account.lines) for of_all in periods for account in of_all)
+    return f"{count(lines, 'line')} of {count(len(found.agreements), 'agreement')} recomputed from the terms"
 
 
 def _settlements(ledger: Ledger) -> str:

@@ -11,6 +11,8 @@ releases
 ├── before its time                                   → nothing
 ├── its measure is missing, or it is not paid in      → waits
 └── else                                              → ready, once
+attention
+└── counts both over all agreements, and what is due either way and contested
 """
 
 from __future__ import annotations
@@ -30,7 +32,16 @@ from ledger.terms import (
     Tier,
 )
 from settlement.agreements import periods, planning
-from settlement.agreements.facts import AgreementFacts, ClauseRun, GuaranteeRun, Released, Report
+from settlement.agreements.attention import Attention, attention
+from settlement.agreements.facts import (
+    AgreementFacts,
+    ClauseRun,
+    Contest,
+    Facts,
+    GuaranteeRun,
+    Released,
+    Report,
+)
 from settlement.agreements.planning import Waiting
 from settlement.agreements.registry import Concluded, Known, Notice
 
@@ -154,3 +165,29 @@ def test_releases_given_its_time_wait_for_the_measure_and_the_payment() -> None:
     unpaid.dues[RESERVE] = 50
     found = planning.releases(unpaid, after(THIRD))
     assert (found.ready, found.waiting[0].unpaid_minor, found.waiting[0].institution) == ([], 50, PAYER)
+
+
+def test_attention_given_agreements_counts_what_there_is_to_do() -> None:
+    """Two quarters are over, of both agreements. Each measure is waited for once, though three lines and the
+    reserve need USERS.
+    """
+    begun = facts()
+    open_ = facts(ran(FIRST, 0, reserve=5), USERS_=(SECOND, REPORTED), NAV=(FIRST, FINAL))
+    open_.dues |= {PARTY: 30, AGENT: -4, RESERVE: 0}
+    contested = [(FIRST, line, b"", PARTY) for line in (0, 1)]
+    open_.contests |= {key: Contest(*key, "why", b"") for key in contested}
+    none = attention(Facts(agreements={1: begun}), after(SECOND) - 1)
+    assert none == Attention(concluded=1)
+    assert attention(Facts(), after(THIRD)) == Attention()
+    found = attention(Facts(agreements={1: begun, 2: open_}), after(THIRD))
+    assert found == Attention(
+        concluded=2,
+        lines=1 + 1 + 1,
+        measures=(2 + 2) + (1 + 2),
+        unpaid=1,
+        unpaid_minor=30,
+        owed_back_minor=4,
+        contests=2,
+    )
+    final = facts(ran(FIRST, 0, reserve=5), USERS=(FIRST, FINAL))
+    assert attention(Facts(agreements={1: final}), after(THIRD)).reserves == 1
