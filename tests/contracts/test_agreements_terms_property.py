@@ -30,8 +30,8 @@ LATER = (
 )
 """What is looked at once terms are well formed."""
 NAMES = {TermsMistake.NAME, TermsMistake.MEASURE_NAME}
-"""A document takes fewer names than the contract, without a space at an end; and says what makes no sense though it
-is well formed."""
+"""A document takes fewer names than the contract, none with a space at an end; it says what makes no sense
+though it is well formed."""
 
 
 @pytest.fixture
