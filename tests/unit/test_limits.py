@@ -215,8 +215,8 @@ SHAPES = {
 def test_settle_given_as_little_gas_as_its_bound_is_not_refused(
     market: Market, shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bound of what settles together is at least what it uses, and not twice as much, but that of each payer
-    it allows for a period's first settlement, which costs some 25,000 more.
+    """The bound of what settles together is at least what it uses, and not twice as much, but that of each
+    payer it allows for a period's first settlement, which costs some 25,000 more.
     """
     chain, house = market.chain, market.clients.clearing_house
     assert isinstance(chain, LocalChain)
