@@ -26,7 +26,7 @@ from settlement import fees
 from settlement.agreements.standing import standing
 from settlement.market import Market
 from settlement.reconciliation import Account, accounts
-from settlement.report import one_day
+from settlement.report import one_day, split
 from settlement.report.one_day import Shared
 
 if TYPE_CHECKING:
@@ -58,10 +58,12 @@ class Facts:
     history: History
     schedule: fees.VenueSchedule
     levy_beneficiary: str
-    shares_ppm: Mapping[str, Mapping[str, int | None]]
-    """Payer → party → its share of the payer's commission, for every agreement in force; None where it is not
-    a fixed one of all commission."""
+    parties: tuple[str, ...]
+    """Who may receive by the agreements that are in force in the newest block."""
     shared: tuple[Shared, ...]
+    paid_besides: int
+    """What agreements brought their parties otherwise than in settlements, in minor units; of one trading day
+    among several nothing."""
     commission_charged: int
     """Commission that settled trades earned, both sides, in minor units; `levy_charged` the levy on them."""
     levy_charged: int
@@ -140,12 +142,12 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
     if len(batches) < len(every):
         number = batches[0].header.trading_day if batches else 0
         part = one_day.Part(market, history, schedule, beneficiary, number, batches, settlements)
-        shared = one_day.shared(part)
+        shared, besides = one_day.shared(part), 0
         moves = one_day.movements(part)
         standing: Mapping[str, Account] = one_day.accounts(part, moves, shared)
         charged = [2 * exact_sum(each[settled_in >= 0]) for each in charges]
     else:
-        shared = one_day.accrued(history, names)
+        shared, besides = one_day.accrued(history, names), split.besides(history)
         moves = history.movements
         standing = held or accounts(market, moves, ledger.balances())
         charged = [sum(event[name] for event in history.netting_sets) for name in ("commission", "levy")]
@@ -164,8 +166,9 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
         history=history,
         schedule=schedule,
         levy_beneficiary=names[beneficiary],
-        shares_ppm=_shares(market, history, names),
+        parties=_parties(market, history, names),
         shared=shared,
+        paid_besides=besides,
         commission_charged=charged[0],
         levy_charged=charged[1],
         movements=moves,
@@ -197,18 +200,11 @@ def _schedule(market: Market) -> tuple[int, fees.VenueSchedule]:
     return beneficiary, fees.VenueSchedule.registered(*registered)
 
 
-def _shares(market: Market, history: History, names: Mapping[int, str]) -> dict[str, dict[str, int | None]]:
-    """Payer → party → its share by the agreements that are in force in the newest block."""
+def _parties(market: Market, history: History, names: Mapping[int, str]) -> tuple[str, ...]:
     now = standing(history.revenue).sharings(market.cash_asset, market.chain.block().timestamp)
-    found: dict[str, dict[str, int | None]] = {}
-    for payer, sharing in now.items():
-        own = found.setdefault(names[payer], {})
-        for running in sharing.running:
-            for receiver, ppm in zip(running.receivers, running.fixed_ppm, strict=True):
-                if receiver in names:
-                    known = own.get(names[receiver], 0)
-                    own[names[receiver]] = None if ppm is None or known is None else known + ppm
-    return found
+    running = [each for sharing in now.values() for each in sharing.running]
+    found = dict.fromkeys(receiver for each in running for receiver in each.receivers)
+    return tuple(names[each] for each in found if each in names)
 
 
 def _settled_in(batches: Iterable[RecordedBatch]) -> tuple[tuple[bytes, ...], npt.NDArray[np.int64]]:

@@ -72,6 +72,7 @@ def quarter(folder: Path) -> dict[str, Left]:
         "reconcile": ("reconcile", "L"),
         "doctor": ("doctor", "L", "--json"),
         "status paid": ("status", "L"),
+        "report": ("report", "L"),
         "statement": ("statement", "L", "--agreement", A, *Q1),
     }
     return {name: clearing(*step) for name, step in steps.items()}
@@ -137,6 +138,9 @@ def test_run_given_payers_without_cash_leaves_it_due_until_they_have_some(
     for each in (*run["computed"], *pay["paid"]):
         received.update({name: int(amount) for name, amount in each["paid_minor"].items()})
     assert received == sum(owed.values(), Counter())
+    cleared = received.total() - sum(int(got[name]) for name, _ in SAMPLE.shares)
+    said = f"Besides settlements, agreements brought their parties EUR 0.{cleared:02};"
+    assert said in quarter["report"].out
 
 
 def test_status_given_dues_counts_them_and_says_what_is_next(quarter: dict[str, Left]) -> None:
