@@ -27,6 +27,15 @@ contract Agreements is IAgreements, EIP712 {
         bool concluded;
     }
 
+    /// @dev An agreement but for its name, which its terms have.
+    struct Kept {
+        uint16 payer;
+        uint16 currency;
+        uint32 versions;
+        uint16 endPeriod;
+        uint40 endsAt;
+    }
+
     uint256 private constant FORMER = 24;
     /// @dev Seconds; see TermsCheck. A later period's number would not fit.
     uint256 private constant LATEST = 2 ** 36;
@@ -44,7 +53,7 @@ contract Agreements is IAgreements, EIP712 {
     uint32 private _termsCount;
     mapping(bytes32 termsHash => Proposal) private _proposals;
     mapping(uint16 payer => mapping(bytes32 name => uint32 id)) public agreementNamed;
-    mapping(uint32 id => Agreement) private _agreements;
+    mapping(uint32 id => Kept) private _agreements;
     mapping(uint32 id => mapping(uint32 version => Version)) private _versions;
 
     constructor(
@@ -103,7 +112,7 @@ contract Agreements is IAgreements, EIP712 {
 
     /// @inheritdoc IAgreements
     function giveNotice(uint32 agreementId) external {
-        Agreement storage it = _known(agreementId);
+        Kept storage it = _known(agreementId);
         (, Version memory at) = coverAt(agreementId, block.timestamp);
         if (at.termsNo == 0) at = _versions[agreementId][1];
         uint256 terms = _read(at.termsNo);
@@ -123,7 +132,9 @@ contract Agreements is IAgreements, EIP712 {
 
     /// @inheritdoc IAgreements
     function agreement(uint32 agreementId) external view returns (Agreement memory) {
-        return _known(agreementId);
+        Kept storage it = _known(agreementId);
+        bytes32 name = _read(_versions[agreementId][1].termsNo).name();
+        return Agreement(it.payer, it.currency, it.versions, it.endPeriod, it.endsAt, name);
     }
 
     /// @inheritdoc IAgreements
@@ -192,14 +203,14 @@ contract Agreements is IAgreements, EIP712 {
         for (uint256 i = 0; i < count; ++i) bits |= _bitOf(terms, before, before.party(i));
     }
 
-    function _known(uint32 agreementId) private view returns (Agreement storage it) {
+    function _known(uint32 agreementId) private view returns (Kept storage it) {
         it = _agreements[agreementId];
         if (it.versions == 0) revert Agreements_UnknownAgreement(agreementId);
     }
 
     /// @inheritdoc IAgreements
     function coverAt(uint32 agreementId, uint256 moment) public view returns (uint16 period, Version memory version) {
-        Agreement storage it = _agreements[agreementId];
+        Kept storage it = _agreements[agreementId];
         if (it.endsAt != 0 && moment >= it.endsAt) return (0, version);
         version = _lastBy(agreementId, it.versions, moment, type(uint16).max);
         if (version.termsNo == 0) return (0, version);
@@ -213,7 +224,7 @@ contract Agreements is IAgreements, EIP712 {
         view
         returns (Version memory version, uint256 from, uint256 to)
     {
-        Agreement storage it = _known(agreementId);
+        Kept storage it = _known(agreementId);
         version = _lastBy(agreementId, it.versions, type(uint256).max, period);
         if (
             version.termsNo == 0 || period % version.months != 0 || (it.endPeriod != 0 && period >= it.endPeriod)
@@ -268,7 +279,7 @@ contract Agreements is IAgreements, EIP712 {
             }
             return (id, wanted == 0 ? block.timestamp : wanted);
         }
-        Agreement storage it = _agreements[id];
+        Kept storage it = _agreements[id];
         if (it.currency != terms.currency()) revert Agreements_WrongCurrency(terms.currency(), it.currency);
         Version memory last = _versions[id][next - 1];
         // Where notice ends it before the last version begins, who is none of that party would be bound anew.
@@ -331,7 +342,6 @@ contract Agreements is IAgreements, EIP712 {
             id = ++agreementCount;
             agreementNamed[terms.payer()][terms.name()] = id;
             (_agreements[id].payer, _agreements[id].currency) = (terms.payer(), terms.currency());
-            _agreements[id].name = terms.name();
         }
         (uint256 month,) = Calendar.monthOf(startsAt);
         uint8 months = terms.months();

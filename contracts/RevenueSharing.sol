@@ -21,7 +21,8 @@ import {Beginning} from "./revenuesharing/Beginning.sol";
 contract RevenueSharing is Accruing {
     using Terms for uint256;
 
-    /// @dev One period that is computed.
+    /// @dev One period that is computed. `dues` are the parties', in their order, and last the reserve's: kept in memory
+    /// until all is computed and paid, as most of them are 0 before and after. `stood` is what they were.
     struct Run {
         uint32 id;
         uint16 period;
@@ -30,6 +31,8 @@ contract RevenueSharing is Accruing {
         uint256 from;
         uint256 to;
         bool owing;
+        int128[] dues;
+        int128[] stood;
     }
 
     mapping(uint256 idAndPeriod => uint256 lines) private _run;
@@ -44,6 +47,7 @@ contract RevenueSharing is Accruing {
     function run(uint32 agreementId, uint16 period, uint256 lines) external {
         _requireNoCycle();
         Run memory r = _open(agreementId, period);
+        _readDues(r);
         uint256 clauses = r.terms.clauses();
         uint256 key = _periodKey(agreementId, period);
         uint256 done = _run[key];
@@ -60,8 +64,10 @@ contract RevenueSharing is Accruing {
             }
             place = line < clauses ? place.next() : place + 0x40;
         }
-        uint8 live = _livePlace[agreementId];
-        if (r.owing && live != 0) _live[_liveKey(r.payer, r.terms.currency(), live - 1)].nets = true;
+        if (r.owing) {
+            uint256 live = _liveOf(r.payer, r.terms.currency(), agreementId);
+            if (live != 0) _live[live].nets = true;
+        }
         _payAll(r);
     }
 
@@ -74,6 +80,7 @@ contract RevenueSharing is Accruing {
         r.id = agreementId;
         r.terms = _read(termsNo);
         r.payer = r.terms.payer();
+        _readDues(r);
         if (!_payAll(r)) revert RevenueSharing_NothingDue(agreementId);
     }
 
@@ -106,13 +113,12 @@ contract RevenueSharing is Accruing {
     }
 
     /// @inheritdoc IRevenueSharing
-    function totalOf(uint32 agreementId, uint16 period) public view returns (uint256 total) {
-        total = _totals[_periodKey(agreementId, period)];
-        uint8 place = _livePlace[agreementId];
-        if (place == 0) return total;
-        Agreement memory it = AGREEMENTS.agreement(agreementId);
-        Live storage live = _live[_liveKey(it.payer, it.currency, place - 1)];
-        if (live.period == period) total = live.total;
+    function totalOf(uint32 agreementId, uint16 period) external view returns (uint256 total) {
+        try AGREEMENTS.agreement(agreementId) returns (Agreement memory it) {
+            total = _totalOf(agreementId, period, it.payer, it.currency);
+        } catch {
+            // Nothing is the total of what there is not, as all else of it is.
+        }
     }
 
     /// @inheritdoc IRevenueSharing
@@ -130,6 +136,16 @@ contract RevenueSharing is Accruing {
         (r.id, r.period) = (agreementId, period);
         (r.terms, r.from, r.to) = _ended(agreementId, period);
         r.payer = r.terms.payer();
+    }
+
+    function _totalOf(uint32 agreementId, uint16 period, uint16 payer, uint16 currency)
+        private
+        view
+        returns (uint256 total)
+    {
+        uint256 key = _liveOf(payer, currency, agreementId);
+        if (key != 0 && _live[key].period == period) return _live[key].total;
+        total = _totals[_periodKey(agreementId, period)];
     }
 
     function _runClause(Run memory r, uint8 line, uint256 clause) private {
@@ -152,31 +168,31 @@ contract RevenueSharing is Accruing {
         uint256 row = isCommission ? _firstRow(r.terms, clause, r.period) : 0;
         for (uint256 i = 0; i < amounts.length; ++i) {
             uint256 received = isCommission ? Allocation.floorShare(rest, row.share(i)) : 0;
-            _owe(r, r.terms.party(i), int256(amounts[i]) - int256(received));
+            _owe(r, i, int256(amounts[i]) - int256(received));
         }
-        _owe(r, r.terms.reserveAccount(), int256(reserve) - int256(aside));
+        _owe(r, amounts.length, int256(reserve) - int256(aside));
     }
 
-    function _runGuarantee(Run memory r, uint8 guarantee, uint256 place) private {
-        uint256 word = Memory.peek(place);
-        uint16 party = r.terms.party(uint8(word >> 240) - 1);
+    function _runGuarantee(Run memory r, uint8 guarantee, uint256 at) private {
+        uint256 word = Memory.peek(at);
+        uint256 place = uint8(word >> 240) - 1;
         uint256 measured = _measured(r.id, r.period, r.terms, word >> 248);
         uint256 promised = uint128(word);
         uint256 amount = 0;
         if (measured < promised) {
-            word = Memory.peek(place + 0x20);
+            word = Memory.peek(at + 0x20);
             amount = (promised - measured) * uint64(word >> 192) / Terms.PPM + uint96(word >> 96);
             uint256 cap = uint96(word);
             if (cap != 0 && amount > cap) amount = cap;
         }
-        emit GuaranteeRun(r.id, r.period, guarantee, party, amount);
-        _owe(r, party, -int256(amount));
+        emit GuaranteeRun(r.id, r.period, guarantee, r.terms.party(place), amount);
+        _owe(r, place, -int256(amount));
     }
 
     /// @return x what the clause's tiers apply to
     function _basis(Run memory r, uint8 line, uint256 clause) private returns (uint256 x) {
         Basis basis = clause.basis();
-        if (basis == Basis.COMMISSION) return totalOf(r.id, r.period);
+        if (basis == Basis.COMMISSION) return _totalOf(r.id, r.period, r.payer, r.terms.currency());
         if (basis == Basis.SUBSCRIPTION) return 1;
         uint256 measured = _measured(r.id, r.period, r.terms, clause.field(232));
         if (basis != Basis.PERFORMANCE) return measured;
@@ -205,48 +221,64 @@ contract RevenueSharing is Accruing {
         for (uint256 i = 0; i < parties; ++i) amounts[i] += Allocation.floorShare(amount, shares[i]);
     }
 
-    function _owe(Run memory r, uint16 institution, int256 change) private {
+    function _readDues(Run memory r) private view {
+        uint256 count = uint256(r.terms.parties()) + 1;
+        (r.dues, r.stood) = (new int128[](count), new int128[](count));
+        for (uint256 i = 0; i < count; ++i) r.dues[i] = r.stood[i] = _dues[_dueKey(r.id, _receiver(r, i))];
+    }
+
+    function _writeDues(Run memory r) private {
+        for (uint256 i = 0; i < r.dues.length; ++i) {
+            if (r.dues[i] != r.stood[i]) _dues[_dueKey(r.id, _receiver(r, i))] = r.dues[i];
+        }
+    }
+
+    /// @param place of a party from 0, behind them the reserve's
+    function _receiver(Run memory r, uint256 place) private pure returns (uint16) {
+        return place < r.terms.parties() ? r.terms.party(place) : r.terms.reserveAccount();
+    }
+
+    function _owe(Run memory r, uint256 place, int256 change) private {
         if (change == 0) return;
-        int128 due = int128(int256(_dues[_dueKey(r.id, institution)]) + change);
+        int128 due = int128(int256(r.dues[place]) + change);
         if (due < 0) r.owing = true;
-        _setDue(r.id, institution, due);
+        _makeDue(r, place, due);
+    }
+
+    function _makeDue(Run memory r, uint256 place, int128 due) private {
+        r.dues[place] = due;
+        emit DueChanged(r.id, _receiver(r, place), due);
     }
 
     /// @dev Pays what is due to the parties of these terms and their reserve; all of it, or nothing where the payer has less.
     /// What the reserve has too much goes back to the payer first: nobody else could ask it to.
     /// @return any whether something was due
     function _payAll(Run memory r) private returns (bool any) {
-        uint256 parties = r.terms.parties();
+        uint256 keeper = r.terms.parties();
         uint16 currency = r.terms.currency();
-        uint256[] memory movements = new uint256[](parties + 2);
+        uint256[] memory movements = new uint256[](keeper + 2);
         uint256 n = 0;
+        int128 back = r.dues[keeper] < 0 ? -r.dues[keeper] : int128(0);
+        if (back != 0) _makeDue(r, keeper, 0);
         uint256 total = 0;
-        _giveBack(r, currency);
-        for (uint256 i = 0; i <= parties; ++i) {
-            uint16 institution = i < parties ? r.terms.party(i) : r.terms.reserveAccount();
-            int128 due = _dues[_dueKey(r.id, institution)];
+        for (uint256 i = 0; i <= keeper; ++i) {
+            int128 due = r.dues[i];
             if (due <= 0) continue;
             total += uint128(due);
-            movements[n++] = Movements.pack(currency, institution, due);
+            movements[n++] = Movements.pack(currency, _receiver(r, i), due);
         }
-        if (n == 0) return false;
-        if (REGISTER.balanceOf(Accounts.addressOf(r.payer), currency) < total) {
+        any = n != 0;
+        if (any && REGISTER.balanceOf(Accounts.addressOf(r.payer), currency) + uint128(back) < total) {
             emit PaymentDeferred(r.id, total);
-            return true;
+            n = 0;
         }
-        for (uint256 i = 0; i < n; ++i) _setDue(r.id, uint16(movements[i] >> 224), 0);
+        for (uint256 i = 0; n != 0 && i <= keeper; ++i) if (r.dues[i] > 0) _makeDue(r, i, 0);
+        _writeDues(r);
+        if (back != 0) _move(currency, r.terms.reserveAccount(), r.payer, back);
+        if (n == 0) return any;
         movements[n++] = Movements.pack(currency, r.payer, -int128(uint128(total)));
         Memory.resize(movements, n);
         REGISTER.settle(movements);
-        return true;
-    }
-
-    function _giveBack(Run memory r, uint16 currency) private {
-        uint16 keeper = r.terms.reserveAccount();
-        int128 due = _dues[_dueKey(r.id, keeper)];
-        if (due >= 0) return;
-        _setDue(r.id, keeper, 0);
-        _move(currency, keeper, r.payer, -due);
     }
 
     /// @dev The period after which a reserve is free has ended.

@@ -96,8 +96,8 @@ def _market(scenario: Scenario, start: datetime, engine: str, count: int) -> Ite
 
 
 def _settled(days: Sequence[Source], engine: str, count: int) -> list[tuple[str, int, int]]:
-    """(what, gas, payers) of each day's settlement, of one trade's alone, and, where there are agreements, of
-    the run of a broker's quarter.
+    """(what, gas, payers) of each day's settlement, of one trade's alone and in the next quarter, and, where
+    there are agreements, of the run of a broker's quarter.
     """
     found = []
     first = days[0].intake().trades.trading_day
@@ -106,18 +106,23 @@ def _settled(days: Sequence[Source], engine: str, count: int) -> list[tuple[str,
             intake = day.intake()
             ledger.clock.wait_until(opens_at(intake.trades.trading_day))
             ledger.record(intake, day.data, source=day.name)
-            what = f"{'first of all' if not place else 'steady'}, {len(intake.trades):,} trades"
+            what = f"{'steady' if place else 'first'}, {len(intake.trades):,} trades"
             found.append((what, *_settle(ledger, place)))
-        buyer, seller = ledger.market.scenario.brokers[:2]
-        ledger.trade(buyer, seller, str(intake.trades.securities[0]), 1, AMOUNT_MINOR)
-        ledger.affirm()
-        found.append(("steady, 1 trade", *_settle(ledger, len(days))))
+        period, security = periods.at(int(opens_at(first).timestamp()), 3), str(intake.trades.securities[0])
+        found.append(("steady, 1 trade", *_one_trade(ledger, security, len(days))))
+        ledger.clock.wait_until(datetime.fromtimestamp(periods.end_s(period, 3), UTC))
+        found.append(("first of a quarter, 1 trade", *_one_trade(ledger, security, len(days) + 1)))
         if count:
-            period = periods.at(int(opens_at(first).timestamp()), 3)
-            ledger.clock.wait_until(datetime.fromtimestamp(periods.end_s(period, 3), UTC))
             ran = ledger.market.clients.revenue.run(ledger.market.venue, 1, period, [0])
             found.append(("run", ran.gas_used, 1))
     return found
+
+
+def _one_trade(ledger: Ledger, security: str, place: int) -> tuple[int, int]:
+    buyer, seller = ledger.market.scenario.brokers[:2]
+    ledger.trade(buyer, seller, security, 1, AMOUNT_MINOR)
+    ledger.affirm()
+    return _settle(ledger, place)
 
 
 def _settle(ledger: Ledger, place: int) -> tuple[int, int]:

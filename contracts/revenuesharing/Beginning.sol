@@ -45,7 +45,6 @@ abstract contract Beginning is IRevenueSharing {
 
     /// @dev Key: payer u16 | currency u16 | place u8, without gaps.
     mapping(uint256 key => Live) internal _live;
-    mapping(uint32 id => uint8 placeFrom1) internal _livePlace;
     mapping(uint256 idAndPeriod => uint96 total) internal _totals;
     mapping(uint32 id => mapping(bytes28 measure => Mark)) internal _marks;
 
@@ -75,7 +74,9 @@ abstract contract Beginning is IRevenueSharing {
             if (clause.basis() == Basis.PERFORMANCE) _keepMark(agreementId, version, begun.fromPeriod, terms, clause);
             clause = clause.next();
         }
-        if (shares && _livePlace[agreementId] == 0) _makeLive(agreementId, version, terms);
+        if (shares && _liveOf(terms.payer(), terms.currency(), agreementId) == 0) {
+            _makeLive(agreementId, version, terms);
+        }
     }
 
     /// @return terms place in memory of the words that were proposed, with their count before them
@@ -95,6 +96,17 @@ abstract contract Beginning is IRevenueSharing {
 
     function _liveKey(uint16 payer, uint16 currency, uint256 place) internal pure returns (uint256) {
         return (uint256(payer) << 24) | (uint256(currency) << 8) | place;
+    }
+
+    /// @return key of what a settlement reads of an agreement, 0 where that is nothing
+    function _liveOf(uint16 payer, uint16 currency, uint32 agreementId) internal view returns (uint256 key) {
+        for (uint256 place = 0; place < MAX_LIVE; ++place) {
+            key = _liveKey(payer, currency, place);
+            Live storage it = _live[key];
+            if (it.agreementId == agreementId) return key;
+            if (!it.more) break;
+        }
+        return 0;
     }
 
     function _periodKey(uint32 agreementId, uint16 period) internal pure returns (uint256) {
@@ -147,7 +159,6 @@ abstract contract Beginning is IRevenueSharing {
                 uint40 endsAt = AGREEMENTS.agreement(it.agreementId).endsAt;
                 if (endsAt == 0 || block.timestamp < endsAt) continue;
                 _roll(it);
-                delete _livePlace[it.agreementId];
             } else if (place != 0) {
                 _live[key - 1].more = true;
             }
@@ -156,7 +167,6 @@ abstract contract Beginning is IRevenueSharing {
             // Before the first version nobody can owe anything.
             it.nets = version != 1;
             _live[key] = it;
-            _livePlace[id] = uint8(place + 1);
             return;
         }
         revert RevenueSharing_TooMany(payer, currency);

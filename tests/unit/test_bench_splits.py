@@ -30,12 +30,14 @@ def test_measure_given_two_days_compares_each_step_with_what_is_published(
     monkeypatch.setattr(bench_splits, "RECIPIENTS", (2,))
     found = bench_splits.measure([day(3), day(4)], default_engine())
     assert [row["settlement"] for row in found["settlements"]] == [
-        "first of all, 20 trades",
+        "first, 20 trades",
         "steady, 20 trades",
         "steady, 1 trade",
+        "first of a quarter, 1 trade",
     ]
-    *days, alone = found["settlements"]
-    assert alone["payers"] == 2
+    *days, alone, anew = found["settlements"]
+    assert alone["payers"] == anew["payers"] == 2
+    assert alone["gas_a_pair"] < anew["gas_a_pair"], "the period before keeps its total"
     for row in days:
         assert 2 < row["payers"] <= len(SAMPLE.brokers)
         assert abs(row["gas_a_pair"] * 2 * row["payers"] - row["gas"]) <= row["payers"]
