@@ -125,8 +125,16 @@ contract Agreements is IAgreements, EIP712 {
         if (last < at.startsAt) last = at.startsAt;
         (, at) = coverAt(agreementId, last);
         (uint256 month,) = Calendar.monthOf(last);
-        it.endPeriod = uint16(month - month % at.months + at.months);
-        it.endsAt = uint40(Calendar.startOf(it.endPeriod));
+        uint16 endPeriod = uint16(month - month % at.months + at.months);
+        uint256 endsAt = Calendar.startOf(endPeriod);
+        // Who is left out by then would end what others go on with, and be no sooner free.
+        (, at) = coverAt(agreementId, endsAt);
+        terms = _read(at.termsNo);
+        if (terms.placeOf(caller) > terms.parties()) revert Agreements_NotParty(msg.sender);
+        if (CLEARING_HOUSE.openCycles() != 0 && endsAt <= CLEARING_HOUSE.openSince() + CLEARING_HOUSE.MAX_CYCLE()) {
+            revert Agreements_CycleOpen();
+        }
+        (it.endPeriod, it.endsAt) = (endPeriod, uint40(endsAt));
         emit NoticeGiven(agreementId, caller, it.endsAt, it.endPeriod);
     }
 
@@ -337,6 +345,8 @@ contract Agreements is IAgreements, EIP712 {
 
     function _conclude(bytes32 termsHash, uint32 termsNo, uint256 terms) private {
         if (CLEARING_HOUSE.openCycles() != 0) revert Agreements_CycleOpen();
+        // Nobody gives away by terms what it may not move.
+        if (!CONSORTIUM.isActive(terms.payer())) revert Agreements_PayerSuspended(terms.payer());
         (uint32 id, uint256 startsAt) = _startOf(terms);
         if (id == 0) {
             id = ++agreementCount;

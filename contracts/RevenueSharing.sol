@@ -37,6 +37,8 @@ contract RevenueSharing is Accruing {
 
     mapping(uint256 idAndPeriod => uint256 lines) private _run;
     mapping(uint256 idAndPeriod => uint256 clauses) private _released;
+    /// @dev All that is run and not released.
+    mapping(uint32 id => uint256) private _kept;
     mapping(uint256 idAndPeriod => mapping(uint256 clause => uint96)) private _reserves;
 
     constructor(IConsortium consortium, IAssetRegister register, IClearingHouse clearingHouse, IAgreements agreements)
@@ -107,7 +109,9 @@ contract RevenueSharing is Accruing {
         for (uint256 i = 0; i < clause; ++i) place = place.next();
         _requireReleasable(r, place.field(144));
         int128 unpaid = _dues[_dueKey(agreementId, r.terms.reserveAccount())];
-        if (unpaid > 0) revert RevenueSharing_ReserveUnpaid(agreementId, uint128(unpaid));
+        uint256 kept = _kept[agreementId];
+        if (unpaid > 0 && kept < held + uint128(unpaid)) revert RevenueSharing_ReserveUnpaid(agreementId, uint128(unpaid));
+        _kept[agreementId] = kept - held;
         _released[key] |= 1 << clause;
         _release(r, place, clause, held);
     }
@@ -160,7 +164,10 @@ contract RevenueSharing is Accruing {
             if (pool < floor) pool = floor;
         }
         uint256 reserve = clause.reserveOf(pool);
-        if (reserve != 0) _reserves[_periodKey(r.id, r.period)][line] = uint96(reserve);
+        if (reserve != 0) {
+            _reserves[_periodKey(r.id, r.period)][line] = uint96(reserve);
+            _kept[r.id] += reserve;
+        }
         uint256[] memory amounts = _allocate(r, clause, pool - reserve);
         emit ClauseRun(r.id, r.period, line, x, pool, reserve, amounts);
         bool isCommission = clause.basis() == Basis.COMMISSION;
@@ -268,7 +275,11 @@ contract RevenueSharing is Accruing {
             movements[n++] = Movements.pack(currency, _receiver(r, i), due);
         }
         any = n != 0;
-        if (any && REGISTER.balanceOf(Accounts.addressOf(r.payer), currency) + uint128(back) < total) {
+        if (
+            any
+                && (!CONSORTIUM.isActive(r.payer)
+                    || REGISTER.balanceOf(Accounts.addressOf(r.payer), currency) + uint128(back) < total)
+        ) {
             emit PaymentDeferred(r.id, total);
             n = 0;
         }

@@ -82,6 +82,8 @@ interface IAgreements {
     error Agreements_UnknownAgreement(uint32 agreementId);
     /// @notice The agreement does not cover that period, or no period begins then.
     error Agreements_UnknownPeriod(uint32 agreementId, uint16 period);
+    /// @notice Who is suspended gives nothing away by new terms.
+    error Agreements_PayerSuspended(uint16 payer);
     /// @notice This was so before.
     error Agreements_NoChange();
     /// @notice While a settlement cycle is open, what a settlement will take from whom does not change.
