@@ -84,12 +84,14 @@ class Office:
 
     def document(self, path: str | Path) -> Terms:
         """The terms in a file. Raises AgreementInvalid, where they are new on the ledger also because they
-        come too late, and FileRefused.
+        come too late or their version is not the next, and FileRefused.
         """
         data = read_regular(path)
         terms = read(data, str(path), self.names)
-        known = self.digest(terms) in self.registry.proposals
-        return terms if known else read(data, str(path), self.names, self.desk.now_s)
+        if self.digest(terms) in self.registry.proposals:
+            return terms
+        following = self._following(terms)
+        return read(data, str(path), self.names, self.desk.now_s, following)
 
     def proposal(self, what: str, version: int | None = None, *, pending: bool = False) -> Proposal:
         """What "0x…" (a hash), "payer/name" or "payer/name@version" names: of an agreement the newest version
@@ -124,8 +126,7 @@ class Office:
         """What was proposed, is not in force, and still can come into force as the next version."""
         found = []
         for each in self.registry.proposals.values():
-            known = self.registry.named(each.terms.payer, each.terms.name)
-            if not each.agreement_id and each.terms.version == (len(known.versions) if known else 0) + 1:
+            if not each.agreement_id and each.terms.version == self._following(each.terms):
                 found.append(each)
         return found
 
@@ -145,6 +146,11 @@ class Office:
                 return read(read_regular(what), what, self.names)
             raise
 
+    def _following(self, terms: Terms) -> int:
+        """The version that the payer's agreement of that name can have next."""
+        known = self.registry.named(terms.payer, terms.name)
+        return (len(known.versions) if known else 0) + 1
+
     def _named(self, what: str, version: int | None) -> list[Proposal]:
         every = list(self.registry.proposals.values())
         found = [each for each in every if self.name(each.terms) == what]
@@ -152,10 +158,11 @@ class Office:
         if not found and version is None and re.fullmatch("[1-9][0-9]{0,9}", number):
             found, version = [each for each in every if self.name(each.terms) == name], int(number)
         if version is not None:
-            versions = [str(each.terms.version) for each in found]
+            versions = sorted({each.terms.version for each in found})
             found = [each for each in found if each.terms.version == version]
             if versions and not found:
-                raise NameUnknown(f"version of {what}", str(version), versions)
+                name = f"{what.rpartition('@')[0] or what}@{version}"
+                raise NameUnknown("version", name, [str(each) for each in versions])
         if not found:
             known = sorted({self.name(each.terms) for each in every})
             raise NameUnknown("agreement", what, known or ["none yet"])

@@ -61,6 +61,7 @@ measure's values are plain whole numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from ledger.terms import (
     BY_TIME,
@@ -98,12 +99,14 @@ from settlement.scenario_explain import nearest
 
 __all__ = ["Names", "read", "render"]
 
+MOST_DECIMALS = 4
+"""Of any currency (ISO 4217)."""
 _U96, _U64, _U32 = 2**96 - 1, 2**64 - 1, 2**32 - 1
 
 
-def read(data: bytes, source: str, names: Names, now_s: int = 0) -> Terms:
+def read(data: bytes, source: str, names: Names, now_s: int = 0, following: int = 0) -> Terms:
     """The terms that a document says; `source` names it in the error. Where `now_s` is given they must not
-    take effect before it.
+    take effect before it, where `following` is, their version must be that.
 
     Raises AgreementInvalid with every mistake that can be seen at once.
     """
@@ -116,7 +119,9 @@ def read(data: bytes, source: str, names: Names, now_s: int = 0) -> Terms:
     reader = _Reader(names)
     terms = reader.terms(Part(marked.data, (), reader.found))
     if 0 < terms.effective_from < now_s:
-        reader.found.append((("effective",), "is in the past"))
+        reader.found.append((("effective",), f"is in the past: on the ledger it is {_shown(now_s)}"))
+    if following and terms.version not in (0, following):
+        reader.found.append((("version",), f"must be {following}, the agreement's next, not {terms.version}"))
     wrong = [path for path, _ in reader.found]
     found = reader.found + [
         (flaw.path, flaw.reason) for flaw in mistakes(terms) if not overlaps(flaw.path, wrong)
@@ -125,6 +130,10 @@ def read(data: bytes, source: str, names: Names, now_s: int = 0) -> Terms:
         said = [Mistake(marked.line(path), marked_yaml.key_text(path), reason) for path, reason in found]
         raise AgreementInvalid(source, marked.mistakes + said)
     return terms
+
+
+def _shown(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(slots=True)
@@ -141,7 +150,8 @@ class _Reader:
         name, version = top.text("agreement"), top.whole("version", _U32, 1)
         payer, currency = self._institution(top, "payer"), self._currency(top)
         self.payer = str(top.data.get("payer"))
-        top.exponent = self.names.exponent(currency)
+        # Where the ledger lacks the currency, no amount is blamed for its decimals.
+        top.exponent = self.names.exponent(currency) if currency else MOST_DECIMALS
         effective = 0
         if top.take("effective") != "on_consent" and "effective" in top.data:
             effective = top.moment("effective")
@@ -344,7 +354,7 @@ class _Reader:
             return self.parties.index(party) + 1
         if party and party == self.payer:
             part.wrong(key, f"{party} is the payer, which keeps what the shares leave")
-        elif party:
+        elif party and not any(path[0] == "parties" for path, _ in self.found):
             part.wrong(key, f"{party} is none of the parties{nearest(party, self.parties)}")
         return 0
 

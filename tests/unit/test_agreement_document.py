@@ -114,7 +114,9 @@ def test_effective_given_consent_or_a_moment_is_read_back() -> None:
 
 def test_effective_given_the_time_is_not_in_the_past() -> None:
     assert said(FILE, now_s=1_577_836_800) == TERMS
-    assert refused(FILE, now_s=1_577_836_801) == (Mistake(5, "effective", "is in the past"),)
+    assert refused(FILE, now_s=1_577_836_801) == (
+        Mistake(5, "effective", "is in the past: on the ledger it is 2020-01-01T00:00:01Z"),
+    )
 
 
 @given(agreement_terms.terms(), agreement_terms.terms())
