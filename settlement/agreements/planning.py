@@ -119,13 +119,14 @@ def plan(of: AgreementFacts, now_s: int, only: int | None = None) -> Plan:
 
 def releases(of: AgreementFacts, now_s: int) -> Plan:
     """The reserves that can be released now, lines being clauses, and those whose time has come and which
-    wait, for a measure or until what they are to have has been paid in.
+    wait, for a measure or until what they are to have has been paid in. What is paid in counts for the first.
     """
     found = Plan()
     gone = {(fact.period, fact.clause) for fact in of.happened if isinstance(fact, Released)}
-    for fact in of.happened:
-        if not isinstance(fact, ClauseRun) or not fact.reserve or (fact.period, fact.clause) in gone:
-            continue
+    runs = [fact for fact in of.happened if isinstance(fact, ClauseRun) and fact.reserve]
+    runs = [fact for fact in runs if (fact.period, fact.clause) not in gone]
+    held = sum(fact.reserve for fact in runs)
+    for fact in runs:
         version = of.agreement.covering(fact.period)
         kept = version.terms.clauses[fact.clause].reserve if version is not None else None
         if version is None or kept is None:
@@ -136,12 +137,13 @@ def releases(of: AgreementFacts, now_s: int) -> Plan:
         name = terms.measures[kept.measure - 1].name if kept.measure else ""
         waits = _measure_waits(of, terms, fact.period, fact.clause, name) if name else None
         unpaid = of.dues.get(terms.reserve_account, 0)
-        if waits is None and unpaid > 0:
+        if waits is None and 0 < unpaid > held - fact.reserve:
             waits = Waiting(fact.period, fact.clause, institution=terms.payer, unpaid_minor=unpaid)
         if waits is not None:
             found.waiting.append(waits)
         else:
             found.ready.append((fact.period, (fact.clause,)))
+            held -= fact.reserve
     return found
 
 

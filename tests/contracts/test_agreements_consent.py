@@ -229,10 +229,13 @@ def test_consent_given_who_is_suspended_counts_signature_not_transaction(
         for call in (agreements.consent, agreements.withdraw_consent):
             with refused(reverts.Agreements_NotParty, caller=ledger.signers[name].address):
                 call(ledger.signers[name], digest)
-    # It may bring words, its own too; being the sender is none.
+    # It may bring words; being the sender is none. But a suspended payer gives nothing away by its own.
     receipt = agreements.consent(ledger.signers["B1"], digest, floor.consents(terms, "P"))
     assert ledger.facts(receipt) == [told(ledger, "ConsentGiven", digest, "P")]
-    receipt = agreements.consent(ledger.signers["B1"], digest, floor.consents(terms, "B1"))
+    with refused(reverts.Agreements_PayerSuspended, payer=ledger.index["B1"]):
+        agreements.consent(ledger.signers["B1"], digest, floor.consents(terms, "B1"))
+    ledger.consortium.reinstate(ledger.signers["R"], ledger.index["B1"])
+    receipt = agreements.consent(ledger.signers["P"], digest, floor.consents(terms, "B1"))
     assert [name for name, _ in ledger.facts(receipt)] == ["ConsentGiven", "AgreementConcluded"]
 
 

@@ -60,7 +60,8 @@ def is_allowed(words: list[int], institutions: int) -> bool:
             return False
     except (InvalidValue, ValueError):
         return False
-    if any("\0" in name for name in (terms.name, *(each.name for each in terms.measures))):
+    names = (terms.name, *(each.name for each in terms.measures))
+    if not all(" " <= character <= "~" for name in names for character in name):
         return False
     for flaw in mistakes(terms):
         senseless = flaw.reason == "can never be reached" or flaw.path[-1] == "hurdle_ppm"

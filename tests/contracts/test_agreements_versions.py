@@ -290,7 +290,7 @@ def test_later_version_given_notice_runs_into_the_last_takes_it_back(
 ) -> None:
     floor.conclude(floor.terms("B1", SHARES, months=1, notice_days=10))
     floor.conclude(revised(floor, shares=[("V", 1)], months=1))
-    agreements.give_notice(ledger.signers["P"], 1)
+    agreements.give_notice(ledger.signers["V"], 1)
     assert agreements.agreement(1).ends_at == seconds(2020, 1)
     floor.conclude(revised(floor, 3, shares=[("V", 1)], months=1))
     assert agreements.agreement(1).ends_at == 0
