@@ -202,7 +202,8 @@ def _place(desk: Desk, named: Named, text: str, line: int, by: str, transaction:
     if desk.institution(by) not in parties:
         raise NotTheirs(named.name, by, "contest its lines", [desk.names[each] for each in parties])
     if not 0 <= line < terms.lines:
-        raise NameUnknown("line", str(line), [str(each) for each in range(terms.lines)])
+        known_lines = [str(each) for each in range(terms.lines)]
+        raise NameUnknown("line", str(line), known_lines, f"of {named.name}")
     known = {fact.transaction for fact in named.of.happened if getattr(fact, "period", None) == period}
     if transaction != IN_THE_RUN and transaction not in known:
         reason = (
