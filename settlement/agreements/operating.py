@@ -99,9 +99,13 @@ def pay(desk: Desk, named: Named) -> tuple[int, int]:
 
 def repay(desk: Desk, named: Named, by: str) -> int:
     """Have an institution pay back all that it owes the payer; how much that was, minor units. Raises
-    SharingRefused where it holds less.
+    SharingRefused where it holds less, NotTheirs where it has never had a part in the agreement.
     """
     index = desk.institution(by)
+    agreement = named.of.agreement
+    parties = {party for each in agreement.versions for party in each.terms.parties}
+    if index not in parties:
+        raise NotTheirs(named.name, by, "repay", [desk.names[each] for each in sorted(parties)])
     owes = max(0, -named.of.dues.get(index, 0))
     if owes:
         held = desk.ledger.balances().get((index, named.of.agreement.currency), 0)
