@@ -213,11 +213,11 @@ class DayPast(LedgerRefused):
 
 
 class NameUnknown(SettlementError):
-    """`name` is no `what` of this ledger; `known` are, or some of them."""
+    """`name` is no `what` of this ledger, or of something on it; `known` are, or some of them."""
 
-    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
+    def __init__(self, what: str, name: str, known: Sequence[str], of: str = "on this ledger") -> None:
         shown = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
-        super().__init__(f"no {what} {name!r} on this ledger; there are {shown}")
+        super().__init__(f"no {what} {name!r} {of}; there are {shown}")
         self.what = what
         self.name = name
         self.known = tuple(known)

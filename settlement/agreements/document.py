@@ -122,7 +122,7 @@ def read(data: bytes, source: str, names: Names, now_s: int = 0, following: int 
         reader.found.append((("effective",), f"is in the past: on the ledger it is {_shown(now_s)}"))
     if following and terms.version not in (0, following):
         reader.found.append((("version",), f"must be {following}, the agreement's next, not {terms.version}"))
-    wrong = [path for path, _ in reader.found]
+    wrong = [path for path, _ in reader.found] + reader.unsure
     found = reader.found + [
         (flaw.path, flaw.reason) for flaw in mistakes(terms) if not overlaps(flaw.path, wrong)
     ]
@@ -145,6 +145,8 @@ class _Reader:
     payer: str = ""
     parties: list[str] = field(default_factory=list)
     measures: list[str] = field(default_factory=list)
+    unsure: list[marked_yaml.Path] = field(default_factory=list)
+    """Parties of which nothing can be said, as those of the agreement are wrong."""
 
     def terms(self, top: Part) -> Terms:
         name, version = top.text("agreement"), top.whole("version", _U32, 1)
@@ -354,7 +356,9 @@ class _Reader:
             return self.parties.index(party) + 1
         if party and party == self.payer:
             part.wrong(key, f"{party} is the payer, which keeps what the shares leave")
-        elif party and not any(path[0] == "parties" for path, _ in self.found):
+        elif party and any(path[0] == "parties" for path, _ in self.found):
+            self.unsure.append(part.at(key))
+        elif party:
             part.wrong(key, f"{party} is none of the parties{nearest(party, self.parties)}")
         return 0
 

@@ -167,11 +167,9 @@ class Facts:
         self.read += 1
 
 
-def facts(events: Iterable[Event], blocks: Mapping[bytes, int], known: Facts | None = None) -> Facts:
-    """What events of the contract, each with its transaction, come to, after what is `known` already (which
-    then has it, too). `blocks` says in which block a transaction is.
-    """
-    found = known or Facts()
+def facts(events: Iterable[Event], blocks: Mapping[bytes, int]) -> Facts:
+    """What events of the contract come to; `blocks` says in which block each one's transaction is."""
+    found = Facts()
     for event in events:
         found.apply(event, blocks[event.transaction])
     return found

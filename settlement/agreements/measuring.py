@@ -64,7 +64,7 @@ def _measure(desk: Desk, named: Named, measure: str, text: str) -> tuple[int, Me
     period, version = desk.ended(named, text)
     known = {each.name: each for each in version.terms.measures}
     if measure not in known:
-        raise NameUnknown("measure", measure, list(known) or ["none in these terms"])
+        raise NameUnknown("measure", measure, list(known) or ["none"], f"of {named.name}")
     return period, known[measure]
 
 

@@ -99,9 +99,13 @@ def pay(desk: Desk, named: Named) -> tuple[int, int]:
 
 def repay(desk: Desk, named: Named, by: str) -> int:
     """Have an institution pay back all that it owes the payer; how much that was, minor units. Raises
-    SharingRefused where it holds less.
+    SharingRefused where it holds less, NotTheirs where it has never had a part in the agreement.
     """
     index = desk.institution(by)
+    agreement = named.of.agreement
+    parties = {party for each in agreement.versions for party in each.terms.parties}
+    if index not in parties:
+        raise NotTheirs(named.name, by, "repay", [desk.names[each] for each in sorted(parties)])
     owes = max(0, -named.of.dues.get(index, 0))
     if owes:
         held = desk.ledger.balances().get((index, named.of.agreement.currency), 0)
@@ -202,7 +206,8 @@ def _place(desk: Desk, named: Named, text: str, line: int, by: str, transaction:
     if desk.institution(by) not in parties:
         raise NotTheirs(named.name, by, "contest its lines", [desk.names[each] for each in parties])
     if not 0 <= line < terms.lines:
-        raise NameUnknown("line", str(line), [str(each) for each in range(terms.lines)])
+        known_lines = [str(each) for each in range(terms.lines)]
+        raise NameUnknown("line", str(line), known_lines, f"of {named.name}")
     known = {fact.transaction for fact in named.of.happened if getattr(fact, "period", None) == period}
     if transaction != IN_THE_RUN and transaction not in known:
         reason = (

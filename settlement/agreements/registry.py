@@ -139,12 +139,6 @@ class Registry:
                 return each
         return None
 
-    def proposed(self, payer: int, name: str) -> list[Proposal]:
-        """What was proposed under that name, in the order of the proposals, concluded or not."""
-        return [
-            each for each in self.proposals.values() if (each.terms.payer, each.terms.name) == (payer, name)
-        ]
-
     def _proposed(self, event: Event) -> None:
         known = event["termsHash"]
         if known not in self.proposals:

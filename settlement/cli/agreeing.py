@@ -75,7 +75,7 @@ def propose(
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put terms before their parties; as the payer, where nobody else is named, whose consent that is."""
+    """Put terms before their parties, as the payer unless --as names another, who thereby consents."""
     json_wanted = wants_json(form, as_json)
     with _office(path, passphrase_file, today, write=True) as office:
         from settlement.agreements import consenting

@@ -36,7 +36,7 @@ AgreementArgument = Annotated[
     str, typer.Argument(metavar="PAYER/NAME", help="Whose agreement, and its name.")
 ]
 MaybeAgreementArgument = Annotated[
-    str | None, typer.Argument(metavar="[PAYER/NAME]", help="One agreement; else all of them.")
+    str | None, typer.Argument(metavar="PAYER/NAME", help="One agreement; else all of them.")
 ]
 MeasureArgument = Annotated[str, typer.Argument(metavar="MEASURE", help="As the terms call it.")]
 ValueArgument = Annotated[
@@ -275,7 +275,7 @@ def repay(
     elif paid:
         write_text(f"{institution} paid {payer} {money.amount(paid)}.")
     else:
-        write_text(f"{institution} owes {payer} nothing; what it owed is paid already.")
+        write_text(f"{institution} owes {payer} nothing, or has repaid it already.")
 
 
 def release(

@@ -156,6 +156,7 @@ def quarter(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Quarter
     made.step("resolve again", "resolve", *contested, by="Compass Data")
     made.step("pay", "pay", A)
     made.step("repay short", "repay", A, by="Lantern Platform")
+    made.step("repay of a stranger", "repay", A, by="Dunmore")
     ledger.market.issue("Tidewater Bank", bytes([1] * 32), {("Lantern Platform", "EUR"): 1_000_000})
     made.step("repay", "repay", A, by="Lantern Platform")
     made.step("repay again", "repay", A, by="Lantern Platform")
@@ -173,7 +174,7 @@ def test_commands_given_a_quarter_end_as_they_should(quarter: Quarter) -> None:
         **dict.fromkeys(quarter.left, 0),
         **dict.fromkeys(("run waiting", "pay short", "run reported"), 1),
         **dict.fromkeys(("early report", "wrong party", "report otherwise", "countersign otherwise"), 2),
-        "repay short": 2,
+        **dict.fromkeys(("repay short", "repay of a stranger"), 2),
     }
     assert {name: left.code for name, left in quarter.left.items()} == codes
     for left in quarter.left.values():
@@ -215,6 +216,7 @@ def test_run_given_no_measure_computes_the_rest_and_says_who_is_waited_for(quart
         ("wrong party", "it is not Aldersgate's to report USERS, but Lantern Platform's"),
         ("report otherwise", "3 was reported; Aldersgate can dispute it"),
         ("repay short", "Lantern Platform owes EUR 47.53 and has EUR 12.35"),
+        ("repay of a stranger", "it is not Dunmore's to repay, but"),
         ("countersign otherwise", "3 was reported, not 1,500,000"),
     ],
 )

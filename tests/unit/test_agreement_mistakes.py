@@ -201,6 +201,18 @@ def test_read_given_one_mistake_names_its_key_and_line(old: str, new: str, key: 
     assert found[key].reason.startswith(("is missing", "needs")) or last in line or last.isdigit()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("[Lantern Platform, Compass Data]", "Lantern Platform", "parties"),
+        ("[Lantern Platform, Compass Data]", "[Lantern Platfrom, Compass Data]", "parties[0]"),
+        ("EUR", "NPR", "currency"),
+    ],
+)
+def test_read_given_a_mistake_that_others_hang_on_says_that_one_only(old: str, new: str, key: str) -> None:
+    assert [each.key for each in refused(FILE.replace(old, new, 1))] == [key]
+
+
 def test_read_given_another_step_first_above_is_refused() -> None:
     text = FILE.replace("        - shares:\n", "        - above: 4\n          shares:\n", 1)
     assert [(each.key, each.reason) for each in refused(text)] == [

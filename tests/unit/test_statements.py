@@ -58,7 +58,7 @@ Aldersgate/platform, 2019Q4: 2019-10-01 to 2019-12-31, EUR, version 1 of the
 terms
 
 All parties
-                    opening  earned   paid  closing  of the income
+                    opening  earned   paid  closing  of all shared
   ────────────────────────────────────────────────────────────────
   Lantern Platform     0.00   18.00  30.00   -12.00         37.5 %
   Quill Advisers       1.00   50.00  51.00     0.00         62.5 %
@@ -170,6 +170,14 @@ def test_text_given_amounts_of_any_size_cuts_no_figure() -> None:
     text = text_of(cases.account(cases.PLATFORM, 0, huge, cases.line(huge, "1/3")))
     assert text.count(f"{huge // 100:,}.{huge % 100:02}") >= 4
     assert "…\n" not in text.replace("33…", "")
+
+
+def test_forms_given_lines_that_no_run_has_computed_name_them() -> None:
+    says = "line 2 of 2019Q4, use, by <HOURS>: Compass Data to report it"
+    made = replace(cases.made(), not_computed=(says,))
+    assert f"Not computed yet\n  {says}\n" in as_text(made, page())
+    assert f"<li><bdi>{says.replace('<', '&lt;').replace('>', '&gt;')}</bdi></li>" in as_html(made)
+    assert as_json(made)["not_computed"] == [says]
 
 
 def test_text_given_nothing_says_so() -> None:

@@ -13,7 +13,8 @@
            {"period", "version", "line", "kind", "basis", "tier", "formula", "exact_minor", "rounding_minor",
             "amount_minor", "day", "block", "transaction", "contested": ["who: why"]}]}],
       "together": {"opening_minor", "earned_minor", "paid_minor", "closing_minor"},
-      "contests": [{"period", "line", "transaction": of the settlement, or null for the run, "by", "reason"}]
+      "contests": [{"period", "line", "transaction": of the settlement, or null for the run, "by", "reason"}],
+      "not_computed": [in words, a line of a period that is over which no run has computed, and why]
     }
 
 Of each line `exact_minor - rounding_minor == amount_minor`, of each account and of all together
@@ -62,6 +63,7 @@ def as_json(statement: Statement) -> dict[str, Any]:
             }
             for each in statement.contests
         ],
+        "not_computed": list(statement.not_computed),
     }
 
 

@@ -22,7 +22,7 @@ from settlement.agreements.statements.statement import (
     part_of_income,
     rounded,
 )
-from settlement.agreements.statements.wording import KINDS
+from settlement.agreements.statements.wording import KINDS, plain
 from settlement.report.layout import plural
 
 # Text and percent signs only: within <style> nothing is unescaped.
@@ -104,6 +104,9 @@ def _header(statement: Statement, title: str) -> Markup:
 
 
 def _main(statement: Statement) -> Iterator[Markup]:
+    if statement.not_computed:
+        listed = (el("li", el("bdi", plain(each))) for each in statement.not_computed)
+        yield el("div", el("strong", "Not computed yet"), el("ul", *listed), class_="note")
     if not statement.accounts:
         yield el("p", "Nobody has earned, owed or been paid anything.")
         return
@@ -139,7 +142,7 @@ def _side_by_side(statement: Statement) -> Markup:
         name = el("th", el("bdi", _named(statement, account)), scope="row")
         part = _number(part_of_income(statement, income_of(account)))
         rows.append(el("tr", name, *(_number(money.bare(each)) for each in figures), part))
-    titles = ["opening", *map(label_of, clauses), "earned", "paid", "closing", "of the income"]
+    titles = ["opening", *map(label_of, clauses), "earned", "paid", "closing", "of all shared"]
     together = [sum(column) for column in zip(*sums, strict=True)]
     part = _number(part_of_income(statement, statement.income_minor))
     return el(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
-from settlement.agreements import periods
+from ledger.clients.revenue_sharing import ReportStatus
+from settlement.agreements import periods, planning
 from settlement.agreements.account import accounts
 from settlement.agreements.desk import Desk, Named
-from settlement.agreements.lines import PartyAccount
+from settlement.agreements.explaining import basis_words
+from settlement.agreements.lines import Kind, PartyAccount
+from settlement.agreements.registry import Concluded
 from settlement.agreements.statements.statement import Head, Statement, statement
 from settlement.errors import NameUnknown
+
+_DOING = {ReportStatus.REPORTED: "to countersign", ReportStatus.DISPUTED: "to report again"}
+"""What is to be done about a measure, by where it stands."""
 
 
 def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Statement:
@@ -28,7 +34,7 @@ def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Sta
     known = {account.party for each in shown for account in each}
     if index is not None and index not in known:
         names = [desk.names[each] for each in sorted(known)]
-        raise NameUnknown(f"party of {named.name} in {period}", str(party), names or ["none yet"])
+        raise NameUnknown("party", str(party), names or ["none yet"], f"of {named.name} in {period}")
     head = desk.ledger.market.chain.block()
     first, last = min(span), max(span)
     end_s = periods.end_s(last, span[last].terms.months)
@@ -53,7 +59,26 @@ def read(desk: Desk, named: Named, period: str, party: str | None = None) -> Sta
         {line.block: _day(times[line.transaction]) for line in lines},
         index,
         list(named.of.contests.values()),
+        list(_not_computed(desk, named, span)),
     )
+
+
+def _not_computed(desk: Desk, named: Named, span: Mapping[int, Concluded]) -> Iterator[str]:
+    """The lines of periods that are over which no run has computed, in words, with whose turn it is."""
+    found = planning.plan(named.of, desk.now_s)
+    turns: dict[tuple[int, int], list[str]] = {
+        (period, line): ["nobody has run it"] for period, lines in found.ready for line in lines
+    }
+    for each in found.waiting:
+        doing = _DOING.get(each.status, "to report")
+        turn = f"{desk.names.get(each.institution, '')} {doing} {each.measure}"
+        if each.after is not None:
+            turn = f"line {each.line} of {desk.written(named, each.after)} comes first"
+        turns.setdefault((each.period, each.line), []).append(turn)
+    for (period, line), whose in sorted(turns.items()):
+        if period in span:
+            basis = basis_words(span[period].terms, line, Kind.RUN)
+            yield f"line {line} of {desk.written(named, period)}, {basis}: {'; '.join(whose)}"
 
 
 def _rolled(

@@ -61,6 +61,8 @@ class Statement:
     """Whose statement it is; None: all of them, side by side."""
     contests: tuple[Contest, ...] = ()
     """What is contested under the agreement in these periods and not resolved, whoever contests it."""
+    not_computed: tuple[str, ...] = ()
+    """In words, the lines of periods that are over which have not been run, so that nothing stands here."""
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -115,6 +117,7 @@ def statement(
     days: Mapping[int, date],
     party: int | None = None,
     contests: Sequence[Contest] = (),
+    not_computed: Sequence[str] = (),
 ) -> Statement:
     """A statement over the accounts of consecutive periods, of one `party` or of all.
 
@@ -131,7 +134,7 @@ def statement(
             before = merged.get(account.party)
             merged[account.party] = account if before is None else _joined(head, before, account)
     shown = tuple(each for each in contests if each.period in head.periods)
-    return Statement(head, tuple(merged.values()), days, party, shown)
+    return Statement(head, tuple(merged.values()), days, party, shown, tuple(not_computed))
 
 
 def _joined(head: Head, before: PartyAccount, after: PartyAccount) -> PartyAccount:

@@ -46,6 +46,8 @@ def as_text(statement: Statement, like: Console, *, everything: bool = False) ->
 
 def _parts(statement: Statement, page: Console, everything: bool) -> Iterator[RenderableType]:
     yield _headline(statement)
+    if statement.not_computed:
+        yield from _section("Not computed yet", [Text(plain(each)) for each in statement.not_computed])
     if not statement.accounts:
         yield Text("Nobody has earned, owed or been paid anything.")
         return
@@ -87,7 +89,7 @@ def _side_by_side(statement: Statement) -> RenderableType:
     table = columns_table(
         "",
         *((name, "right") for name in columns),
-        ("of the income", "right"),
+        ("of all shared", "right"),
         totals=["together", *totals, of_all] if totals else (),
     )
     for account, row in zip(accounts, rows, strict=True):
