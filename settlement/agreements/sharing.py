@@ -26,9 +26,10 @@ _UNSURE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OnAccount:
     """A commission clause in one period, as settlements count with it: the first tier and the first step
     where a measure decides, and no floor. `shares_ppm` are in the order of the terms' parties.
+    `computing.on_account` computes the same again, apart from this.
     """
 
     tiers: tuple[Tier, ...]
@@ -38,7 +39,7 @@ class Line:
     reserve_ppm: int = 0
 
     @classmethod
-    def of(cls, clause: Clause, period: int) -> Line:
+    def of(cls, clause: Clause, period: int) -> OnAccount:
         """The clause in a period."""
         begun = [each for each in clause.steps[1:] if periods.start_s(period) > each.above]
         step = begun[-1] if begun and clause.step_by == BY_TIME else clause.steps[0]
@@ -87,7 +88,7 @@ class Running:
     """
 
     receivers: tuple[int, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[OnAccount, ...]
     total: int = 0
     dues: tuple[int, ...] = ()
     agreement_id: int = 0
@@ -110,7 +111,7 @@ class Running:
     ) -> Running:
         """The agreement in a period, with (agreement, period) → total and (agreement, institution) → due."""
         receivers = (terms.reserve_account, *terms.parties)
-        lines = tuple(Line.of(each, period) for each in terms.clauses if each.basis is Basis.COMMISSION)
+        lines = tuple(OnAccount.of(each, period) for each in terms.clauses if each.basis is Basis.COMMISSION)
         due = tuple(dues.get((agreement_id, each), 0) for each in receivers)
         return cls(receivers, lines, totals.get((agreement_id, period), 0), due, agreement_id, period)
 
@@ -265,7 +266,7 @@ class Sharing:
 
 def fixed(shares_ppm: Mapping[int, int], total: int = 0) -> Sharing:
     """One agreement that shares all commission, institution → ppm; `total` has been earned before."""
-    line = Line((Tier(MAX_UP_TO, PPM),), tuple(shares_ppm.values()))
+    line = OnAccount((Tier(MAX_UP_TO, PPM),), tuple(shares_ppm.values()))
     return Sharing((Running((0, *shares_ppm), (line,), total),))
 
 
