@@ -244,13 +244,15 @@ def list_agreements(path: DirectoryArgument, form: FormatOption = None, as_json:
         waiting: list[dict[str, Any]] = [
             {"agreement": office.name(each.terms), "version": each.terms.version}
             | {"terms_hash": f"0x{each.terms_hash.hex()}", "missing": office.who(each.missing)}
+            | {"proposed_by": office.who([each.proposed_by])[0], "withdrawn": office.who(each.withdrawn)}
             for each in office.open()
         ]
         shown = where(path, office.ledger) | {"agreements": agreements, "proposed": waiting}
     if json_wanted:
         write_json(shown)
         return
-    write_text(*_listed(agreements, waiting), then=_next(path, [each["terms_hash"] for each in waiting]))
+    wanted = [each["terms_hash"] for each in waiting if not each["withdrawn"]]
+    write_text(*_listed(agreements, waiting), then=_next(path, wanted))
 
 
 def _listed(agreements: list[dict[str, Any]], waiting: list[dict[str, Any]]) -> list[Any]:
@@ -267,9 +269,13 @@ def _listed(agreements: list[dict[str, Any]], waiting: list[dict[str, Any]]) -> 
             table.add_row(*row, (each["ends"] or "")[:10], str(len(each["parties"])))
         parts.append(whole(table))
     if waiting:
-        table = columns_table("proposed", ("version", "right"), ("waits for", "left"))
+        table = columns_table(
+            "proposed", ("version", "right"), ("hash", "left"), ("by", "left"), ("waits for", "left")
+        )
         for each in waiting:
-            table.add_row(each["agreement"], str(each["version"]), ", ".join(each["missing"]))
+            refused = [name + " (refused)" if name in each["withdrawn"] else name for name in each["missing"]]
+            row = each["agreement"], str(each["version"]), each["terms_hash"][:10], each["proposed_by"]
+            table.add_row(*row, ", ".join(refused))
         parts += ["", whole(table)] if parts else [whole(table)]
     return parts or ["There are no agreements yet."]
 
