@@ -51,7 +51,7 @@
       - party: Lantern Platform
         measure: USERS
         promised: 500000
-        clawback: {per_unit: "0.05", flat: "100.00", cap: "5000.00"}
+        clawback: {per_unit: "0.05", flat: "100.00", cap: "5000.00"}   # the cap is of both together
 
 Money is a quoted decimal string in currency units, rates are whole millionths; a price may have six digits
 more than the currency. `up_to` and `above` are in units of what the tiers or steps go by: money is quoted, a
