@@ -27,12 +27,13 @@ CONTRACTS = (
     "Conditions",
     "Fails",
     "DefaultFund",
+    "Agreements",
 )
 """In the order of their deployment."""
 
 _NAMED: dict[str, tuple[str, ...]] = {
     "AssetRegister": ("Consortium", "ClearingHouse", "RevenueSharing", "Fails", "DefaultFund"),
-    "RevenueSharing": ("Consortium", "AssetRegister", "ClearingHouse"),
+    "RevenueSharing": ("Consortium", "AssetRegister", "ClearingHouse", "Agreements"),
     "ClearingHouse": (
         *("Consortium", "AssetRegister", "RevenueSharing"),
         *("Limits", "Conditions", "Fails", "DefaultFund"),
@@ -41,6 +42,7 @@ _NAMED: dict[str, tuple[str, ...]] = {
     "Conditions": ("Consortium", "ClearingHouse"),
     "Fails": ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse", "Limits", "Conditions"),
     "DefaultFund": ("Consortium", "AssetRegister", "ClearingHouse", "Conditions", "Fails"),
+    "Agreements": ("Consortium", "AssetRegister", "ClearingHouse", "RevenueSharing"),
 }
 """The contracts that each is given, in its constructor's order."""
 

@@ -20,7 +20,7 @@ from ledger.chain import Logs
 from ledger.clients import Clients
 from ledger.clients.clearing_house import Header, Status
 from ledger.clients.consortium import account_of
-from ledger.contract import Event
+from ledger.contract import Contract, Event
 from ledger.errors import EngineFailed
 from ledger.ids import from_bytes32
 from ledger.records import Records, unpack, unpack_mask
@@ -164,17 +164,6 @@ class Movements:
         return dict(zip(pairs, total.tolist(), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Accrual:
-    """Commission of a payer in one settlement: its running total before and after, in minor units."""
-
-    payer: int
-    currency: int
-    before: int
-    after: int
-    transaction: bytes
-
-
 @dataclass(slots=True)
 class History:
     """What happened up to block `head`, in the chain's order."""
@@ -182,7 +171,6 @@ class History:
     head: int = -1
     batches: dict[bytes, RecordedBatch] = field(default_factory=dict)
     movements: Movements = field(default_factory=lambda: _movements([]))
-    accruals: list[Accrual] = field(default_factory=list)
     netting_sets: list[Event] = field(default_factory=list)
     institutions: dict[str, int] = field(default_factory=dict)
     """Name → index."""
@@ -190,12 +178,14 @@ class History:
     """Code of a security or currency → index."""
     fee_schedules: dict[int, int] = field(default_factory=dict)
     """Venue → its newest fee schedule."""
-    agreements: dict[tuple[int, int], tuple[tuple[int, int], ...]] = field(default_factory=dict)
-    """(payer, currency) → (party, share in ppm) of the agreement in force."""
+    revenue: list[Event] = field(default_factory=list)
+    """Every event of `Agreements` and `RevenueSharing`."""
     issues: set[tuple[int, bytes]] = field(default_factory=set)
     """(issuer, reference) of every issue."""
     blocks: dict[bytes, int] = field(default_factory=dict)
     """Block of every transaction with events."""
+    times: dict[bytes, int] = field(default_factory=dict)
+    """When a transaction that settled, shared revenue or told of fails was included, chain seconds."""
     concerned: dict[bytes, set[bytes]] = field(default_factory=dict)
     """Transaction that recorded, affirmed or settled → hashes of the batches it concerned."""
     cycles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
@@ -208,12 +198,6 @@ class History:
     """
     suspended: set[int] = field(default_factory=set)
     """Institutions that are suspended now."""
-    totals: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(payer, currency) → its running total of commission in the agreement's period, in minor units."""
-
-    def earned(self, currency: int) -> dict[int, int]:
-        """Payer → its running total of commission in a currency, in minor units."""
-        return {payer: total for (payer, of), total in self.totals.items() if of == currency}
 
 
 def read(clients: Clients, known: History | None = None) -> History:
@@ -228,6 +212,7 @@ def read(clients: Clients, known: History | None = None) -> History:
     for mined in chain.logs(history.head + 1, head):
         history.blocks[mined.transaction_hash] = mined.block_number
         _read_market(history, clients, mined.logs)
+        told = len(history.said) + len(history.revenue) + len(history.netting_sets)
         for event in _said(clients, mined.transaction_hash, mined.logs):
             history.said.append(event)
             if event.name == "InstitutionSuspended":
@@ -235,8 +220,10 @@ def read(clients: Clients, known: History | None = None) -> History:
             elif event.name == "InstitutionReinstated":
                 history.suspended.discard(event["institution"])
         _read_clearing(history, clients, mined.transaction_hash, mined.logs)
-        for event in clients.revenue.events(mined.logs):
-            _apply_revenue(history, event, mined.transaction_hash)
+        agreed = (clients.agreements, None), (clients.revenue, None)
+        history.revenue += _told(agreed, mined.transaction_hash, mined.logs)
+        if len(history.said) + len(history.revenue) + len(history.netting_sets) > told:
+            history.times[mined.transaction_hash] = chain.block(mined.block_number).timestamp
         moved.append((mined.transaction_hash, mined.logs))
     history.movements = history.movements.and_then(_movements(moved, clients.register.address))
     history.head = head
@@ -254,9 +241,17 @@ def _read_market(history: History, clients: Clients, logs: Logs) -> None:
 
 
 def _said(clients: Clients, transaction: bytes, logs: Logs) -> Iterator[Event]:
-    """In the order of the logs; few transactions have any."""
     offices = (clients.limits, clients.conditions, clients.fails, clients.default_fund)
     places = [(clients.consortium, _STANDING), *((office, None) for office in offices)]
+    return _told(places, transaction, logs)
+
+
+def _told(
+    places: Sequence[tuple[Contract, frozenset[str] | None]], transaction: bytes, logs: Logs
+) -> Iterator[Event]:
+    """Events of contracts, of some names only where they are given, in the order of the logs; few
+    transactions have any.
+    """
     found = np.zeros(len(logs), dtype=bool)
     for contract, _ in places:
         found |= logs.by(contract.address)
@@ -265,17 +260,6 @@ def _said(clients: Clients, transaction: bytes, logs: Logs) -> Iterator[Event]:
             for event in contract.events([logs[place]]):
                 if names is None or event.name in names:
                     yield replace(event, transaction=transaction)
-
-
-def _apply_revenue(history: History, event: Event, transaction: bytes) -> None:
-    if event.name == "AgreementConcluded":
-        history.agreements[event["payer"], event["currency"]] = tuple(event["shares"])
-    elif event.name == "RevenueAccrued":
-        totals = event["totalBefore"], event["totalAfter"]
-        history.accruals.append(Accrual(event["payer"], event["currency"], *totals, transaction))
-        history.totals[event["payer"], event["currency"]] = event["totalAfter"]
-    elif event.name == "PeriodClosed":
-        history.totals[event["payer"], event["currency"]] = 0
 
 
 def _read_clearing(history: History, clients: Clients, transaction: bytes, logs: Logs) -> None:

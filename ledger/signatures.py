@@ -17,11 +17,7 @@ _AFFIRMATION = keccak(
     text="Affirmation(bytes32 batchHash,uint16 institution,bytes32 recordsHash,bytes32 exceptionsHash,"
     "bytes32 clientRoot,bytes32 priorBlockHash)"
 )
-_SHARE = keccak(text="RevenueShare(uint16 party,uint24 sharePpm)")
-_TERMS = keccak(
-    text="Terms(uint16 payer,uint16 currency,uint32 version,RevenueShare[] shares)"
-    "RevenueShare(uint16 party,uint24 sharePpm)"
-)
+_TERMS = keccak(text="Terms(uint16 payer,uint16 currency,uint32 version,bytes32 name,uint256[] words)")
 NO_CLIENTS = bytes(32)
 """The client root of an institution that commits to no allocations."""
 
@@ -98,10 +94,13 @@ def affirmation_hash(
     return keccak(CODEC.encode(["bytes32", "bytes32", "uint16", *["bytes32"] * 4], values))
 
 
-def terms_hash(payer: int, currency: int, version: int, shares: Sequence[tuple[int, int]]) -> bytes:
-    """The struct hash of an agreement's terms; `shares` are (party, ppm) in the agreement's order."""
-    parts = b"".join(
-        keccak(CODEC.encode(["bytes32", "uint16", "uint24"], [_SHARE, party, ppm])) for party, ppm in shares
-    )
-    values = [_TERMS, payer, currency, version, keccak(parts)]
-    return keccak(CODEC.encode(["bytes32", "uint16", "uint16", "uint32", "bytes32"], values))
+def terms_hash(words: Sequence[int]) -> bytes:
+    """The struct hash of an agreement's terms, given as `ledger.terms` packs them.
+
+    What a signer should see first is named beside the words; payer, currency, version and name are in them,
+    too.
+    """
+    header, name, *_ = words
+    body = b"".join(word.to_bytes(32, "big") for word in words)
+    values = [_TERMS, header >> 240, header >> 224 & 0xFFFF, header >> 192 & 0xFFFFFFFF, name, keccak(body)]
+    return keccak(CODEC.encode(["bytes32", "uint16", "uint16", "uint32", "uint256", "bytes32"], values))

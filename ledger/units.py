@@ -22,6 +22,8 @@ PPM = 1_000_000
 MAX_TRADE_NO = 2**32 - 1
 MAX_QUANTITY = 2**64 - 1
 MAX_AMOUNT = 2**88 - 1
+MAX_FLAT = 2**64 - 1
+"""The largest flat part of a fee, minor units."""
 TIME_UNKNOWN = 0xFFFFFF
 """The record's `time` (seconds of the day) where the source has none."""
 

@@ -1,5 +1,5 @@
 """Gas a trade, trades a second, whole days, a million trades, the same day in SQL databases, what settles
-with less cash: `make bench`.
+with less cash, gas of sharing payments: `make bench`.
 
 `.venv/bin/python scripts/bench.py [FILE] [--json] [--only PART ...]`. FILE is a day in the nepse format;
 without one it is 2019-11-21 where the shared data are, else a generated day.
@@ -11,12 +11,15 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from bench_chain import Source, days, gas, million, stages
 from bench_liquidity import measure as liquidity
 from bench_liquidity import shown as liquidity_table
+from bench_splits import measure as splits
+from bench_splits import shown as splits_table
 from bench_sql import measure as sql
 
 from ledger.chain import available
@@ -41,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "million": lambda: million(options.trades),
         "sql": lambda: sql(source),
         "liquidity": lambda: liquidity(sorted(SHARED.glob("*.csv"))),
+        "splits": lambda: splits(_two_days(), available()[0]),
     }
     parser = argparse.ArgumentParser(description="Measure gas and speed.")
     parser.add_argument("file", nargs="?", type=Path, help="a day in the nepse format")
@@ -69,6 +73,18 @@ def _source(path: Path | None) -> Source:
         file = path or DAY
         return Source(file.name, file.read_bytes(), scenario.load("nepse-2019"))
     return _generated(TRADES)
+
+
+def _two_days() -> list[Source]:
+    """Of one quarter."""
+    files = [SHARED / f"{day}.csv" for day in ("2019-10-10", "2019-10-15")]
+    if all(file.is_file() for file in files):
+        return [Source(file.name, file.read_bytes(), scenario.load("nepse-2019")) for file in files]
+    days = (sample.TRADING_DAY, sample.TRADING_DAY + timedelta(days=1))
+    return [
+        Source(str(day), sample.generate(1, trades=1_000, trading_day=day), scenario.load("sample"))
+        for day in days
+    ]
 
 
 def _generated(trades: int) -> Source:
@@ -144,6 +160,11 @@ def _show_liquidity(found: Sequence[dict[str, Any]]) -> None:
             print(f"  {row['day']} without charges, trades of brokers with themselves left out: {part:,} ppm")
 
 
+def _show_splits(found: dict[str, Any]) -> None:
+    print("\ngas of sharing payments")
+    print("\n".join(splits_table(found)))
+
+
 def _show_ratios(found: Mapping[str, Any]) -> None:
     print("\nseconds of record plus settle, as a multiple of anvil's")
     for name, times in found.items():
@@ -158,6 +179,7 @@ _SHOW: dict[str, Callable[[Any], None]] = {
     "million": _show_million,
     "sql": _show_sql,
     "liquidity": _show_liquidity,
+    "splits": _show_splits,
 }
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import numpy as np
 
 from ledger.units import PPM, exact_sum
 from settlement import fees, intake, scenario
+from settlement.agreements.sharing import NOTHING, Sharing, fixed
 from settlement.liquidity import (
     CASH,
     TIME_LIMIT_S,
@@ -27,7 +28,6 @@ from settlement.liquidity import (
 )
 from settlement.liquidity.columns import Positions
 from settlement.model import Trades
-from settlement.revenue import given
 
 COVERS = tuple(range(10, 2, -1))
 """Tenths of the cash."""
@@ -42,21 +42,21 @@ def measure(files: Sequence[Path], time_limit_s: float = TIME_LIMIT_S) -> list[d
     for path in files:
         nepse = scenario.load("nepse-2019")
         trades = intake.parse_trades(path.read_bytes(), nepse, source=path.name).trades
-        schedule = fees.Schedule.of(nepse)
-        shares = [share.share_ppm for share in nepse.agreements.shares]
+        schedule = fees.VenueSchedule.of(nepse)
+        sharing = fixed({i: share.share_ppm for i, share in enumerate(nepse.agreements.shares)})
         charged = _instructions(trades, schedule)
         for securities in SECURITIES:
             for cover in COVERS:
-                held = _opening(charged, shares, cover, securities)
+                held = _opening(charged, sharing, cover, securities)
                 rows.append(_row(path.stem, cover, securities, charged, held, time_limit_s))
         if path.stem == "2019-11-21":
-            free = _instructions(trades, fees.Schedule((fees.Slab(None, 0),), 0))
-            row = _row(path.stem, 8, 10, free, _opening(free, [], 8, 10), time_limit_s)
+            free = _instructions(trades, fees.VenueSchedule(fees.Kind.SLAB, (fees.Tier(None),)))
+            row = _row(path.stem, 8, 10, free, _opening(free, NOTHING, 8, 10), time_limit_s)
             rows.append(row | {"without": "charges"})
     return rows
 
 
-def _instructions(trades: Trades, schedule: fees.Schedule) -> Instructions:
+def _instructions(trades: Trades, schedule: fees.VenueSchedule) -> Instructions:
     return Instructions(
         day=np.zeros(len(trades), dtype=np.int64),
         number=trades.number,
@@ -70,19 +70,19 @@ def _instructions(trades: Trades, schedule: fees.Schedule) -> Instructions:
     )
 
 
-def _opening(trades: Instructions, shares: list[int], cover: int, securities: int) -> Holdings:
-    """Tenths of what settling everything takes from each broker, rounded down."""
-    everything = Positions(trades, Holdings(shares, {}))
+def _opening(trades: Instructions, sharing: Sharing, cover: int, securities: int) -> Holdings:
+    """Tenths of what settling everything takes from each broker, rounded down; all share alike."""
+    everything = Positions(trades, Holdings({}))
     held = {}
     for party, cash, earned in zip(
         everything.parties.tolist(), everything.cash, everything.earned, strict=True
     ):
-        held[party, CASH] = max(0, given(0, earned, shares) - cash) * cover // 10
+        held[party, CASH] = max(0, sharing.given(earned) - cash) * cover // 10
     codes = everything.securities.tolist()
     for cell, units in zip(everything.cells.tolist(), everything.units().tolist(), strict=True):
         party = int(everything.parties[cell // len(codes)])
         held[party, codes[cell % len(codes)]] = max(0, -units) * securities // 10
-    return Holdings(shares, held)
+    return Holdings(held, dict.fromkeys(everything.parties.tolist(), sharing))
 
 
 def _row(

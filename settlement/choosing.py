@@ -204,7 +204,7 @@ def waits_for(market: Market, parts: Sequence[Part], holdings: Holdings) -> Wait
 def instructions(market: Market, parts: Sequence[Part]) -> Instructions:
     """What is left of the parts' trades, as columns."""
     open_ = [part.batch.records.take(part.rows) for part in parts]
-    schedule, amount = fees.Schedule.of(market.scenario), _column(open_, "amount")
+    schedule, amount = fees.VenueSchedule.of(market.scenario), _column(open_, "amount")
     whole = Instructions(
         day=np.repeat([part.batch.header.trading_day for part in parts], [len(records) for records in open_]),
         number=_column(open_, "number"),
@@ -231,7 +231,7 @@ def instructions(market: Market, parts: Sequence[Part]) -> Instructions:
 def rests_of(market: Market, parts: Sequence[Part]) -> list[Rest]:
     """The same trades one by one, whole, with how much of each has settled."""
     open_ = [part.batch.records.take(part.rows) for part in parts]
-    schedule, amount = fees.Schedule.of(market.scenario), _column(open_, "amount")
+    schedule, amount = fees.VenueSchedule.of(market.scenario), _column(open_, "amount")
     done = _settled_units(parts)
     columns = (
         *(_column(open_, name).tolist() for name in ("buyer", "seller", "asset", "quantity")),

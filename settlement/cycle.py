@@ -15,6 +15,7 @@ from ledger.clients.limits import NONE
 from ledger.history import History
 from settlement import gross
 from settlement import parts as in_parts
+from settlement.agreements.standing import standing
 from settlement.choosing import (
     Waiting,
     choose_slices,
@@ -108,10 +109,13 @@ class Cycle:
             rest = self.able(self.read())
             while rest:
                 held, market = self.balances(), self.market
-                parts, left = next_netting_set(rest, held, extent_of(market), market.chain.limits)
+                parts, left = next_netting_set(
+                    rest, held, extent_of(market, self.read()), market.chain.limits
+                )
                 left_s = max(until_s - perf_counter(), _LEAST_S) / (2 if left else 1)
                 some = replace(search, time_limit_s=left_s)
-                choice = choose_slices(market, parts, holdings_of(market, held, self.read()), some, model)
+                holdings = holdings_of(market, held, self.read(), self.opens_at)
+                choice = choose_slices(market, parts, holdings, some, model)
                 if choice.slices and not self.open():
                     continue
                 rest, planned = left, planned + 1
@@ -132,7 +136,7 @@ class Cycle:
         if not parts:
             return
         self.open()
-        holdings = holdings_of(self.market, self.balances(), self.read())
+        holdings = self._holdings()
         rests = rests_of(self.market, parts)
         turns = order(instructions(self.market, parts))
         if found := gross.in_order(rests, holdings, turns, bypass=bypass, again=False):
@@ -143,7 +147,7 @@ class Cycle:
         not can fail.
         """
         while parts := self.able(self.read()):
-            holdings = holdings_of(self.market, self.balances(), self.read())
+            holdings = self._holdings()
             rests = rests_of(self.market, parts)
             found = gross.in_order(rests, holdings, range(len(rests)), bypass=True, again=True)
             if not found:
@@ -160,7 +164,7 @@ class Cycle:
             return
         self.open()
         rests = rests_of(self.market, parts)
-        holdings = holdings_of(self.market, self.balances(), self.read())
+        holdings = self._holdings()
         if units := in_parts.fill([rests[i] for i in may], holdings):
             self._send(NET, part_slices(places, {may[i]: count for i, count in units.items()}))
 
@@ -168,6 +172,9 @@ class Cycle:
         """What came of it."""
         most = max(self.reached, self.upper_bound)
         return Settled(self.receipts, self.waiting, self.netting_sets, objective, self.reached, most)
+
+    def _holdings(self) -> Holdings:
+        return holdings_of(self.market, self.balances(), self.read(), self.opens_at)
 
     def _send(self, model: int, slices: Sequence[Slice]) -> None:
         house = self.market.clients.clearing_house
@@ -219,13 +226,22 @@ def reopens_at(market: Market) -> int:
     return from_ if from_ > market.chain.block().timestamp + 1 else 0
 
 
-def holdings_of(market: Market, balances: Balances, history: History) -> Holdings:
-    """Holdings for `choose_slices` from what is on the ledger."""
+def next_block_at(market: Market, now_s: int = 0) -> int:
+    """When the next block will be at the earliest, chain seconds; `now_s` is what time it is, where the
+    newest block may be long ago.
+    """
+    return max(now_s, market.chain.block().timestamp + 1)
+
+
+def holdings_of(market: Market, balances: Balances, history: History, now_s: int = 0) -> Holdings:
+    """Holdings for `choose_slices` from what is on the ledger, as the next block finds them; see
+    `next_block_at` for `now_s`.
+    """
     cash = market.cash_asset
     held = {(party, CASH if asset == cash else asset): amount for (party, asset), amount in balances.items()}
-    shares = [share.share_ppm for share in market.scenario.agreements.shares]
     most = _limited(market, held, history)
-    return Holdings(shares, held, history.earned(cash), most)
+    sharing = standing(history.revenue).sharings(cash, next_block_at(market, now_s))
+    return Holdings(held, sharing, most)
 
 
 def _limited(
@@ -249,12 +265,18 @@ def _limited(
     return most
 
 
-def extent_of(market: Market) -> Extent:
+def extent_of(market: Market, history: History) -> Extent:
     """What of a market the gas of a settlement depends on."""
     securities = [index for index in market.asset.values() if index != market.cash_asset]
+    sharing = standing(history.revenue).sharings(market.cash_asset, next_block_at(market)).values()
+    receivers = [
+        [(len(set(each.receivers) - {0}), each.may_owe) for each in payer.running] for payer in sharing
+    ]
     return Extent(
         institutions=len(market.index),
         assets=max(securities, default=0),
-        slabs=len(market.scenario.fees.slabs),
-        shares=len(market.scenario.agreements.shares),
+        tiers=len(market.scenario.fees.tiers),
+        agreements=max(map(len, receivers), default=0),
+        shares=max((sum(count for count, _ in each) for each in receivers), default=0),
+        dues=max((sum(count for count, may_owe in each if may_owe) for each in receivers), default=0),
     )

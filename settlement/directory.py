@@ -17,7 +17,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -33,7 +33,10 @@ from ledger.deploy import Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
 from settlement.books.shelf import Shelf
+from settlement.day import opens_at
 from settlement.errors import (
+    ClockRuns,
+    DayPast,
     FileUnreadable,
     FileUnwritable,
     LedgerExists,
@@ -155,34 +158,45 @@ def open_ledger(
     write: bool,
     progress: Progress = quiet,
     start: datetime | None = None,
+    today: date | None = None,
     passphrase: Passphrase = no_passphrase,
 ) -> Iterator[Ledger]:
     """The ledger at `path`, for writing by one process at a time, for reading by any number.
 
-    `start` moves a simulated clock forward to it. Raises NotALedger, LedgerUnfinished, LedgerLocked,
-    StoreUnusable, JournalDamaged and what starting the engine raises.
+    `start` moves a simulated clock forward to it, where it is not past that; `today` moves it to that day's
+    opening, and raises ClockRuns or DayPast where it cannot be that day. Raises NotALedger, LedgerUnfinished,
+    LedgerLocked, StoreUnusable, JournalDamaged and what starting the engine raises.
     """
     folder = Path(path)
-    config(path)
+    found = config(path)
+    if today is not None:
+        if found.clock != "simulated":
+            raise ClockRuns(str(path), "this machine's" if found.is_local else "the network's")
+        start = opens_at(today)
     loaded = scenario_of(path)
     if not (folder / DEPLOYMENT).exists():
         raise LedgerUnfinished(str(path))
     deployment = _deployment(folder / DEPLOYMENT)
     with connected(folder, write=write, start=start, blocks=deployment.block) as chain:
         market = opened(chain, loaded, deployment, _signers(folder, loaded, passphrase))
-        clock = SystemClock() if config(path).clock == "system" else _LastBlock(chain)
+        clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)
+        if today is not None and today < (newest := _LastBlock(chain).now().date()):
+            raise DayPast(str(path), str(today), str(newest))
         yield Ledger(market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock)
 
 
 class _LastBlock:
-    """The time of the newest block: what a simulated clock says when nobody moves it."""
+    """The time of the newest block: what a simulated clock says when nobody moves it; `start` where that is
+    later, at which the next block will be.
+    """
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, start: datetime | None = None) -> None:
         self._chain = chain
+        self._start = start or _LONG_AGO
 
     def now(self) -> datetime:
         """See `Clock`."""
-        return datetime.fromtimestamp(self._chain.block().timestamp, UTC)
+        return max(datetime.fromtimestamp(self._chain.block().timestamp, UTC), self._start)
 
     def wait_until(self, moment: datetime) -> None:
         """See `Clock`; only blocks move it."""

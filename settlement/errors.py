@@ -9,13 +9,16 @@
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
     │   ├── CaseRefused         a gridlock's case that nobody could settle
+    │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
     │   ├── NotALedger          it holds no ledger
     │   ├── LedgerExists        it holds one already, or other files
     │   ├── LedgerUnfinished    `init` was interrupted in it
-    │   └── ScenarioDiffers     its ledger is of another scenario
+    │   ├── ScenarioDiffers     its ledger is of another scenario
+    │   ├── ClockRuns           its clock is not simulated and cannot be moved
+    │   └── DayPast             its simulated clock has passed the day that it should stand at
     ├── NameUnknown             an institution or security that the ledger does not have
     ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
     ├── FileUnwritable          an output file that cannot be written
@@ -23,7 +26,13 @@
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
-    ├── ScheduleInvalid         a fee schedule whose slabs do not cover every amount once
+    ├── AgreementInvalid        an agreement's document with mistakes, each with its key and line
+    ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
+    ├── SharingRefused          what an agreement does not allow; one subclass a cause
+    │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
+    │   ├── NotTheirs           the terms have another institution do that
+    │   └── MeasureStands       a measure that stands otherwise than it would have to
+    ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
 
@@ -131,6 +140,10 @@ class BookDamaged(FileRefused):
         self.what = what
 
 
+class ConsentDiffers(FileRefused):
+    """The consent in the file at `path` does not count for the terms that it was given with."""
+
+
 class FileUnwritable(SettlementError):
     """The operating system refuses to write `path`; `cause` is what it says."""
 
@@ -180,12 +193,31 @@ class ScenarioDiffers(LedgerRefused):
         self.wanted = wanted
 
 
-class NameUnknown(SettlementError):
-    """`name` is no `what` of this ledger; `known` are, or some of them."""
+class ClockRuns(LedgerRefused):
+    """The ledger at `path` has a clock that nobody moves: `whose`, as "this machine's"."""
 
-    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
+    def __init__(self, path: str, whose: str) -> None:
+        super().__init__(path, f"has {whose} clock; --date is for ledgers whose clock is simulated")
+        self.whose = whose
+
+
+class DayPast(LedgerRefused):
+    """The simulated clock of the ledger at `path` should stand at `day`, and its newest block is of `newest`;
+    both as YYYY-MM-DD.
+    """
+
+    def __init__(self, path: str, day: str, newest: str) -> None:
+        super().__init__(path, f"its newest block is of {newest}; --date {day} would go back")
+        self.day = day
+        self.newest = newest
+
+
+class NameUnknown(SettlementError):
+    """`name` is no `what` of this ledger, or of something on it; `known` are, or some of them."""
+
+    def __init__(self, what: str, name: str, known: Sequence[str], of: str = "on this ledger") -> None:
         shown = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
-        super().__init__(f"no {what} {name!r} on this ledger; there are {shown}")
+        super().__init__(f"no {what} {name!r} {of}; there are {shown}")
         self.what = what
         self.name = name
         self.known = tuple(known)
@@ -234,7 +266,7 @@ class ScenarioUnknown(SettlementError):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake of a scenario: its `key`, as "fees.slabs[1].up_to", and its `line` from 1; 0 if unknown."""
+    """One mistake of a file: its `key`, as "fees.tiers[1].up_to", and its `line` from 1; 0 if unknown."""
 
     line: int
     key: str
@@ -249,14 +281,24 @@ class ScenarioInvalid(SettlementError):
     """The scenario `source` has mistakes: all that were found, in the order of its lines."""
 
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        ordered = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        if len(ordered) == 1:
-            text = f"{source}: {ordered[0]}"
-        else:
-            text = "\n".join([f"{source}: {len(ordered)} mistakes", *(f"  {mistake}" for mistake in ordered)])
-        super().__init__(text)
         self.source = source
-        self.mistakes = ordered
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        super().__init__(_listed(source, self.mistakes))
+
+
+class AgreementInvalid(SettlementError):
+    """The document `source` of an agreement has mistakes: all that were found, in the order of its lines."""
+
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        self.source = source
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        super().__init__(_listed(source, self.mistakes))
+
+
+def _listed(source: str, mistakes: Sequence[Mistake]) -> str:
+    if len(mistakes) == 1:
+        return f"{source}: {mistakes[0]}"
+    return "\n".join([f"{source}: {len(mistakes)} mistakes", *(f"  {mistake}" for mistake in mistakes)])
 
 
 class ScheduleInvalid(SettlementError):
@@ -265,6 +307,54 @@ class ScheduleInvalid(SettlementError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"fee schedule: {reason}")
         self.reason = reason
+
+
+class SharingRefused(SettlementError):
+    """The `agreement` ("payer/name") does not allow what was asked, for a `reason`."""
+
+    def __init__(self, agreement: str, reason: str) -> None:
+        super().__init__(f"agreement {agreement}: {reason}")
+        self.agreement = agreement
+        self.reason = reason
+
+
+class PeriodUnknown(SharingRefused):
+    """`period`, as people write it, is none of the agreement's, or not one that is over or has begun."""
+
+    def __init__(self, agreement: str, period: str, reason: str) -> None:
+        super().__init__(agreement, f"period {period}: {reason}")
+        self.period = period
+
+
+class NotTheirs(SharingRefused):
+    """`institution` asked for what is `others` to do: `what`, as "report USERS"."""
+
+    def __init__(self, agreement: str, institution: str, what: str, others: Sequence[str]) -> None:
+        super().__init__(agreement, f"it is not {institution}'s to {what}, but {' or '.join(others)}'s")
+        self.institution = institution
+        self.what = what
+        self.others = tuple(others)
+
+
+class MeasureStands(SharingRefused):
+    """A measure of a period stands so that it cannot be reported, countersigned or disputed as asked."""
+
+    def __init__(self, agreement: str, measure: str, period: str, reason: str) -> None:
+        super().__init__(agreement, f"{measure} of {period}: {reason}")
+        self.measure = measure
+        self.period = period
+
+
+class MeasureMissing(SettlementError):
+    """A line of an agreement cannot be computed before `measure` of `period` (its first month, year * 12 +
+    month - 1) is final."""
+
+    transient = True
+
+    def __init__(self, measure: str, period: int) -> None:
+        super().__init__(f"{measure} of the period from {period // 12}-{period % 12 + 1:02} is not final yet")
+        self.measure = measure
+        self.period = period
 
 
 class LedgerDisagrees(SettlementError):

@@ -3,7 +3,7 @@
     trades.parquet       a row a recorded trade
     positions.parquet    a row an institution and asset: opening + movements = closing
     commissions.parquet  a row a side of a settled trade
-    shares.parquet       a row a party's part of a broker's commission in one settlement
+    shares.parquet       a row a party's part of a broker's commission in one settlement, an agreement
 
 Amounts and quantities are DECIMAL(38, 0), so that sums stay exact; amounts are minor units of `currency`.
 Transactions and batches are 0x and 64 hexadecimal digits. No file is ever there in part: all four are written
@@ -29,6 +29,7 @@ from ledger.history import NOBODY
 from ledger.ids import parse_day_number
 from ledger.units import TIME_UNKNOWN, exact
 from settlement.errors import FileUnwritable
+from settlement.fees import tiers_of
 from settlement.report.facts import Facts, gather
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ COMMISSIONS = pa.schema(
         ("side", pa.string()),  # buyer or seller
         ("broker", pa.string()),
         ("settlement_amount_minor", _EXACT),
-        ("rate_ppm", pa.uint32()),
+        ("rate_ppm", pa.uint32()),  # of the tier that the amount falls in
         ("commission_minor", _EXACT),
         ("levy_minor", _EXACT),
         ("currency", pa.string()),
@@ -88,8 +89,10 @@ SHARES = pa.schema(
     [
         ("payer", pa.string()),
         ("party", pa.string()),
-        ("share_ppm", pa.uint32()),
-        ("total_before_minor", _EXACT),  # the payer's running total of commission
+        ("agreement", pa.uint32()),
+        ("period", pa.uint16()),  # its first month, year * 12 + month - 1
+        ("share_ppm", pa.uint32()),  # null where it is not a fixed share of all commission
+        ("total_before_minor", _EXACT),  # the payer's running total of commission in the period
         ("total_after_minor", _EXACT),
         ("amount_minor", _EXACT),  # what the party received
         ("currency", pa.string()),
@@ -216,9 +219,7 @@ def _commissions(facts: Facts, currency: str) -> pa.Table:
     rows = np.repeat(np.flatnonzero(facts.settled), 2)
     records = facts.records.take(rows)
     brokers = np.where(np.arange(len(rows)) % 2 == 0, records.buyer, records.seller)
-    slabs = facts.schedule.slabs
-    bounds = exact([slab.up_to_minor for slab in slabs if slab.up_to_minor is not None])
-    rates = np.array([slab.rate_ppm for slab in slabs], dtype=np.int64)
+    rates = np.array([tier.rate_ppm for tier in facts.schedule.tiers], dtype=np.int64)
     return _table(
         COMMISSIONS,
         trading_day=_picked(facts.days, facts.day[rows], pa.date32()),
@@ -226,7 +227,7 @@ def _commissions(facts: Facts, currency: str) -> pa.Table:
         side=_picked(["buyer", "seller"], np.arange(len(rows)) % 2, pa.string()),
         broker=_named(facts.names, brokers),
         settlement_amount_minor=_decimals(records.amount),
-        rate_ppm=rates[np.searchsorted(bounds, records.amount, side="left")],
+        rate_ppm=rates[tiers_of(facts.schedule, records.amount)],
         commission_minor=_decimals(facts.commission[rows]),
         levy_minor=_decimals(facts.levy[rows]),
         currency=pa.repeat(currency, len(rows)),
@@ -239,6 +240,8 @@ def _shares(facts: Facts, currency: str) -> pa.Table:
         (
             each.payer,
             each.party,
+            each.agreement_id,
+            each.period,
             each.share_ppm,
             each.total_before,
             each.total_after,

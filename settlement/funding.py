@@ -11,10 +11,11 @@ from ledger.history import History, RecordedBatch
 from ledger.records import Records
 from ledger.units import PPM, Column, exact_add
 from settlement import fees
-from settlement.cycle import extent_of
+from settlement.agreements.sharing import NOTHING
+from settlement.agreements.standing import standing
+from settlement.cycle import extent_of, next_block_at
 from settlement.limits import Part, next_netting_set
 from settlement.market import Market
-from settlement.revenue import given
 
 Place = tuple[int, int]
 """(institution, asset), by the ledger's indexes."""
@@ -22,13 +23,20 @@ _ATTEMPTS = 8
 
 
 def need(
-    market: Market, history: History, held: Mapping[Place, int], cover_ppm: int, securities_ppm: int = PPM
+    market: Market,
+    history: History,
+    held: Mapping[Place, int],
+    cover_ppm: int,
+    securities_ppm: int = PPM,
+    now_s: int = 0,
 ) -> dict[tuple[str, str], int]:
     """What each broker lacks for all pending trades: (broker, asset) → units, or minor units of cash.
 
     Trades net within a netting set. Where the chain's limits make several of them, a broker can need more on
-    the way than at the end; the most it needs at any point counts. Of the cash, revenue shares and levy
-    included, it is the part `cover_ppm`, of each security `securities_ppm`, rounded down.
+    the way than at the end; the most it needs at any point counts. What is due by agreements and could not be
+    paid is needed, too. Of the cash, revenue shares and levy included, it is the part `cover_ppm`, of each
+    security `securities_ppm`, rounded down. `now_s` is what
+    time it is, chain seconds, where the newest block may be long ago.
     """
     names = {index: name for name, index in market.index.items()}
     codes = {index: code for code, index in market.asset.items()}
@@ -36,7 +44,7 @@ def need(
     there, found = dict(held), dict[Place, int]()
     for _ in range(_ATTEMPTS):
         sets = _netting_sets(market, history, there)
-        taken = _most_taken(market, history, sets)
+        taken = _most_taken(market, history, sets, now_s)
         more = {
             place: amount * (cover_ppm if place[1] == cash else securities_ppm) // PPM - there.get(place, 0)
             for place, amount in taken.items()
@@ -57,7 +65,7 @@ def _netting_sets(market: Market, history: History, held: Mapping[Place, int]) -
     rest = [part for batch in history.batches.values() if (part := _open(batch, history)).rows.any()]
     now, sets = dict(held), list[list[Records]]()
     while rest:
-        parts, rest = next_netting_set(rest, now, extent_of(market), market.chain.limits)
+        parts, rest = next_netting_set(rest, now, extent_of(market, history), market.chain.limits)
         sets.append([part.batch.records.take(part.rows) for part in parts])
         for place, units in _securities_out(sets[-1]).items() if rest else ():
             now[place] = now.get(place, 0) - units
@@ -73,25 +81,25 @@ def _open(batch: RecordedBatch, history: History) -> Part:
     return Part(batch, ~batch.settled & ~batch.ended & ~barred)
 
 
-def _most_taken(market: Market, history: History, sets: list[list[Records]]) -> dict[Place, int]:
+def _most_taken(market: Market, history: History, sets: list[list[Records]], now_s: int) -> dict[Place, int]:
     """What the sets, one after the other, have taken from each broker when they have taken most."""
-    schedule = fees.Schedule.of(market.scenario)
-    shares = [share.share_ppm for share in market.scenario.agreements.shares]
-    earned = history.earned(market.cash_asset)
+    schedule, cash = fees.VenueSchedule.of(market.scenario), market.cash_asset
+    stands = standing(history.revenue)
+    sharing = stands.sharings(cash, next_block_at(market, now_s))
     out: dict[Place, int] = defaultdict(int)
-    commission: dict[int, int] = defaultdict(int)
     most: dict[Place, int] = {}
     for rows in sets:
         for place, units in _securities_out(rows).items():
             out[place] += units
             most[place] = max(most.get(place, 0), out[place])
-        for party, (paid, fee) in _cash_out(rows, schedule).items():
-            place = party, market.cash_asset
-            out[place] += paid
-            commission[party] += fee
-            before = earned.get(party, 0)
-            shared = given(before, before + commission[party], shares)
-            most[place] = max(most.get(place, 0), out[place] + shared)
+        for party, (paid, earned) in _cash_out(rows, schedule).items():
+            place, own = (party, cash), sharing.get(party, NOTHING)
+            out[place] += paid + own.given(earned)
+            sharing[party] = own.after(earned)
+            most[place] = max(most.get(place, 0), out[place])
+    for payer, due in stands.unpaid(cash).items():
+        if payer not in history.suspended:
+            most[payer, cash] = max(0, most.get((payer, cash), 0)) + due
     return most
 
 
@@ -108,7 +116,7 @@ def _securities_out(rows: list[Records]) -> dict[Place, int]:
     return {(at >> 16, at & 0xFFFF): units for at, units in zip(places.tolist(), out.tolist(), strict=True)}
 
 
-def _cash_out(rows: list[Records], schedule: fees.Schedule) -> dict[int, tuple[int, int]]:
+def _cash_out(rows: list[Records], schedule: fees.VenueSchedule) -> dict[int, tuple[int, int]]:
     """Institution → (net cash that it pays, levy included, negative where it receives; commission earned)."""
     parties = 1 + max(int(side.max()) for r in rows for side in (r.buyer, r.seller))
     out: Column = np.zeros(parties, dtype=object)

@@ -143,8 +143,13 @@ class Extent:
     institutions: int
     assets: int
     """The highest index of a security, at least."""
-    slabs: int
+    tiers: int
+    agreements: int
+    """Of one payer on its commission, at most; `shares` how many receive by them, `dues` how many of those
+    could come to owe something, or owe it.
+    """
     shares: int
+    dues: int = 0
 
 
 def next_netting_set(
@@ -221,7 +226,7 @@ class _Filling:
         slots = _first_seen(places & ~3, self._written)
         empty = _first_seen(places & ~3, self._written | self._filled)
         linear: Any = self.linear + 60_000 + 650 * self.extent.institutions + 600 * count + 23_000 * words
-        linear += (500 + 60 * self.extent.slabs) * rows
+        linear += (500 + 60 * self.extent.tiers) * rows
         linear += 3_200 * moves + _CHANGED * (slots - empty) + _FILLED * empty
         gas = self._gas(
             linear, self.sent + count, self.chosen + rows, self.moves + moves, self.groups + groups
@@ -249,7 +254,9 @@ class _Filling:
         institutions, slices = self.extent.institutions, len(self.parts) + 1
         parties = np.minimum(2 * chosen, institutions)
         fixed = 250_000 + 28_000 * (self.extent.shares + 1) + 1_000 * institutions
-        charged = (40_000 + 1_500 * self.extent.shares) * parties
+        extent = self.extent
+        sharing = 52_000 * extent.agreements + 2_000 * extent.shares + 28_000 * extent.dues
+        charged = (6_000 + sharing) * parties
         passes = (2_500 + 80 * institutions + 500 * slices) * groups
         memory = (slices + 1) * (institutions + 1) * 8 + sent + 2 * moves + 8 * institutions + 1_000
         return (linear + fixed + charged + passes + _memory(memory)) * 64 // 63

@@ -81,7 +81,7 @@ def read(data: bytes) -> Marked:
 
 
 def key_text(path: Path) -> str:
-    """A path for people: ("fees", "slabs", 1, "up_to") is fees.slabs[1].up_to."""
+    """A path for people: ("fees", "tiers", 1, "up_to") is fees.tiers[1].up_to."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 

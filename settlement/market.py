@@ -15,19 +15,23 @@ from ledger.abi import Words
 from ledger.accounts import Signer
 from ledger.chain import Chain, Receipt
 from ledger.clients import Clients, attach
+from ledger.clients.agreements import Consent
 from ledger.clients.clearing_house import Header
 from ledger.clients.consortium import Role
-from ledger.clients.revenue_sharing import Terms
 from ledger.deploy import Deployment, deploy
 from ledger.history import History, read
 from ledger.ids import from_bytes32
 from ledger.records import pack_movements
-from ledger.units import MAX_AMOUNT
-from settlement.fees import Schedule
+from ledger.terms import MAX_UP_TO, Basis, Clause, Step, Terms, Tier, pack
+from ledger.units import PPM
+from settlement.agreements.registry import registry
+from settlement.fees import VenueSchedule
 from settlement.limits import listed_at_once
 from settlement.scenario import Scenario
 
 OPERATOR = "consortium operator"
+NOTICE_DAYS = 90
+"""Of the scenario's agreements."""
 
 
 @dataclass(slots=True)
@@ -111,10 +115,10 @@ def establish(chain: Chain, scenario: Scenario, signers: Mapping[str, Signer] | 
                 for each in scenario.institutions
             ],
         )
-    fund = scenario.default_fund
-    if fund is not None and fund.account not in there.institutions:
-        account = fund.account, deployment.addresses["DefaultFund"], [Role.PARTNER]
-        market.clients.consortium.admit(keys[OPERATOR], [account])
+    for account, contract in accounts_of_contracts(scenario).items():
+        if account not in there.institutions:
+            row = account, deployment.addresses[contract], [Role.PARTNER]
+            market.clients.consortium.admit(keys[OPERATOR], [row])
     cash = scenario.cash
     if cash.currency not in there.assets:
         market.clients.register.list_currency(keys[cash.issuer], cash.currency, scenario.exponent)
@@ -127,6 +131,16 @@ def establish(chain: Chain, scenario: Scenario, signers: Mapping[str, Signer] | 
     return market
 
 
+def accounts_of_contracts(scenario: Scenario) -> dict[str, str]:
+    """Institution whose signer is a contract → the contract: who keeps the default fund and reserves."""
+    found = {}
+    if scenario.default_fund is not None:
+        found[scenario.default_fund.account] = "DefaultFund"
+    if scenario.agreements.reserve_account is not None:
+        found[scenario.agreements.reserve_account] = "RevenueSharing"
+    return found
+
+
 def opened(chain: Chain, scenario: Scenario, deployment: Deployment, signers: Mapping[str, Signer]) -> Market:
     """A market that was established before. `know` tells it what is on the chain."""
     chain.follow(list(deployment.addresses.values()))
@@ -134,33 +148,50 @@ def opened(chain: Chain, scenario: Scenario, deployment: Deployment, signers: Ma
 
 
 def _register_fees(market: Market) -> None:
-    schedule = Schedule.of(market.scenario)
-    slabs = [(slab.up_to_minor or MAX_AMOUNT, slab.rate_ppm) for slab in schedule.slabs]
+    schedule = VenueSchedule.of(market.scenario)
     market.clients.clearing_house.register_fee_schedule(
-        market.venue, market.index[market.scenario.fees.levy.beneficiary], schedule.levy_ppm, slabs
+        market.venue,
+        market.index[market.scenario.fees.levy.beneficiary],
+        schedule.levy_ppm,
+        schedule.as_registered(),
+        schedule.graduated,
+    )
+
+
+def commission_terms(market: Market, payer: str) -> Terms:
+    """The scenario's agreement with a broker: fixed shares of all of its commission."""
+    shares = market.scenario.agreements.shares
+    clause = Clause(
+        Basis.COMMISSION,
+        tiers=(Tier(MAX_UP_TO, PPM),),
+        steps=(Step(0, tuple(share.share_ppm for share in shares)),),
+    )
+    return Terms(
+        payer=market.index[payer],
+        currency=market.cash_asset,
+        name="commission",
+        parties=tuple(market.index[share.party] for share in shares),
+        clauses=(clause,),
+        notice_days=NOTICE_DAYS,
+        months=3,
     )
 
 
 def _conclude_agreements(market: Market, there: History) -> None:
     """The scenario's agreement with each broker, signed by all its parties."""
-    shares = market.scenario.agreements.shares
-    missing = [
-        name
-        for name in market.scenario.brokers
-        if shares and (market.index[name], market.cash_asset) not in there.agreements
-    ]
-    revenue = market.clients.revenue
-    calls = []
-    for payer in missing:
-        terms = Terms(
-            market.index[payer],
-            market.cash_asset,
-            tuple((market.index[share.party], share.share_ppm) for share in shares),
-        )
-        digest = terms.digest(revenue.domain)
-        parties = (payer, *(share.party for share in shares))
-        calls.append((terms.as_tuple(), [market.signers[name].sign_digest(digest) for name in parties]))
-    revenue.send_all(market.venue, "conclude", calls)
+    shares, agreements = market.scenario.agreements.shares, market.clients.agreements
+    known = registry(there.revenue)
+    calls: list[tuple[list[int], list[tuple[object, ...]]]] = []
+    for payer in market.scenario.brokers if shares else ():
+        terms = commission_terms(market, payer)
+        if known.named(terms.payer, terms.name) is None:
+            digest = terms.digest(agreements.domain)
+            consents = [
+                Consent.of(market.index[name], market.signers[name], digest)
+                for name in (payer, *(share.party for share in shares))
+            ]
+            calls.append((pack(terms), [consent.as_tuple() for consent in consents]))
+    agreements.send_all(market.venue, "propose", calls)
 
 
 def _movements(rows: Sequence[tuple[int, int, int]]) -> Words:

@@ -25,8 +25,9 @@ from ledger.history import History, RecordedBatch, read
 from ledger.ids import day_number, parse_day_number, parse_local_code
 from ledger.records import Records
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
-from settlement import choosing, cycle, entering, fees
+from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
+from settlement.books.settlements import terms_of
 from settlement.books.shelf import Shelf
 from settlement.errors import NameUnknown
 from settlement.funding import need
@@ -119,13 +120,6 @@ class Ledger:
             if book.closing and (more := now.get(index, 0) - before.get(index, 0)):
                 closing = {**book.closing, cash: book.closing.get(cash, 0) + more}
                 self._books = {**(self._books or {}), name: replace(book, closing=closing)}
-
-    @property
-    def terms(self) -> Terms:
-        """What brokers know of charges."""
-        scenario = self.market.scenario
-        shares = tuple(share.share_ppm for share in scenario.agreements.shares)
-        return Terms(scenario.cash.currency, fees.Schedule.of(scenario), shares)
 
     @property
     def books(self) -> dict[str, Book]:
@@ -251,7 +245,9 @@ class Ledger:
         with self._stage("fund"):
             part = self.market.scenario.cover_ppm if cover_ppm is None else cover_ppm
             securities = self.market.scenario.securities_ppm
-            lacking = need(self.market, self.read(), self.balances(), part, securities)
+            lacking = need(
+                self.market, self.read(), self.balances(), part, securities, now_s=self.seconds_now
+            )
             done = self.receipts.setdefault("fund", [])
             most = issued_at_once(self.market.chain.limits)
             cash = self.market.scenario.cash
@@ -292,17 +288,20 @@ class Ledger:
         self._verified = len(history.netting_sets)
         if self._books is not None:
             _, numbers = ledger_trades(self.market, history.batches.values())
-            self._books = {name: self._closed(book, numbers) for name, book in self._books.items()}
+            terms = terms_of(self.market, self.read())
+            self._books = {
+                name: self._closed(book, numbers, terms[name]) for name, book in self._books.items()
+            }
 
-    def _closed(self, book: Book, settled: Mapping[date, npt.NDArray[np.uint32]]) -> Book:
+    def _closed(self, book: Book, settled: Mapping[date, npt.NDArray[np.uint32]], terms: Terms) -> Book:
         parts = settled_parts(self.read().batches.values())
-        return book.close(settled, self.terms, parts, self.outcomes.advised[self.market.index[book.owner]])
+        return book.close(settled, terms, parts, self.outcomes.advised[self.market.index[book.owner]])
 
     def waiting(self) -> Mapping[tuple[date, int], tuple[tuple[str, str, int], ...]]:
         """What each affirmed trade waits for that the plain rule would not settle now: (trading day, number)
         → (institution, asset, how much it is short), one or more.
         """
-        held = cycle.holdings_of(self.market, self.balances(), self.read())
+        held = cycle.holdings_of(self.market, self.balances(), self.read(), self.seconds_now)
         parts = cycle.open_parts(self.read())
         return choosing.waits_for(self.market, parts, held)
 
@@ -314,7 +313,7 @@ class Ledger:
             history = self.read()
             sides = accounts(self.market, history.movements, self.balances())
             recorded, settled = ledger_trades(self.market, history.batches.values())
-            parts = settled_parts(history.batches.values())
+            parts, terms = settled_parts(history.batches.values()), terms_of(self.market, history)
             breaks: list[Break] = []
             totals = [0, 0, 0, 0]
             for name, book in self.books.items():
@@ -323,10 +322,10 @@ class Ledger:
                 for _, batch in self._batches():
                     there = excepted.setdefault(parse_day_number(batch.header.trading_day), set())
                     there.update(number for number, who in batch.disputed.items() if index in who)
-                closed = book if book.closing else self._closed(book, settled)
+                closed = book if book.closing else self._closed(book, settled, terms[name])
                 advised = self.outcomes.advised[index]
                 found, compared = reconcile(
-                    closed, recorded, settled, excepted, sides[name], self.terms, parts, advised
+                    closed, recorded, settled, excepted, sides[name], terms[name], parts, advised
                 )
                 breaks += [each for each in found if day in (None, each.trading_day) or each.level != "trade"]
                 counts = (compared.books, compared.trades, compared.positions, compared.cash)

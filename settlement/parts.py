@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from settlement.agreements.sharing import NOTHING
 from settlement.liquidity import CASH, Holdings
-from settlement.revenue import given
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,13 @@ def fill(rests: Sequence[Rest], holdings: Holdings) -> dict[int, int]:
 
 
 class Desk:
-    """What everybody has, and has earned, while trades settle one after the other, whole or in parts."""
+    """What everybody has, and gives of what it earns, while trades settle one after the other, whole or in
+    parts.
+    """
 
     def __init__(self, holdings: Holdings) -> None:
         self._held = dict(holdings.held)
-        self._earned = dict(holdings.earned)
-        self._shares = tuple(holdings.shares_ppm)
+        self._sharing = dict(holdings.sharing)
         self._most = holdings.most
 
     def fits(self, rest: Rest, settled: int, to: int) -> bool:
@@ -79,7 +80,9 @@ class Desk:
         return rest.buyer == rest.seller or self._held.get((rest.seller, rest.security), 0) >= units
 
     def most(self, rest: Rest, settled: int) -> int:
-        """Units that fit. What the buyer needs never falls with the units: the most is found by halving."""
+        """Units that fit. What the buyer needs rises with the units: the most is found by halving. Where its
+        revenue shares fall with its volume there may be more, which is not looked for.
+        """
         low, high = 0, min(rest.quantity - settled, self._held.get((rest.seller, rest.security), 0))
         high = max(0, min(high, self._room(rest.buyer, rest.security)))
         while low < high:
@@ -102,8 +105,11 @@ class Desk:
             self._held[party, CASH] = cash
         fee = cut(rest.fee, rest.quantity, settled, to)
         for party, sign in ((rest.buyer, 1), (rest.seller, -1)):
-            self._earned[party] = self._earned.get(party, 0) + fee
             self.move(party, rest.security, sign * (to - settled))
+        earned = {rest.buyer: fee, rest.seller: fee if rest.buyer != rest.seller else 2 * fee}
+        for party, more in earned.items():
+            if party in self._sharing:
+                self._sharing[party] = self._sharing[party].after(more)
 
     def move(self, party: int, asset: int, change: int) -> None:
         """Change what a party holds."""
@@ -119,7 +125,6 @@ class Desk:
             changes[party] = changes.get(party, 0) + price - levy
             fees[party] = fees.get(party, 0) + fee
         for party, more in fees.items():
-            earned = self._earned.get(party, 0)
-            shared = given(earned, earned + more, self._shares)
+            shared = self._sharing.get(party, NOTHING).given(more)
             changes[party] += self._held.get((party, CASH), 0) - shared
         return changes

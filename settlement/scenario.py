@@ -65,11 +65,13 @@ class Securities(_Model):
     codes: tuple[Name, ...] = ()
 
 
-class Slab(_Model):
-    """Trades above the previous bound up to and including `up_to` (currency units; null: no bound)."""
+class Tier(_Model):
+    """Amounts above the previous bound up to and including `up_to`; it and `flat` in currency units (null: no
+    bound)."""
 
     up_to: str | None
     rate_ppm: Ppm
+    flat: str = "0"
 
 
 class Levy(_Model):
@@ -80,9 +82,12 @@ class Levy(_Model):
 
 
 class Fees(_Model):
-    """What a broker earns on its side of a trade: the whole amount at the rate of the slab it falls in."""
+    """What a broker earns on its side of a trade. By slab: the rate of the tier that the amount falls in, on
+    the whole of it, and the tier's flat part. Graduated: each tier's rate on what of the amount is in it, and
+    the flat parts of all tiers that it enters."""
 
-    slabs: Annotated[tuple[Slab, ...], Field(min_length=1)]
+    kind: Literal["slab", "graduated"] = "slab"
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=scenario_checks.MAX_TIERS)]
     levy: Levy
 
 
@@ -97,6 +102,10 @@ class Agreements(_Model):
     """The same agreement with every broker as payer, which keeps what the shares leave."""
 
     shares: tuple[RevenueShare, ...]
+    reserve_account: Name | None = None
+    """An institution besides the others, which the contract `RevenueSharing` acts for: it keeps the reserves
+    of agreements.
+    """
 
 
 class Opening(_Model):

@@ -13,12 +13,14 @@ from typing import Any
 
 from ledger.errors import InvalidValue
 from ledger.ids import currency_exponent
-from ledger.units import PPM, format_minor, parse_minor, parse_ppm
+from ledger.units import MAX_AMOUNT, MAX_FLAT, PPM, format_minor, parse_minor, parse_ppm
 from settlement import scenario_day
 from settlement.marked_yaml import Path
 
 Found = tuple[Path, str]
 
+MAX_TIERS = 32
+"""Of a fee schedule on the ledger."""
 MAX_INDEX = 2**16 - 1
 MAX_SECURITIES = 2**15 - 1
 """The largest index that the record's u16 fields can hold; one asset is the cash."""
@@ -32,7 +34,7 @@ def check(data: Mapping[str, Any]) -> list[Found]:
         *_references(data, roles),
         *_codes(data),
         *_currency(data),
-        *_slabs(data),
+        *_tiers(data),
         *_shares(data, roles),
         *_cover(data),
         *scenario_day.check(data, roles, _exponent(data)),
@@ -129,19 +131,20 @@ def _exponent(data: Mapping[str, Any]) -> int | None:
         return None
 
 
-def _slabs(data: Mapping[str, Any]) -> Iterator[Found]:
-    slabs = _items(data, "fees", "slabs")
+def _tiers(data: Mapping[str, Any]) -> Iterator[Found]:
+    tiers = _items(data, "fees", "tiers")
     exponent = _exponent(data)
     last = 0
-    for index, slab in enumerate(slabs):
-        path: Path = ("fees", "slabs", index, "up_to")
-        if not isinstance(slab, Mapping) or "up_to" not in slab:
+    for index, tier in enumerate(tiers):
+        path: Path = ("fees", "tiers", index, "up_to")
+        yield from _flat(tier, index, exponent)
+        if not isinstance(tier, Mapping) or "up_to" not in tier:
             continue
-        bound, is_last = slab["up_to"], index == len(slabs) - 1
+        bound, is_last = tier["up_to"], index == len(tiers) - 1
         if bound is None and not is_last:
-            yield path, "only the last slab may be without bound"
+            yield path, "only the last tier may be without bound"
         elif bound is not None and is_last:
-            yield path, "the last slab must be without bound: null"
+            yield path, "the last tier must be without bound: null"
         if isinstance(bound, str) and exponent is not None:
             try:
                 amount = parse_minor(bound, exponent)
@@ -149,8 +152,21 @@ def _slabs(data: Mapping[str, Any]) -> Iterator[Found]:
                 yield path, str(error)
                 continue
             if amount <= last:
-                yield path, f"must be above {format_minor(last, exponent)}: slabs go from small to large"
+                yield path, f"must be above {format_minor(last, exponent)}: tiers go from small to large"
+            if amount == MAX_AMOUNT:
+                yield path, "no amount is larger: the tier after it would be for none"
             last = max(last, amount)
+
+
+def _flat(tier: Any, index: int, exponent: int | None) -> Iterator[Found]:
+    flat = _part(tier, "flat")
+    if not isinstance(flat, str) or exponent is None:
+        return
+    try:
+        if parse_minor(flat, exponent) > MAX_FLAT:
+            yield ("fees", "tiers", index, "flat"), f"must be at most {format_minor(MAX_FLAT, exponent)}"
+    except InvalidValue as error:
+        yield ("fees", "tiers", index, "flat"), str(error)
 
 
 def _shares(data: Mapping[str, Any], roles: dict[str, tuple[Any, ...]]) -> Iterator[Found]:
@@ -167,9 +183,21 @@ def _shares(data: Mapping[str, Any], roles: dict[str, tuple[Any, ...]]) -> Itera
             yield path, _no_institution(party, roles)
         elif "BROKER" in roles.get(party, ()):
             yield path, f"{party} is a broker, and so the payer of its own agreement"
+    yield from _reserve_account(data, roles)
     total = sum(rate for share in shares if isinstance(rate := _part(share, "share_ppm"), int))
     if total > PPM:
         yield ("agreements", "shares"), f"add up to {total:,} ppm, more than the whole of {PPM:,}"
+
+
+def _reserve_account(data: Mapping[str, Any], roles: dict[str, tuple[Any, ...]]) -> Iterator[Found]:
+    account, path = _part(data, "agreements", "reserve_account"), ("agreements", "reserve_account")
+    fund = _part(data, "default_fund", "account") or scenario_day.DefaultFund.model_fields["account"].default
+    if not isinstance(account, str):
+        return
+    if account in roles:
+        yield path, f"{account!r} is an institution; reserves are kept by one of their own"
+    elif account == fund and _part(data, "default_fund") is not None:
+        yield path, f"{account!r} is the default fund's account"
 
 
 def _cover(data: Mapping[str, Any]) -> Iterator[Found]:

@@ -29,18 +29,20 @@ def _reason(details: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return _unknown_key(details["loc"], model)
     if kind == "string_type":
-        return _not_text(given)
+        return not_text(given)
     if kind == "int_type":
         return f"must be a whole number without quotes, not {shown(given)}"
     if kind == "literal_error":
         allowed = [str(value) for value in _literals(details, model)]
-        return f"must be one of {', '.join(allowed)}, not {shown(given)}{_nearest(given, allowed)}"
+        return f"must be one of {', '.join(allowed)}, not {shown(given)}{nearest(given, allowed)}"
     if kind in ("model_type", "dict_type"):
         return f"must be a mapping of keys, not {shown(given)}"
     if kind == "tuple_type":
         return f"must be a list, not {shown(given)}"
     if kind == "too_short":
         return "must not be empty"
+    if kind == "too_long":
+        return f"must have at most {context['max_length']:,} entries"
     if kind in ("greater_than_equal", "less_than_equal", "less_than"):
         return f"must be {_bound(kind, context)}, not {given}"
     return str(context.get("error") or details["msg"])
@@ -60,7 +62,8 @@ def shown(given: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _not_text(given: Any) -> str:
+def not_text(given: Any) -> str:
+    """Why a value is no text."""
     if isinstance(given, int | Unquoted):
         return f'must be text: write it in quotes, "{shown(given)}"'
     return f"must be text, not {shown(given)}"
@@ -76,10 +79,11 @@ def _bound(kind: str, context: dict[str, Any]) -> str:
 
 def _unknown_key(path: Sequence[str | int], model: type[BaseModel]) -> str:
     known = list(_model_at(path[:-1], model).model_fields)
-    return f"is no key here; known: {', '.join(known)}{_nearest(path[-1], known)}"
+    return f"is no key here; known: {', '.join(known)}{nearest(path[-1], known)}"
 
 
-def _nearest(given: Any, known: Sequence[str]) -> str:
+def nearest(given: Any, known: Sequence[str]) -> str:
+    """What was meant, perhaps: " (did you mean EUR?)", or nothing."""
     near = get_close_matches(given, known, n=1, cutoff=0.5) if isinstance(given, str) else []
     return f" (did you mean {near[0]}?)" if near else ""
 

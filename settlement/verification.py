@@ -7,8 +7,8 @@ differ, `verify` stops and says where.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ import numpy.typing as npt
 from ledger.clients.clearing_house import GROSS
 from ledger.clients.consortium import TRANSIT
 from ledger.contract import Event
-from ledger.history import Accrual, History, RecordedBatch, SettledPart
+from ledger.history import History, RecordedBatch, SettledPart
 from ledger.units import PPM, Column, exact, exact_sum
+from settlement.agreements.settled import Settled
 from settlement.errors import LedgerDisagrees
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.market import Market
-from settlement.revenue import entitlement
 
 Place = tuple[int, int]
 """(institution, asset), by index."""
@@ -49,24 +49,21 @@ def verify(market: Market, history: History, since: int = 0) -> None:
     """Check the history's netting sets from number `since` on. Raises LedgerDisagrees at the first
     difference.
     """
-    accruals: dict[bytes, list[Accrual]] = defaultdict(list)
-    for accrual in history.accruals:
-        accruals[accrual.transaction].append(accrual)
+    shared = Settled(history)
     for netting_set in history.netting_sets[since:]:
-        trades = _settled_in(history, netting_set.transaction, Schedule.of(market.scenario))
+        trades = _settled_in(history, netting_set.transaction, VenueSchedule.of(market.scenario))
         where = f"settlement 0x{netting_set.transaction.hex()}"
         commission, levy = (
             _sums(each, (trades.buyer, 1), (trades.seller, 1)) for each in (trades.commission, trades.levy)
         )
         cash = _sums(trades.amount, (trades.seller, 1), (trades.buyer, -1))
         _check_totals(where, netting_set, trades, cash, sum(commission.values()), sum(levy.values()))
-        accrued = accruals[netting_set.transaction]
-        _check_accruals(where, market, accrued, commission)
-        expected = _movements(market, trades, cash, levy, _shared(history, accrued))
+        shares = shared.moved(where, netting_set.transaction, market.cash_asset, commission)
+        expected = _movements(market, trades, cash, levy, shares)
         _check_movements(where, market, history, netting_set.transaction, expected)
 
 
-def _settled_in(history: History, transaction: bytes, schedule: Schedule) -> _Settled:
+def _settled_in(history: History, transaction: bytes, schedule: VenueSchedule) -> _Settled:
     none = np.zeros(0, dtype=np.int64)
     there = [batch for batch in history.batches.values() if transaction in batch.settlements]
     found = [_whole(batch, transaction, schedule) for batch in there]
@@ -85,7 +82,7 @@ def _settled_in(history: History, transaction: bytes, schedule: Schedule) -> _Se
     return _Settled(**columns)
 
 
-def _whole(batch: RecordedBatch, transaction: bytes, schedule: Schedule) -> _Settled:
+def _whole(batch: RecordedBatch, transaction: bytes, schedule: VenueSchedule) -> _Settled:
     """The trades of a batch that a transaction settled as a whole."""
     rows = batch.settled_in == batch.settlements.index(transaction)
     rows[[part.position for part in batch.parts]] = False
@@ -96,7 +93,7 @@ def _whole(batch: RecordedBatch, transaction: bytes, schedule: Schedule) -> _Set
     )
 
 
-def _part(batch: RecordedBatch, part: SettledPart, schedule: Schedule) -> _Settled:
+def _part(batch: RecordedBatch, part: SettledPart, schedule: VenueSchedule) -> _Settled:
     """A part of a trade: of amount, commission and levy what is due up to its end, less what was due up to
     its start.
     """
@@ -110,28 +107,44 @@ def _part(batch: RecordedBatch, part: SettledPart, schedule: Schedule) -> _Settl
     return _Settled(record.buyer, record.seller, record.asset, units, amount, commission, levy)
 
 
-def _charges(amount: Column, schedule: Schedule) -> tuple[Column, Column]:
-    """Commission and levy of one side of each trade, each rounded down by itself."""
-    rates = np.full(len(amount), schedule.slabs[-1].rate_ppm, dtype=np.int64)
-    for slab in reversed(schedule.slabs[:-1]):
-        rates[(amount <= slab.up_to_minor).astype(bool)] = slab.rate_ppm
-    return _part_down(amount, rates), _part_down(
-        amount, np.full(len(rates), schedule.levy_ppm, dtype=np.int64)
-    )
-
-
-def _part_down(amount: Column, rate_ppm: npt.NDArray[np.int64]) -> Column:
-    """floor(amount * rate / 1e6). The rate, below 2^20, times 32 bits of the amount at a time: no product and
-    no remainder with 32 bits behind it exceeds 63 bits.
+def _charges(amount: Column, schedule: VenueSchedule) -> tuple[Column, Column]:
+    """Commission and levy of one side of each trade, each rounded down by itself: tier by tier, whole minor
+    units and millionths are added up.
     """
-    part: Column
+    words = schedule.as_registered()
+    if amount.dtype != object and int(amount.max(initial=0)) + sum(flat for *_, flat in words) >= 1 << 63:
+        amount = amount.astype(object)
+    whole, rest = np.zeros_like(amount), np.zeros_like(amount)
+    above = 0
+    for up_to, rate_ppm, flat in words:
+        here = (amount >= above if above == 0 else amount > above).astype(bool)
+        if not schedule.graduated:
+            here &= (amount <= up_to).astype(bool)
+        if here.any():
+            part = amount[here]
+            if schedule.graduated:
+                over = (part > up_to).astype(bool)
+                if over.any():
+                    part[over] = up_to
+                part = part - above
+            units, millionths = _millionths(part, rate_ppm)
+            whole[here] += units + flat
+            rest[here] += millionths
+        above = up_to
+    levied, more = _millionths(amount, schedule.levy_ppm)
+    return whole + rest // PPM, levied + more // PPM
+
+
+def _millionths(amount: Column, rate_ppm: int) -> tuple[Column, Column]:
+    """amount * rate / 1e6 as whole units and millionths, of which there may be more than a unit has. The
+    rate, below 2^20, times 32 bits of the amount at a time: no product and no remainder with 32 bits behind
+    it, and no sum of 32 of them, exceeds 63 bits.
+    """
     if amount.dtype == object:
-        part = amount * rate_ppm.astype(object) // PPM
-        return part
+        return amount * rate_ppm // PPM, amount * rate_ppm % PPM
     high, low = amount >> 32, amount & 0xFFFFFFFF
     whole, rest = np.divmod(high * rate_ppm, PPM)
-    part = (whole << 32) + ((rest << 32) + low * rate_ppm) // PPM
-    return part
+    return whole << 32, (rest << 32) + low * rate_ppm
 
 
 def _sums(values: npt.NDArray[Any], *sides: tuple[npt.NDArray[np.int64], int]) -> dict[int, int]:
@@ -175,29 +188,6 @@ def _check_totals(
     for name, amount in expected.items():
         if found[name] != amount:
             raise LedgerDisagrees(f"{where}, {name}", found[name], amount)
-
-
-def _check_accruals(
-    where: str, market: Market, accruals: Sequence[Accrual], commission: Mapping[int, int]
-) -> None:
-    """Each payer's total has grown by its commission."""
-    grown: Counter[int] = Counter()
-    for accrual in accruals:
-        grown[accrual.payer] += accrual.after - accrual.before
-    expected = dict(commission) if market.scenario.agreements.shares else {}
-    if grown != expected:
-        raise LedgerDisagrees(f"{where}, commission accrued", grown, expected)
-
-
-def _shared(history: History, accruals: Sequence[Accrual]) -> dict[int, int]:
-    """What revenue shares move for each institution, by the agreements on the ledger."""
-    moved: Counter[int] = Counter()
-    for accrual in accruals:
-        for party, ppm in history.agreements[accrual.payer, accrual.currency]:
-            part = entitlement(accrual.after, ppm) - entitlement(accrual.before, ppm)
-            moved[party] += part
-            moved[accrual.payer] -= part
-    return dict(moved)
 
 
 def _movements(

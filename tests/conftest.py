@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,11 @@ from ledger.compile import Artifact, compile_folder
 
 START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
 TESTS = Path(__file__).resolve().parent
+
+# A hundred processes of the program are started, each of which would compile its modules again where the
+# environment says that nobody keeps what is compiled; and every test's assertions would be rewritten again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(params=ENGINES)

@@ -34,21 +34,31 @@ class Trade:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a market charges: slabs as (up to and including, ppm), the last without bound, the levy and who
+    """What a market charges: tiers as (up to and including, ppm), the last without bound, the levy and who
     gets it, and the revenue shares of every broker's commission."""
 
-    slabs: tuple[tuple[int | None, int], ...]
+    tiers: tuple[tuple[int | None, int], ...]
     levy_ppm: int
     levy_to: str
     shares: tuple[tuple[str, int], ...]
     cash: str = "NPR"
+    flats: tuple[int, ...] = ()
+    """The flat part of each tier, minor units; none where they are not given."""
+    graduated: bool = False
+    """Whether all tiers that an amount enters count, each on what is in it, or the one it falls in on all."""
 
     def commission(self, amount: int) -> int:
         """Of one side of a trade, rounded down to the minor unit."""
-        for up_to, rate in self.slabs:
-            if up_to is None or amount <= up_to:
-                return floor(Fraction(amount * rate, PPM))
-        raise AssertionError("the last slab has no bound")
+        exact, start = Fraction(0), 0
+        for (up_to, rate), flat in zip(self.tiers, self.flats or [0] * len(self.tiers), strict=True):
+            falls_in = up_to is None or amount <= up_to
+            if self.graduated or falls_in:
+                end = amount if up_to is None else min(amount, up_to)
+                exact += Fraction((end - start) * rate, PPM) + flat
+                start = end
+            if falls_in:
+                return floor(exact)
+        raise AssertionError("the last tier has no bound")
 
     def levy(self, amount: int) -> int:
         """Of one side of a trade, rounded down to the minor unit."""
@@ -56,7 +66,7 @@ class Rules:
 
 
 NEPSE_2019 = Rules(
-    slabs=(
+    tiers=(
         (50_000_00, 6_000),
         (500_000_00, 5_500),
         (2_000_000_00, 5_000),
@@ -68,7 +78,7 @@ NEPSE_2019 = Rules(
     shares=(("NEPSE", 200_000), ("PLATFORM", 50_000), ("RESERVE", 50_000)),
 )
 SAMPLE = Rules(
-    slabs=((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500)),
+    tiers=((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500)),
     levy_ppm=50,
     levy_to="Market Authority",
     shares=(

@@ -9,7 +9,7 @@ import {IConsortium} from "../interfaces/IConsortium.sol";
 import {ILimits} from "../interfaces/ILimits.sol";
 import {IRevenueSharing} from "../interfaces/IRevenueSharing.sol";
 import {Bitmaps} from "../libraries/Bitmaps.sol";
-import {Batch, Cycle, FeeSchedule, Header, Mark, Role, Slab, Status} from "../types/Types.sol";
+import {Batch, Cycle, FeeSchedule, Header, Mark, Role, Status, Tier} from "../types/Types.sol";
 
 /// @title What the parts of the clearing house share: its storage, fee schedules, and what anyone may ask
 abstract contract House is IClearingHouse, EIP712 {
@@ -17,7 +17,7 @@ abstract contract House is IClearingHouse, EIP712 {
 
     uint64 public constant MAX_CYCLE = 1 days;
     uint256 private constant PPM = 1_000_000;
-    uint256 private constant MAX_SLABS = 32;
+    uint256 private constant MAX_TIERS = 32;
     bytes32 private constant AFFIRMATION_TYPEHASH = keccak256(
         "Affirmation(bytes32 batchHash,uint16 institution,bytes32 recordsHash,bytes32 exceptionsHash,bytes32 clientRoot,bytes32 priorBlockHash)"
     );
@@ -89,27 +89,28 @@ abstract contract House is IClearingHouse, EIP712 {
     }
 
     /// @inheritdoc IClearingHouse
-    function registerFeeSchedule(uint16 levyBeneficiary, uint24 levyPpm, Slab[] calldata slabs)
+    function registerFeeSchedule(uint16 levyBeneficiary, uint24 levyPpm, bool graduated, Tier[] calldata tiers)
         external
         returns (uint16 feeScheduleId)
     {
         uint16 venue = CONSORTIUM.actingAs(msg.sender, Role.EXCHANGE);
         if (!_members(Role.REGULATOR).contains(levyBeneficiary)) revert ClearingHouse_NotRegulator(levyBeneficiary);
         if (levyPpm > PPM) revert ClearingHouse_InvalidRate(levyPpm);
-        uint256 n = slabs.length;
-        if (n == 0 || n > MAX_SLABS) revert ClearingHouse_InvalidSlab(n);
-        if (slabs[n - 1].upTo != type(uint88).max) revert ClearingHouse_InvalidSlab(n - 1);
+        uint256 n = tiers.length;
+        if (n == 0 || n > MAX_TIERS) revert ClearingHouse_InvalidTier(n);
+        if (tiers[n - 1].upTo != type(uint88).max) revert ClearingHouse_InvalidTier(n - 1);
         feeScheduleId = ++_feeScheduleCount;
         FeeSchedule storage it = _feeSchedules[feeScheduleId];
         it.venue = venue;
         it.levyBeneficiary = levyBeneficiary;
         it.levyPpm = levyPpm;
+        it.graduated = graduated;
         for (uint256 i = 0; i < n; ++i) {
-            if (i != 0 && slabs[i].upTo <= slabs[i - 1].upTo) revert ClearingHouse_InvalidSlab(i);
-            if (slabs[i].ratePpm > PPM) revert ClearingHouse_InvalidRate(slabs[i].ratePpm);
-            it.slabs.push(slabs[i]);
+            if (i != 0 && tiers[i].upTo <= tiers[i - 1].upTo) revert ClearingHouse_InvalidTier(i);
+            if (tiers[i].ratePpm > PPM) revert ClearingHouse_InvalidRate(tiers[i].ratePpm);
+            it.tiers.push(tiers[i]);
         }
-        emit FeeScheduleRegistered(feeScheduleId, venue, levyBeneficiary, levyPpm, slabs);
+        emit FeeScheduleRegistered(feeScheduleId, venue, levyBeneficiary, levyPpm, graduated, tiers);
     }
 
     /// @inheritdoc IClearingHouse

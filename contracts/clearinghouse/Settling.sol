@@ -9,7 +9,7 @@ import {Movements} from "../libraries/Movements.sol";
 import {Netting} from "../libraries/Netting.sol";
 import {Parts} from "../libraries/Parts.sol";
 import {Records} from "../libraries/Records.sol";
-import {Cycle, FeeSchedule, Header, Mark, Slice, Status} from "../types/Types.sol";
+import {Cycle, FeeSchedule, Header, Mark, Slice, Status, Tier} from "../types/Types.sol";
 import {House} from "./House.sol";
 
 /// @title Settling: net, check, move, split, within a cycle
@@ -82,14 +82,23 @@ abstract contract Settling is House {
         pass.runs = Memory.allocate(2 * slices * Netting.RUN);
         pass.last = pass.runs;
         FeeSchedule storage fees = _feeSchedules[header.feeScheduleId];
-        uint256 n = fees.slabs.length;
-        uint256 slab = Memory.allocate(n * 0x60);
-        pass.slabs = slab;
+        uint256 n = fees.tiers.length;
+        uint256 place = Memory.allocate(n * Netting.TIER);
+        pass.tiers = place;
+        // A tier charges amount * ratePpm + offset, in millionths: graduated it begins at what the tier before ends with.
+        uint256 from = 0;
+        uint256 begun = 0;
         for (uint256 i = 0; i < n; ++i) {
-            Memory.poke(slab, fees.slabs[i].upTo);
-            Memory.poke(slab + 0x20, fees.slabs[i].ratePpm);
-            Memory.poke(slab + 0x40, fees.levyPpm);
-            slab += 0x60;
+            Tier memory tier = fees.tiers[i];
+            unchecked {
+                uint256 offset = begun + uint256(tier.flat) * 1000000 - from * tier.ratePpm;
+                Memory.poke(place, tier.upTo);
+                Memory.poke(place + 0x20, tier.ratePpm);
+                Memory.poke(place + 0x40, fees.levyPpm);
+                Memory.poke(place + 0x60, offset);
+                if (fees.graduated) (from, begun) = (tier.upTo, uint256(tier.upTo) * tier.ratePpm + offset);
+            }
+            place += Netting.TIER;
         }
     }
 

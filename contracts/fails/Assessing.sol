@@ -9,15 +9,16 @@ import {IFails} from "../interfaces/IFails.sol";
 import {ILimits} from "../interfaces/ILimits.sol";
 import {IRevenueSharing} from "../interfaces/IRevenueSharing.sol";
 import {Accounts} from "../libraries/Accounts.sol";
-import {Allocation} from "../libraries/Allocation.sol";
 import {Fees} from "../libraries/Fees.sol";
 import {Joint} from "../libraries/Joint.sol";
+import {Movements} from "../libraries/Movements.sol";
 import {Parts} from "../libraries/Parts.sol";
 import {Records} from "../libraries/Records.sol";
-import {FeeSchedule, RevenueShare, Status} from "../types/Types.sol";
+import {FeeSchedule, Status} from "../types/Types.sol";
 
 /// @title Assessing: why a trade does not settle, found out from what the ledger knows
 abstract contract Assessing is IFails, Joint {
+    using Movements for uint256;
     using Records for bytes32;
 
     /// @dev What is left of a trade: units, and minor units. Commission and levy are of one side; `cash` is what settling
@@ -110,14 +111,11 @@ abstract contract Assessing is IFails, Joint {
         }
     }
 
-    /// @dev What earning the commission would move, by the payer's agreement.
+    /// @dev What earning the commission would move, by the payer's agreements.
     function _addShares(Rest memory rest, uint16 payer, uint256 commission) internal view {
-        (,, uint256 total, RevenueShare[] memory shares) = REVENUE_SHARING.agreement(payer, rest.currency);
-        for (uint256 k = 0; k < shares.length; ++k) {
-            uint256 share = shares[k].sharePpm;
-            uint256 due = Allocation.floorShare(total + commission, share) - Allocation.floorShare(total, share);
-            _add(rest, payer, -int256(due));
-            _add(rest, shares[k].party, int256(due));
+        uint256[] memory changes = REVENUE_SHARING.preview(payer, rest.currency, uint128(commission));
+        for (uint256 k = 0; k < changes.length; ++k) {
+            _add(rest, changes[k].institutionOf(), changes[k].deltaOf());
         }
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Affirmation, Batch, Cycle, FeeSchedule, Header, Slab, Slice, Status} from "../types/Types.sol";
+import {Affirmation, Batch, Cycle, FeeSchedule, Header, Slice, Status, Tier} from "../types/Types.sol";
 
 /// @title Record, affirm, settle
 /// @notice A venue records batches of trades; both sides affirm them; within a cycle that the venue opens, affirmed
@@ -23,7 +23,12 @@ import {Affirmation, Batch, Cycle, FeeSchedule, Header, Slab, Slice, Status} fro
 interface IClearingHouse {
     /// @notice A schedule that headers can name from now on; it never changes.
     event FeeScheduleRegistered(
-        uint16 indexed feeScheduleId, uint16 indexed venue, uint16 levyBeneficiary, uint24 levyPpm, Slab[] slabs
+        uint16 indexed feeScheduleId,
+        uint16 indexed venue,
+        uint16 levyBeneficiary,
+        uint24 levyPpm,
+        bool graduated,
+        Tier[] tiers
     );
     /// @notice The ledger knows these trades; the records are in the transaction's calldata.
     event BatchRecorded(
@@ -158,15 +163,15 @@ interface IClearingHouse {
     error ClearingHouse_Suspended(uint256 slice, uint16 institution);
     /// @notice The beneficiary of the levy is not a regulator.
     error ClearingHouse_NotRegulator(uint16 institution);
-    /// @notice Slabs rise strictly, the last has the largest bound there is, there are 1 to 32 of them.
-    error ClearingHouse_InvalidSlab(uint256 position);
+    /// @notice Tiers rise strictly, the last has the largest bound there is, there are 1 to 32 of them.
+    error ClearingHouse_InvalidTier(uint256 position);
     /// @notice A rate is at most 1,000,000 ppm.
     error ClearingHouse_InvalidRate(uint256 ratePpm);
 
     /// @notice Registers a fee schedule. Brokers agree to it by affirming a batch whose header names it.
     /// @return feeScheduleId the next id, from 1
     /// @custom:access an exchange
-    function registerFeeSchedule(uint16 levyBeneficiary, uint24 levyPpm, Slab[] calldata slabs)
+    function registerFeeSchedule(uint16 levyBeneficiary, uint24 levyPpm, bool graduated, Tier[] calldata tiers)
         external
         returns (uint16 feeScheduleId);
 

@@ -13,8 +13,9 @@ import {Records} from "./Records.sol";
 /// The first table has `cell 0 | cell 1 | cell 2 | cell 3 | cash out, signed | - | - | -`. A cell is of one security of the
 /// group at hand: the sum of `quantity * 2^128 + amount` over what the institution bought, less that over what it
 /// sold; its low 128 bits are the net amount, signed. Then there is one table a slice, of whose rows the first word
-/// is used: `sides u32 | commission u112 | levy u112`. Amounts are u88 and a slice has at most 2^16 records, as many
-/// as a page of trade numbers, and the parts of a record sum to it, so that no field can overflow into the next.
+/// is used: `sides u32 | commission u112 | levy u112`. Amounts are u88, a commission is at most its amount and the flat
+/// parts (u64) of 32 tiers, a slice has at most 2^16 records, as many as a page of trade numbers, and the parts of a
+/// record sum to it, so that no field can overflow into the next.
 ///
 /// Three words are a run: `next record | where in a row of the first table its fees go | how far behind a record the
 /// fees of its sides lie, 0 where they are those of its amount`. What a part is charged is not what its amount would be:
@@ -29,7 +30,7 @@ library Netting {
         uint256 slices; // 0x40
         uint256 runs; // 0x60
         uint256 last; // 0x80 behind the last run
-        uint256 slabs; // 0xa0 three words a slab: upTo, ratePpm, levyPpm
+        uint256 tiers; // 0xa0 four words a tier: upTo, ratePpm, levyPpm, and what to add to amount * ratePpm
         uint256 out; // 0xc0 where the next movement goes
         uint256 gross; // 0xe0 minor units
         uint8 model; // 0x100 of DvP
@@ -39,7 +40,7 @@ library Netting {
     /// @notice Where the fees of a run of parts go.
     uint256 internal constant UNREAD = 0xa0;
     uint256 private constant ROW = 0x100;
-    uint256 private constant SLAB = 0x60;
+    uint256 internal constant TIER = 0x80;
     uint256 private constant CASH = 0x80;
     /// @notice Stands behind the last record of a run: a group that no security has.
     uint256 internal constant END = type(uint256).max;
@@ -95,10 +96,13 @@ library Netting {
 
     /// @return what a side of a trade of this amount is charged, as the tables have it: one side, commission and levy
     function feesOn(Pass memory pass, uint256 amount) internal pure returns (uint256) {
-        uint256 slab = pass.slabs;
+        uint256 tier = pass.tiers;
         unchecked {
-            while (amount > Memory.peek(slab)) slab += SLAB;
-            return pack(amount * Memory.peek(slab + 0x20) / 1000000, amount * Memory.peek(slab + 0x40) / 1000000);
+            while (amount > Memory.peek(tier)) tier += TIER;
+            return pack(
+                (amount * Memory.peek(tier + 0x20) + Memory.peek(tier + 0x60)) / 1000000,
+                amount * Memory.peek(tier + 0x40) / 1000000
+            );
         }
     }
 
@@ -164,7 +168,7 @@ library Netting {
         assembly ("memory-safe") {
             let table := mload(pass)
             let toFees := mload(add(it, 0x20))
-            let slabs := mload(add(pass, 0xa0))
+            let tiers := mload(add(pass, 0xa0))
             let gross := 0
             let p := mload(it)
             for {} 1 { p := add(p, 0x20) } {
@@ -183,13 +187,16 @@ library Netting {
                     cell := add(s, lane)
                     mstore(cell, sub(mload(cell), both))
                 }
-                let slab := slabs
-                for {} gt(amount, mload(slab)) { slab := add(slab, SLAB) } {}
+                let tier := tiers
+                for {} gt(amount, mload(tier)) { tier := add(tier, TIER) } {}
                 let fees := or(
                     shl(224, 1),
                     or(
-                        shl(112, div(mul(amount, mload(add(slab, 0x20))), 1000000)),
-                        div(mul(amount, mload(add(slab, 0x40))), 1000000)
+                        shl(
+                            112,
+                            div(add(mul(amount, mload(add(tier, 0x20))), mload(add(tier, 0x60))), 1000000)
+                        ),
+                        div(mul(amount, mload(add(tier, 0x40))), 1000000)
                     )
                 )
                 b := add(b, toFees)

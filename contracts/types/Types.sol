@@ -119,24 +119,28 @@ struct Slice {
     uint256[] parts;
 }
 
-/// @notice A step of a slab schedule: amounts above the last bound up to and including its own.
-/// @param upTo minor units; the last step has the largest value there is
-/// @param ratePpm charged on the whole amount
-struct Slab {
+/// @notice A tier of a fee schedule: amounts above the last bound up to and including its own.
+/// @param upTo minor units; the last tier has the largest value there is
+/// @param ratePpm by slab: on the whole of an amount in the tier; graduated: on the part of an amount that is in it
+/// @param flat minor units besides; by slab: on an amount in the tier; graduated: on one that enters it
+struct Tier {
     uint88 upTo;
     uint24 ratePpm;
+    uint64 flat;
 }
 
 /// @notice What a venue charges a side of a trade.
 /// @param venue exchange that registered it
 /// @param levyBeneficiary regulator that the levy goes to, whole
 /// @param levyPpm levy on the amount, a side
-/// @param slabs commission
+/// @param graduated whether each tier an amount enters counts, and not only (by slab) the one it falls in
+/// @param tiers commission, rounded down once all that counts is added up
 struct FeeSchedule {
     uint16 venue;
     uint16 levyBeneficiary;
     uint24 levyPpm;
-    Slab[] slabs;
+    bool graduated;
+    Tier[] tiers;
 }
 
 /// @notice One venue's settlement cycle.
@@ -146,22 +150,4 @@ struct Cycle {
     uint64 number;
     uint64 deadline;
     bool open;
-}
-
-/// @notice One party of an agreement and what part of the payer's commission goes to it.
-struct RevenueShare {
-    uint16 party;
-    uint24 sharePpm;
-}
-
-/// @notice An agreement as its parties sign it.
-/// @param payer the institution whose commission is shared; it keeps what is not given away
-/// @param currency cash asset that the commission is in
-/// @param version 1 for the first agreement of a payer in a currency
-/// @param shares parties, each once, payer not among them, sum at most 1,000,000 ppm
-struct Terms {
-    uint16 payer;
-    uint16 currency;
-    uint32 version;
-    RevenueShare[] shares;
 }

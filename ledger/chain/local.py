@@ -92,6 +92,7 @@ class LocalChain:
         self._engine: Engine | None = None
         self._begins_at = 0
         self._unsure = False
+        self._new_state = False
         self._kept: dict[Snapshot, tuple[int, Any]] = {}
         self._taken = 0
         self._states = None if folder is None else States(folder / STATES)
@@ -305,6 +306,13 @@ class LocalChain:
     def _execute(self, entry: Entry) -> Receipt:
         try:
             receipt = self._running().execute(entry.raw, entry.time)
+            if not receipt.status and self._begins_at and self.url == "anvil":
+                # anvil keeps, of a state that it was given, also the empty slots that a reverted transaction
+                # read, and so makes another root. An engine that made every block makes that of all others.
+                self._drop_engine()
+                self._start(None)
+                receipt = self._running().execute(entry.raw, entry.time)
+                self._new_state = True  # blocks after this one cannot be made from an older state
         except TransactionRefused:
             if self._running().head().number != self.journal.height:
                 self._drop_engine()  # it has made a block without the transaction
@@ -330,16 +338,17 @@ class LocalChain:
             with suppress(EngineFailed, ChainUnavailable):  # a state is only a shortcut
                 self._engine, self._begins_at = start_engine(self.url, genesis_time, state), number
                 if self._engine.head() == self.journal.block(number):
-                    break
+                    with suppress(JournalDamaged):  # a transaction that was reverted since: see `_execute`
+                        self._replay(self._engine, number)
+                        return
             self._drop_engine()
-        else:
-            if self._new(genesis_time, whole=whole).hash != self.journal.origin.genesis_hash:
-                self._drop_engine()
-                raise EngineFailed(
-                    self.url, "start", "it does not make the genesis that the journal has: another version?"
-                )
+        if self._new(genesis_time, whole=whole).hash != self.journal.origin.genesis_hash:
+            self._drop_engine()
+            raise EngineFailed(
+                self.url, "start", "it does not make the genesis that the journal has: another version?"
+            )
         assert self._engine is not None
-        self._replay(self._engine, self._begins_at)
+        self._replay(self._engine, 0)
 
     def _replay(self, engine: Engine, after: int) -> None:
         try:
@@ -368,7 +377,7 @@ class LocalChain:
             return
         enough, each = _WORTH_A_STATE[self.url]
         blocks = self.journal.height - self._begins_at
-        if self.journal.gas_since(self._begins_at) + each * blocks >= enough:
+        if self._new_state or self.journal.gas_since(self._begins_at) + each * blocks >= enough:
             self._states.keep(self.journal.block(), self._engine.dump())
 
     def _drop_engine(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from ledger.chain import Chain
+from ledger.clients.agreements import Agreements
 from ledger.clients.asset_register import AssetRegister
 from ledger.clients.clearing_house import ClearingHouse
 from ledger.clients.conditions import Conditions
@@ -19,6 +20,7 @@ from ledger.contract import Contract
 from ledger.deploy import Deployment
 
 __all__ = [
+    "Agreements",
     "AssetRegister",
     "ClearingHouse",
     "Clients",
@@ -44,6 +46,7 @@ class Clients:
     conditions: Conditions
     fails: Fails
     default_fund: DefaultFund
+    agreements: Agreements
 
     def __iter__(self) -> Iterator[Contract]:
         return (getattr(self, field.name) for field in fields(self))
@@ -61,4 +64,5 @@ def attach(chain: Chain, deployment: Deployment) -> Clients:
         Conditions(chain, at["Conditions"], compiled["Conditions"]),
         Fails(chain, at["Fails"], compiled["Fails"]),
         DefaultFund(chain, at["DefaultFund"], compiled["DefaultFund"]),
+        Agreements(chain, at["Agreements"], compiled["Agreements"]),
     )

@@ -87,10 +87,18 @@ class ClearingHouse(Contract):
         return Domain("ClearingHouse", self.chain.chain_id, self.address)
 
     def register_fee_schedule(
-        self, exchange: Signer, levy_beneficiary: int, levy_ppm: int, slabs: Sequence[tuple[int, int]]
+        self,
+        exchange: Signer,
+        levy_beneficiary: int,
+        levy_ppm: int,
+        tiers: Sequence[tuple[int, int, int]],
+        graduated: bool = False,
     ) -> Receipt:
-        """Register slabs of (up to, in minor units; ppm), the last up to `ledger.units.MAX_AMOUNT`."""
-        return self.send(exchange, "registerFeeSchedule", levy_beneficiary, levy_ppm, list(slabs))
+        """Register tiers of (up to, in minor units; ppm; flat, in minor units), by slab or graduated.
+
+        The last is up to `ledger.units.MAX_AMOUNT`, a flat part at most `MAX_FLAT`.
+        """
+        return self.send(exchange, "registerFeeSchedule", levy_beneficiary, levy_ppm, graduated, list(tiers))
 
     def record(self, venue: Signer, header: Header, records: Words) -> Receipt:
         """Record a batch."""

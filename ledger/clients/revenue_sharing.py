@@ -1,61 +1,117 @@
-"""`RevenueSharing`: who is owed what part of whose commission."""
+"""`RevenueSharing`: who receives what of whose income, and when."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from enum import IntEnum
 
 from ledger.accounts import Signer
 from ledger.chain import Receipt
 from ledger.contract import Contract
-from ledger.signatures import Domain, terms_hash
+from ledger.terms import measure_key
+
+IN_THE_RUN = bytes(32)
+"""Where a line is contested: not in a settlement, but in the run of its period."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """An agreement as its parties sign it; `shares` are (party, ppm) in its order."""
+class ReportStatus(IntEnum):
+    """Where a measure of a period stands. Only FINAL is counted with."""
 
-    payer: int
-    currency: int
-    shares: tuple[tuple[int, int], ...]
-    version: int = 1
-
-    def as_tuple(self) -> tuple[object, ...]:
-        """In the order of the contract's struct."""
-        return (self.payer, self.currency, self.version, list(self.shares))
-
-    def digest(self, domain: Domain) -> bytes:
-        """What the payer and each party sign."""
-        return domain.digest(terms_hash(self.payer, self.currency, self.version, self.shares))
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """An agreement in force. `total` is the commission of the period so far, in minor units."""
-
-    version: int
-    period: int
-    total: int
-    shares: tuple[tuple[int, int], ...]
+    NONE = 0
+    REPORTED = 1
+    DISPUTED = 2
+    FINAL = 3
 
 
 class RevenueSharing(Contract):
-    """Client of the contract; see `contracts/interfaces/IRevenueSharing.sol` for what each call means."""
+    """Client of the contract; see `contracts/interfaces/IRevenueSharing.sol` for what each call means.
 
-    @property
-    def domain(self) -> Domain:
-        """What terms are signed for."""
-        return Domain("RevenueSharing", self.chain.chain_id, self.address)
+    A period is `year * 12 + month - 1` of its first month. Lines are places from 0: the clauses, then the
+    guarantees. Amounts are minor units.
+    """
 
-    def conclude(self, sender: Signer, terms: Terms, signatures: Sequence[bytes]) -> Receipt:
-        """Put an agreement into force; signatures of the payer, then of each party. Anyone may send it."""
-        return self.send(sender, "conclude", terms.as_tuple(), list(signatures))
+    def report(self, reporter: Signer, agreement_id: int, period: int, measure: str, value: int) -> Receipt:
+        """Report a measure of a period that has ended."""
+        return self.send(reporter, "report", agreement_id, period, measure_key(measure), value)
 
-    def close_period(self, by: Signer, payer: int, currency: int) -> Receipt:
-        """Clear what is below a unit and start the total anew."""
-        return self.send(by, "closePeriod", payer, currency)
+    def countersign(
+        self, countersigner: Signer, agreement_id: int, period: int, measure: str, value: int
+    ) -> Receipt:
+        """Agree to what was reported, which `value` repeats."""
+        return self.send(countersigner, "countersign", agreement_id, period, measure_key(measure), value)
 
-    def agreement(self, payer: int, currency: int) -> Agreement:
-        """What is in force between a payer and its parties; version 0 where nothing is."""
-        version, period, total, shares = self.call("agreement", payer, currency)
-        return Agreement(version, period, total, tuple((party, ppm) for party, ppm in shares))
+    def dispute(self, countersigner: Signer, agreement_id: int, period: int, measure: str) -> Receipt:
+        """Do not agree to what was reported."""
+        return self.send(countersigner, "dispute", agreement_id, period, measure_key(measure))
+
+    def run(self, sender: Signer, agreement_id: int, period: int, lines: Iterable[int]) -> Receipt:
+        """Compute lines of a period that has ended, for good, and pay what is due."""
+        mask = 0
+        for line in lines:
+            mask |= 1 << line
+        return self.send(sender, "run", agreement_id, period, mask)
+
+    def pay(self, sender: Signer, agreement_id: int, version: int) -> Receipt:
+        """Have the payer pay what is still due to the parties of a version and its reserve, all of it."""
+        return self.send(sender, "pay", agreement_id, version)
+
+    def repay(self, debtor: Signer, agreement_id: int) -> Receipt:
+        """Pay the payer what the sender owes it, all of it."""
+        return self.send(debtor, "repay", agreement_id)
+
+    def release(self, sender: Signer, agreement_id: int, period: int, clause: int) -> Receipt:
+        """Release what a clause put in reserve in a period."""
+        return self.send(sender, "release", agreement_id, period, clause)
+
+    def contest(
+        self,
+        party: Signer,
+        agreement_id: int,
+        period: int,
+        line: int,
+        reason: str,
+        transaction: bytes = IN_THE_RUN,
+    ) -> Receipt:
+        """Record that the sender contests a line, as the settlement in `transaction` or the run has it."""
+        return self.send(party, "contest", agreement_id, period, line, transaction, reason)
+
+    def resolve(
+        self, party: Signer, agreement_id: int, period: int, line: int, transaction: bytes = IN_THE_RUN
+    ) -> Receipt:
+        """Contest the line no more."""
+        return self.send(party, "resolve", agreement_id, period, line, transaction)
+
+    def preview(self, payer: int, currency: int, commission: int) -> dict[int, int]:
+        """Institution → what its cash would change by, if the payer earned so much commission now."""
+        words = self.call("preview", payer, currency, commission)
+        changes: dict[int, int] = {}
+        for word in words:
+            who = word >> 224 & 0xFFFF
+            changes[who] = changes.get(who, 0) + _signed(word & (1 << 128) - 1)
+        return changes
+
+    def total_of(self, agreement_id: int, period: int) -> int:
+        """Commission of the period so far."""
+        return int(self.call("totalOf", agreement_id, period))
+
+    def due_of(self, agreement_id: int, institution: int) -> int:
+        """What the payer owes the institution; negative: is owed by it."""
+        return int(self.call("dueOf", agreement_id, institution))
+
+    def report_of(self, agreement_id: int, period: int, measure: str) -> tuple[ReportStatus, int]:
+        """Where a measure of a period stands, and its value."""
+        status, value = self.call("reportOf", agreement_id, period, measure_key(measure))
+        return ReportStatus(status), value
+
+    def lines_of(self, agreement_id: int, period: int) -> tuple[frozenset[int], frozenset[int]]:
+        """The lines that have been computed, and the clauses whose reserve has been released."""
+        run, released = self.call("linesOf", agreement_id, period)
+        return _places(run), _places(released)
+
+
+def _places(mask: int) -> frozenset[int]:
+    return frozenset(bit for bit in range(mask.bit_length()) if mask >> bit & 1)
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 128) if value >> 127 else value

@@ -38,7 +38,7 @@ class Work:
 
     scenario: Scenario
     trades: Trades
-    schedule: fees.Schedule
+    schedule: fees.VenueSchedule
     institutions: tuple[str, ...]
     assets: tuple[str, ...]
     shares: Mapping[int, int]
@@ -61,7 +61,7 @@ class Work:
         work = cls(
             scenario,
             trades,
-            fees.Schedule.of(scenario),
+            fees.VenueSchedule.of(scenario),
             tuple(index),
             (scenario.cash.currency, *trades.securities),
             {index[share.party]: share.share_ppm for share in scenario.agreements.shares},
@@ -100,10 +100,12 @@ class Work:
         return {name: np.asarray(v, dtype=np.int64) for name, v in zip(COLUMNS, values, strict=True)}
 
     def slabs(self) -> list[tuple[int, int, int]]:
-        """(above, up to, rate), without a gap."""
-        bounds = [slab.up_to_minor for slab in self.schedule.slabs if slab.up_to_minor is not None]
+        """(above, up to, rate), without a gap. Raises InvalidValue for what these tables do not say."""
+        if self.schedule.graduated or any(flat for _, _, flat in self.schedule.as_registered()):
+            raise InvalidValue("fees", self.schedule.kind, "slabs without flat parts are wanted")
+        *bounds, _ = (up_to for up_to, _, _ in self.schedule.as_registered())
         edges = [-MAX_AMOUNT, *bounds, MAX_AMOUNT]
-        rates = [slab.rate_ppm for slab in self.schedule.slabs]
+        rates = [rate for _, rate, _ in self.schedule.as_registered()]
         return list(zip(edges, edges[1:], rates, strict=False))
 
     def _moved(self) -> dict[Place, int]:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from ledger.units import exact_add, exact_sum
 from settlement import fees
-from settlement.fees import Schedule
+from settlement.agreements.sharing import NOTHING, Sharing
+from settlement.fees import VenueSchedule
 from settlement.model import Trades
-from settlement.revenue import given
 
 Numbers = Sequence[int] | npt.NDArray[Any]
 """Trade numbers of one day."""
@@ -29,12 +29,27 @@ NO_PARTS: Parts = {}
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """One settlement, as an institution is told of it. `sharing` is what it gave of its commission, as its
+    agreements stood before; `parts` are by trading day trade number → units from and up to which it settled.
+    """
+
+    sharing: Sharing
+    settled: Mapping[date, Numbers]
+    parts: Mapping[date, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
+    """Of these no number is in `settled`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """What an institution knows of charges: the venue's fee schedule and what its agreement gives away."""
+    """What an institution knows of charges: the venue's fee schedule and what its agreements give away. What
+    is in none of the `settlements` counts as settled at once, by `sharing`.
+    """
 
     currency: str
-    schedule: Schedule
-    shares_ppm: tuple[int, ...]
+    schedule: VenueSchedule
+    sharing: Sharing = NOTHING
+    settlements: Sequence[Settlement] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +88,8 @@ def movements(
     signed amount; and what the `parts` of others have moved so far.
 
     Cash is the price, less the levy of each side the owner is on and less the revenue shares of the
-    commission that it earns on these sides, of all days together. The commission itself comes from its
-    clients, off the ledger.
+    commission that it earns on these sides, of all days of a settlement together. The commission itself comes
+    from its clients, off the ledger.
     """
     moved: dict[str, int] = {}
     cash = commission = 0
@@ -98,8 +113,29 @@ def movements(
             moved[part.code] = moved.get(part.code, 0) + part.units
             cash += part.cash
             commission += part.commission
-    moved[terms.currency] = cash - given(0, commission, terms.shares_ppm)
+    for settlement in terms.settlements:
+        earned = _earned(owner, days, settlement, terms.schedule)
+        cash -= settlement.sharing.given(earned)
+        commission -= earned
+    moved[terms.currency] = cash - terms.sharing.given(commission)
     return {asset: amount for asset, amount in moved.items() if amount}
+
+
+def _earned(owner: str, days: Mapping[date, Trades], settlement: Settlement, schedule: VenueSchedule) -> int:
+    """The commission that a settlement brought."""
+    total = 0
+    for day in settlement.settled.keys() | settlement.parts.keys():
+        trades = days.get(day)
+        if trades is None or owner not in trades.parties:
+            continue
+        party, there = trades.parties.index(owner), among(trades.number, settlement.settled.get(day, ()))
+        for side in (trades.buyer, trades.seller):
+            total += exact_sum(fees.commission(schedule, trades.amount[there & (side == party)]))
+        parts = settlement.parts.get(day, {})
+        for up_to, sign in ((1, 1), (0, -1)):
+            units = {number: ends[up_to] for number, ends in parts.items()}
+            total += sign * sum(part.commission for part in _parts_of(trades, party, units, schedule))
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +150,13 @@ class _Part:
     commission: int
 
 
-def _parts_of(trades: Trades, party: int, parts: Mapping[int, int], schedule: Schedule) -> Iterator[_Part]:
+def _parts_of(
+    trades: Trades, party: int, parts: Mapping[int, int], schedule: VenueSchedule
+) -> Iterator[_Part]:
     rows = {number: row for row, number in enumerate(trades.number.tolist())} if parts else {}
     for row, settled in ((rows[number], settled) for number, settled in parts.items() if number in rows):
         whole, amount = int(trades.quantity[row]), int(trades.amount[row])
-        levy, fee = int(fees.levy(schedule, [amount])[0]), fees.fee(schedule, amount)
+        levy, fee = int(fees.levy(schedule, [amount])[0]), int(fees.commission(schedule, [amount])[0])
         for side, sign in ((trades.buyer, 1), (trades.seller, -1)):
             if side[row] == party:
                 cash = -sign * (amount * settled // whole) - levy * settled // whole

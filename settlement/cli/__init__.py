@@ -12,7 +12,19 @@ from typing import Annotated
 
 import typer
 
-from settlement.cli import days, ending, entering, instructing, looking, resolving, settling, simulating
+from settlement.cli import (
+    agreeing,
+    days,
+    ending,
+    entering,
+    instructing,
+    looking,
+    resolving,
+    settling,
+    sharing,
+    simulating,
+    stating,
+)
 from settlement.cli.output import write_out
 
 app = typer.Typer(
@@ -49,9 +61,20 @@ for command in (
     *(settling.fund, settling.settle, settling.reconcile),
     *(ending.end_day, ending.default),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
+    stating.statement,
     resolving.gridlock,
 ):
     app.command()(command)
+
+agreement = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Agreements between institutions on whose income is shared how.",
+)
+agreeing.register(agreement)
+sharing.register(agreement)
+app.add_typer(agreement, name="agreement")
 
 
 def main() -> None:

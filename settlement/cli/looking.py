@@ -18,6 +18,7 @@ from settlement.cli.output import (
     day_of,
     failures,
     leave,
+    money_of,
     opened,
     wants_json,
     where,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from settlement.doctor import Finding
     from settlement.node import Foreign
     from settlement.operations import Ledger
+    from settlement.report.layout import Money
 
 
 def status(path: DirectoryArgument, form: FormatOption = None, as_json: JsonOption = False) -> None:
@@ -38,16 +40,19 @@ def status(path: DirectoryArgument, form: FormatOption = None, as_json: JsonOpti
     json_wanted = wants_json(form, as_json)
     with opened(path, write=False) as ledger:
         shown = where(path, ledger) | _status(path, ledger)
+        money = money_of(ledger)
     if json_wanted:
         write_json(shown)
         return
-    write_text(*_said_status(path, shown), then=_after(path, shown))
+    write_text(*_said_status(path, shown, money), then=_after(path, shown))
 
 
 def _status(path: Path, ledger: Ledger) -> dict[str, Any]:
     from datetime import UTC, datetime
 
     from settlement import directory
+    from settlement.agreements.attention import attention
+    from settlement.agreements.facts import facts
     from settlement.node import foreign_transactions
     from settlement.report.standing import Count, by_day
 
@@ -56,6 +61,7 @@ def _status(path: Path, ledger: Ledger) -> dict[str, Any]:
     days = by_day(history, final.number)
     total = sum(days.values(), Count())
     venue = market.index.get(market.scenario.venue, 0)
+    sharing = attention(facts(history.revenue, history.blocks), max(newest.timestamp, ledger.seconds_now))
     return {
         "scenario": market.scenario.name,
         "chain": chain.url,
@@ -83,6 +89,9 @@ def _status(path: Path, ledger: Ledger) -> dict[str, Any]:
             }
             for day, count in days.items()
         ],
+        "agreements": {
+            name: str(value) if name.endswith("_minor") else value for name, value in asdict(sharing).items()
+        },
         "cycle_open": venue in history.open_cycles,
         "institutions": len(market.index),
         "securities": len(market.asset) - 1,
@@ -91,7 +100,7 @@ def _status(path: Path, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _said_status(path: Path, shown: dict[str, Any]) -> list[Any]:
+def _said_status(path: Path, shown: dict[str, Any], money: Money) -> list[Any]:
     from settlement.report.layout import columns_table, plural, whole
 
     included, final = shown["included"], shown["final"]
@@ -120,6 +129,7 @@ def _said_status(path: Path, shown: dict[str, Any]) -> list[Any]:
         parts.append(
             f"{shown['settled'] - shown['settled_final']:,} of the settled trades are not final yet."
         )
+    parts += _said_agreements(shown["agreements"], money)
     if shown["cycle_open"]:
         parts.append(f"A settlement cycle is open; `clearing settle {path}` completes it.")
     if shown["writer"]:
@@ -135,6 +145,27 @@ def _said_status(path: Path, shown: dict[str, Any]) -> list[Any]:
     return parts
 
 
+def _said_agreements(counts: dict[str, Any], money: Money) -> list[str]:
+    """What there is to do under agreements, in one sentence; nothing where there is nothing."""
+    from settlement.report.layout import plural
+
+    said = [
+        f"{plural(counts[name], noun)} {doing}"
+        for name, noun, doing in (
+            ("lines", "line", "can be run"),
+            ("reserves", "reserve", "can be released"),
+            ("measures", "measure", "waited for"),
+            ("contests", "line", "contested"),
+        )
+        if counts[name]
+    ]
+    if counts["unpaid"]:
+        said.append(f"{money.amount(int(counts['unpaid_minor']))} unpaid under {counts['unpaid']:,}")
+    if counts["owed_back_minor"] != "0":
+        said.append(f"{money.amount(int(counts['owed_back_minor']))} owed back")
+    return [f"Of {plural(counts['concluded'], 'agreement')}: {', '.join(said)}."] if said else []
+
+
 def _after(path: Path, shown: dict[str, Any]) -> list[str]:
     """The commands that make sense now."""
     if not shown["recorded"]:
@@ -142,6 +173,10 @@ def _after(path: Path, shown: dict[str, Any]) -> list[str]:
     steps = ["affirm"] if shown["unaffirmed"] else []
     if shown["pending"] > shown["disputed"] + shown["held"]:
         steps += ["fund", "settle"]
+    sharing = shown["agreements"]
+    steps += [f"agreement {do}" for do, of in (("run", "lines"), ("release", "reserves")) if sharing[of]]
+    if sharing["unpaid"]:
+        steps += [*(["fund"] if "fund" not in steps else []), "agreement pay"]
     return [f"clearing {step} {path}" for step in (*steps, "reconcile", "report")]
 
 

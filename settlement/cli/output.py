@@ -54,6 +54,15 @@ PassphraseOption = Annotated[
 DateOption = Annotated[
     datetime | None, typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="The trading day.")
 ]
+TodayOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--date",
+        metavar="YYYY-MM-DD",
+        formats=["%Y-%m-%d"],
+        help="On a ledger whose clock is simulated: the day it is then.",
+    ),
+]
 ModelOption = Annotated[
     int,
     typer.Option(
@@ -141,14 +150,20 @@ def failures() -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path, *, write: bool, passphrase_file: Path | None = None) -> Iterator[Ledger]:
-    """The ledger at `path`, with progress while it is open; its failures are said."""
+def opened(
+    path: Path, *, write: bool, passphrase_file: Path | None = None, today: datetime | None = None
+) -> Iterator[Ledger]:
+    """The ledger at `path`, its simulated clock moved to `today`, with progress while it is open; its
+    failures are said.
+    """
     with failures(), Progress() as progress:
         progress("open")
         from settlement import directory
 
         passphrase = passphrase_from(passphrase_file)
-        with directory.open_ledger(path, write=write, progress=progress, passphrase=passphrase) as ledger:
+        with directory.open_ledger(
+            path, write=write, progress=progress, today=day_of(today), passphrase=passphrase
+        ) as ledger:
             yield ledger
 
 

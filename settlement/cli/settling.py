@@ -36,9 +36,12 @@ def fund(
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Issue the securities and the cash that pending trades need beyond what is held."""
+    """Issue the securities and the cash that pending trades, and what is due by agreements, need beyond what
+    is held."""
     json_wanted = wants_json(form, as_json)
     with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.agreements.standing import standing
+
         issued = ledger.fund(cover_ppm(cover))
         currency = ledger.market.scenario.cash.currency
         cash = {name: amount for (name, asset), amount in issued.items() if asset == currency}
@@ -51,19 +54,24 @@ def fund(
             "securities": units,
             "institutions": len({name for name, _ in issued}),
         }
-        money = money_of(ledger)
+        money, history = money_of(ledger), ledger.read()
+        pending = any(not (each.settled | each.ended).all() for each in history.batches.values())
+        due = bool(standing(history.revenue).unpaid(ledger.market.cash_asset))
     if json_wanted:
         write_json(shown)
         return
     from settlement.report.layout import plural
 
-    said = "Nothing to issue: what pending trades need is held."
+    said = "Nothing to issue: what is needed is held."
     if issued:
-        said = (
-            f"Issued {money.amount(sum(cash.values()))} to {plural(len(cash), 'institution')}, and"
-            f" {plural(sum(units.values()), 'unit')} of {plural(len(units), 'security', 'securities')}."
-        )
-    write_text(said, then=[f"clearing settle {path}"])
+        parts = [f"{money.amount(sum(cash.values()))} to {plural(len(cash), 'institution')}"] if cash else []
+        if units:
+            securities = plural(len(units), "security", "securities")
+            parts.append(f"{plural(sum(units.values()), 'unit')} of {securities}")
+        said = f"Issued {', and '.join(parts)}."
+    steps = ["settle"] if pending or not due else []
+    steps += ["agreement pay"] if due else []
+    write_text(said, then=[f"clearing {step} {path}" for step in steps])
 
 
 def settle(

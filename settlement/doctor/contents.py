@@ -18,10 +18,15 @@ from ledger.history import NOBODY
 from ledger.ids import parse_day_number
 from ledger.keystore import Keyring
 from ledger.transactions import calldata
-from ledger.units import MAX_AMOUNT
+from settlement.agreements import verifying
+from settlement.agreements.account import accounts
+from settlement.agreements.explaining import Naming
+from settlement.agreements.facts import facts
+from settlement.agreements.registry import registry
 from settlement.books import among
 from settlement.doctor.findings import Examination, Wrong, count, listed
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
+from settlement.market import accounts_of_contracts, commission_terms
 from settlement.operations import Ledger
 from settlement.verification import verify
 
@@ -48,6 +53,7 @@ def check(examination: Examination) -> None:
     see("assets", _assets, correct)
     see("fees", _fees, "have the venue register the scenario's schedule, or correct scenario.yaml")
     see("agreements", _agreements, "conclude the scenario's agreements, or correct scenario.yaml")
+    see("agreement lines", _agreement_lines, _EXPLAIN, "reading")
     see("settlements", _settlements, _EXPLAIN, "reading")
     see("transit", _transit, _EXPLAIN)
     see("conservation", _conservation, _EXPLAIN)
@@ -107,8 +113,7 @@ def _institutions(ledger: Ledger) -> str:
     wanted = {
         each.name: frozenset(Role[role] for role in each.roles) for each in market.scenario.institutions
     }
-    if market.scenario.default_fund is not None:
-        wanted[market.scenario.default_fund.account] = frozenset({Role.PARTNER})
+    wanted |= dict.fromkeys(accounts_of_contracts(market.scenario), frozenset({Role.PARTNER}))
     defaulted = {each.institution for each in ledger.outcomes.defaults.by_id.values()}
     wrong = [f"{name} is not on the chain" for name in wanted if name not in there]
     wrong += [f"{name} is not in the scenario" for name in there if name not in wanted]
@@ -156,34 +161,48 @@ def _assets(ledger: Ledger) -> str:
 
 
 def _fees(ledger: Ledger) -> str:
-    market, schedule = ledger.market, Schedule.of(ledger.market.scenario)
+    market, schedule = ledger.market, VenueSchedule.of(ledger.market.scenario)
     if not market.fee_schedule_id:
         raise Wrong("the venue has no fee schedule on the chain")
     found = market.clients.clearing_house.call("feeSchedule", market.fee_schedule_id)
-    venue, beneficiary, levy_ppm, slabs = found
+    venue, beneficiary, levy_ppm, graduated, tiers = found
     wanted = (
         market.index.get(market.scenario.venue),
         market.index.get(market.scenario.fees.levy.beneficiary),
         schedule.levy_ppm,
-        tuple((slab.up_to_minor or MAX_AMOUNT, slab.rate_ppm) for slab in schedule.slabs),
+        schedule.graduated,
+        schedule.as_registered(),
     )
-    if (venue, beneficiary, levy_ppm, tuple(tuple(slab) for slab in slabs)) != wanted:
+    if (venue, beneficiary, levy_ppm, graduated, [tuple(tier) for tier in tiers]) != wanted:
         raise Wrong(f"the newest fee schedule, number {market.fee_schedule_id}, is not the scenario's")
-    return f"{count(len(slabs), 'slab')} and the levy as in the scenario"
+    return f"{count(len(tiers), 'tier')} and the levy as in the scenario"
 
 
 def _agreements(ledger: Ledger) -> str:
+    """Whose agreement the scenario says has concluded it; a later version is by consent of all, too."""
     market, scenario = ledger.market, ledger.market.scenario
-    shares = tuple((market.index.get(share.party), share.share_ppm) for share in scenario.agreements.shares)
-    there = ledger.read().agreements
-    wrong = [
-        name
-        for name in scenario.brokers
-        if there.get((market.index.get(name, NOBODY), market.cash_asset), ()) != shares
-    ]
+    there, shares = registry(ledger.read().revenue), scenario.agreements.shares
+    wrong = []
+    for name in scenario.brokers if shares else ():
+        wanted = commission_terms(market, name) if name in market.index else None
+        found = there.named(wanted.payer, wanted.name) if wanted else None
+        if found is None or found.versions[0].terms != wanted:
+            wrong.append(name)
     if wrong:
         raise Wrong(f"{listed(wrong)}: not the agreement of the scenario")
     return f"{count(len(scenario.brokers) if shares else 0, 'agreement')} as in the scenario"
+
+
+def _agreement_lines(ledger: Ledger) -> str:
+    """What was computed and paid under every agreement is what comes out of the terms again."""
+    market, history = ledger.market, ledger.read()
+    found = facts(history.revenue, history.blocks)
+    naming = Naming({index: name for name, index in market.index.items()}, market.scenario.exponent)
+    verifying.verify(found, naming)
+    verifying.verify_paid(found, history.movements, history.netting_sets, naming)
+    periods = [of_all for of in found.agreements.values() for of_all in accounts(of, naming).values()]
+    lines = sum(len(account.lines) for of_all in periods for account in of_all)
+    return f"{count(lines, 'line')} of {count(len(found.agreements), 'agreement')} recomputed from the terms"
 
 
 def _settlements(ledger: Ledger) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger.units import Column, exact, exact_add
-from settlement.revenue import given
+from settlement.agreements.sharing import NOTHING, Sharing
 
 CASH = -1
 """The settlement currency, where the codes of securities are 0 and up."""
@@ -55,14 +55,12 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What each party has of each asset, and the commission it has earned in the agreement's period."""
+    """What each party has of each asset, and what it gives away of what it earns."""
 
-    shares_ppm: Sequence[int]
-    """Of the agreement by which each payer gives commission away."""
     held: Mapping[tuple[int, int], int]
     """(party, security or CASH) → units or minor units."""
-    earned: Mapping[int, int] = field(default_factory=dict)
-    """Commission before the cycle, party → minor units."""
+    sharing: Mapping[int, Sharing] = field(default_factory=dict)
+    """By payer; who has no agreement is left out."""
     most: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """(party, security or CASH) → what it may have at most afterwards. The choice does not look at it: what a
     choice would bring beyond it is left out, and the rest chosen anew.
@@ -84,22 +82,19 @@ class Positions:
         size = len(self.cells)
         self._moved = exact_add(size, self.bought_at, trades.quantity)
         self._moved = self._moved - exact_add(size, self.sold_at, trades.quantity)
-        held, earned = holdings.held, holdings.earned
-        names = self.parties.tolist()
+        held, names = holdings.held, self.parties.tolist()
         self.cash = self._cash(trades, [held.get((name, CASH), 0) for name in names])
-        self.earned_before = [earned.get(name, 0) for name in names]
-        fees = self._both_sides(trades.fee).tolist()
-        self.earned = [before + more for before, more in zip(self.earned_before, fees, strict=True)]
+        self.earned: list[int] = self._both_sides(trades.fee).tolist()
+        self.sharing = [holdings.sharing.get(name, NOTHING) for name in names]
 
     def anybody_short(self) -> bool:
         """Whether anybody has less than nothing of anything."""
         falling = np.flatnonzero(self._moved < 0)
         if bool((self.units(falling) < 0).any()):
             return True
-        shares = self.holdings.shares_ppm
         return any(
-            cash < given(before, after, shares)
-            for cash, before, after in zip(self.cash, self.earned_before, self.earned, strict=True)
+            cash < sharing.given(earned)
+            for cash, sharing, earned in zip(self.cash, self.sharing, self.earned, strict=True)
         )
 
     def units(self, places: Index | slice = slice(None)) -> Column:

@@ -1,7 +1,7 @@
 """Making a program smaller and its rows tighter before it is solved, exactly: no choice that fits is lost.
 
 - A row that is not short even when everything that gives from it settles is never short.
-- A column that gives from no other row settles: it only helps.
+- A column that surely gives from no other row settles: it only helps.
 - A column that takes more from a row than there is, with all that others bring, waits.
 - What a row can give is a sum of what its columns take. Where these are few, what is left over below the
   largest sum that fits cannot be used, and a column takes what nothing else can use beside it. A program with
@@ -27,6 +27,10 @@ _WORK = 3_000_000
 """Sums looked at altogether: half a second or so."""
 
 
+Doubts = tuple[Index, Index]
+"""(columns, rows): entry by entry, a column that could give from a row whatever the program says."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduced:
     """What is left to choose, and what is settled already."""
@@ -47,9 +51,11 @@ class Reduced:
         return every
 
 
-def reduce(of: Program, certain: Whole) -> Reduced:
-    """`certain` is, of each row's capacity, what is sure to be there; no more than it."""
-    work = _Work(of, certain)
+def reduce(of: Program, certain: Whole, doubts: Doubts | None = None) -> Reduced:
+    """`certain` is, of each row's capacity, what is sure to be there; no more than it, and negative where the
+    row could be short with nothing given from it.
+    """
+    work = _Work(of, certain, doubts)
     work.sweep()
     tight = _Tightened(work)
     if tight.changed:
@@ -60,8 +66,10 @@ def reduce(of: Program, certain: Whole) -> Reduced:
 class _Work:
     """The entries that are left, of columns that are undecided and rows that can be short."""
 
-    def __init__(self, of: Program, certain: Whole) -> None:
+    def __init__(self, of: Program, certain: Whole, doubts: Doubts | None) -> None:
         self.program = of
+        none = np.zeros(0, dtype=np.int64)
+        self.doubted, self.doubted_row = doubts or (none, none)
         self.loose, self.strict = of.capacity.copy(), certain.copy()
         self.column, self.row, self.change = of.column, of.row, of.change.copy()
         self.open = np.ones(len(of), dtype=bool)
@@ -84,6 +92,7 @@ class _Work:
         waits[self.column[too_much]] = True
         needs = np.zeros(len(self.program), dtype=bool)
         needs[self.column[gives & live[self.row]]] = True
+        needs[self.doubted[live[self.doubted_row]]] = True
         free = self.open & ~needs & ~waits
         self.settled |= free
         self.open &= ~free & ~waits
@@ -109,7 +118,7 @@ class _Work:
             row.astype(np.int64),
             self.change,
         )
-        return Reduced(left, self.strict[rows], columns, self.settled)
+        return Reduced(left, np.maximum(self.strict[rows], 0), columns, self.settled)
 
 
 class _Tightened:
@@ -137,6 +146,8 @@ class _Tightened:
         if found is None:
             return
         takes, there = found
+        if there > work.strict[row] + brought:
+            return  # what fits by a bound only is not taken for certain
         for entry, change, take in zip(entries.tolist(), changes, takes, strict=True):
             work.change[entry] = take if change > 0 else -take
         loose = there - sum(take for change, take in zip(changes, takes, strict=True) if change > 0)

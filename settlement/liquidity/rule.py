@@ -59,7 +59,15 @@ class Rule:
         buyer, seller = positions.buyer[order], positions.seller[order]
         self._parties = len(positions.parties)
         self._names = positions.parties.tolist()
-        self._shares = tuple(positions.holdings.shares_ppm)
+        self._sharing = positions.sharing
+        self._floors = [
+            sharing.floors_within(most)
+            for sharing, most in zip(positions.sharing, positions.earned, strict=True)
+        ]
+        self._falls = [
+            0 if floors is not None else sharing.falls
+            for floors, sharing in zip(self._floors, positions.sharing, strict=True)
+        ]
         bought_at, sold_at = positions.bought_at[order], positions.sold_at[order]
         self._buyer, self._seller = _readable(buyer), _readable(seller)
         self._bought = _readable(bought_at + self._parties)
@@ -67,11 +75,8 @@ class Rule:
         self._security = _readable(trades.security)
         self._quantity, self._amount = _readable(trades.quantity), _readable(trades.amount)
         self._fee, self._levy = _readable(trades.fee), _readable(trades.levy)
-        # Cash before revenue shares, plus those of what was earned before; then units.
-        self._left: list[int] = [
-            cash + self._given(before)
-            for cash, before in zip(positions.cash, positions.earned_before, strict=True)
-        ] + positions.units().tolist()
+        # Cash before revenue shares, then units.
+        self._left: list[int] = positions.cash + positions.units().tolist()
         self._earned = list(positions.earned)
         self._stack(trades, buyer, seller, sold_at + self._parties)
         self._waits = bytearray(len(trades))
@@ -81,10 +86,12 @@ class Rule:
         count = len(self._left)
         others = np.flatnonzero(buyer != seller)
         # Where levy and revenue shares exceed the price, the seller delivers cash, too.
-        few = others[(trades.amount - trades.levy < trades.fee)[others]]
+        rates = np.array([sharing.rate_ppm for sharing in self._sharing], dtype=object)
+        times = -(-max(rates) // PPM) or 1
+        few = others[((trades.amount - trades.levy) // times < trades.fee)[others]]
         price = (trades.amount - trades.levy)[few].astype(object)
         fees = trades.fee[few].astype(object)
-        paying = few[(price * PPM < fees * sum(self._shares)).astype(bool)]
+        paying = few[(price * PPM < fees * rates[seller[few]]).astype(bool)]
         rows = np.concatenate((np.arange(len(buyer)), others, paying, np.arange(len(seller))))
         source = np.concatenate((buyer, sold[others], seller[paying], seller + count))
         by_source = np.lexsort((rows, source))
@@ -215,13 +222,25 @@ class Rule:
     def _available(self, source: int) -> int:
         """What there is; negative where its party is short."""
         left = self._left[source]
-        return left if source >= self._parties else left - self._given(self._earned[source])
+        return left if source >= self._parties else left - self._given(source, self._earned[source])
 
-    def _given(self, earned: int) -> int:
+    def _given(self, party: int, earned: int) -> int:
+        floors = self._floors[party]
+        if floors is None:
+            return self._sharing[party].given(earned)
         total = 0
-        for ppm in self._shares:
-            total += earned * ppm // PPM
+        for rest, ppm in floors:
+            total += (rest + earned * ppm) // PPM
         return total
+
+    def _given_for(self, party: int, fee: int) -> int:
+        """What more commission takes at least, whatever else is earned: shares of a sum are at least the sum
+        of the shares, and tiers whose rate falls can make them less.
+        """
+        floors = self._floors[party]
+        if floors is None:
+            return -self._falls[party]
+        return sum(fee * ppm // PPM for _, ppm in floors)
 
     def _last(self, source: int) -> int:
         """The highest trade that delivers from a source.
@@ -240,23 +259,20 @@ class Rule:
         return self._stacked[top - 1] if top > bottom else -1
 
     def _obstacle(self, i: int) -> tuple[int, int] | None:
-        """Why the trade does not fit: a source, and what has to be available there before it can.
-
-        Shares of a sum are at least the sum of the shares, so what is said to be needed is never too much.
-        """
+        """Why the trade does not fit: a source, and what has to be available there before it can, or less."""
         buyer, seller, levy, fee = self._buyer[i], self._seller[i], self._levy[i], self._fee[i]
         left, earned = self._left, self._earned
         if buyer == seller:
-            if left[buyer] - 2 * levy < self._given(earned[buyer] + 2 * fee):
-                return buyer, 2 * levy + self._given(2 * fee)
+            if left[buyer] - 2 * levy < self._given(buyer, earned[buyer] + 2 * fee):
+                return buyer, 2 * levy + self._given_for(buyer, 2 * fee)
             return None
         sold, quantity, amount = self._sold[i], self._quantity[i], self._amount[i]
         if left[sold] < quantity:
             return sold, quantity
-        if left[buyer] - amount - levy < self._given(earned[buyer] + fee):
-            return buyer, amount + levy + self._given(fee)
-        if left[seller] + amount - levy < self._given(earned[seller] + fee):
-            return seller, levy - amount + self._given(fee)
+        if left[buyer] - amount - levy < self._given(buyer, earned[buyer] + fee):
+            return buyer, amount + levy + self._given_for(buyer, fee)
+        if left[seller] + amount - levy < self._given(seller, earned[seller] + fee):
+            return seller, levy - amount + self._given_for(seller, fee)
         return None
 
 

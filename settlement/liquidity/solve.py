@@ -20,7 +20,7 @@ from ledger.units import PPM
 from settlement.liquidity.columns import Index
 from settlement.liquidity.cuts import strengthen
 from settlement.liquidity.program import Flags, Program, Whole, whole
-from settlement.liquidity.reduce import Reduced, reduce
+from settlement.liquidity.reduce import Doubts, Reduced, reduce
 from settlement.liquidity.search import ENUMERATED, MOST_NODES, Accept, Best, Tree, enumerate_choices
 
 MOST_SEARCHED = 200_000
@@ -71,21 +71,32 @@ class Solved:
 
 
 def maximise(
-    of: Program, certain: Whole, rule: Rule, time_limit_s: float, first: Flags | None = None
+    of: Program,
+    certain: Whole,
+    rule: Rule,
+    time_limit_s: float,
+    first: Flags | None = None,
+    doubts: Doubts | None = None,
 ) -> Solved:
     """The best choice that can be found. Of each row's capacity, `certain` is sure to be there, and the
     program's own is what at most could be; `rule` knows exactly. `first` is a choice that fits, to begin
-    with.
+    with; `doubts` see `reduce`.
     """
-    return _Search(of, certain, rule, time_limit_s, first).run()
+    return _Search(of, certain, rule, time_limit_s, first, doubts).run()
 
 
 class _Search:
     def __init__(
-        self, of: Program, certain: Whole, rule: Rule, time_limit_s: float, first: Flags | None
+        self,
+        of: Program,
+        certain: Whole,
+        rule: Rule,
+        time_limit_s: float,
+        first: Flags | None,
+        doubts: Doubts | None,
     ) -> None:
         self._start_s, self._time_limit_s = perf_counter(), time_limit_s
-        self._of, self._certain, self._rule = of, certain, rule
+        self._of, self._certain, self._rule, self._doubts = of, certain, rule, doubts
         self._chosen = np.zeros(len(of), dtype=bool) if first is None else first
         self._value = of.worth(self._chosen)
         self._bound = of.worth(np.ones(len(of), dtype=bool))
@@ -94,7 +105,7 @@ class _Search:
     def run(self) -> Solved:
         self._offer(self._rule.complete(None, None))
         if self._value < self._bound:
-            reduced = reduce(self._of, self._certain)
+            reduced = reduce(self._of, self._certain, self._doubts)
             if not len(reduced.columns):
                 self._offer(self._rule.complete(None, reduced.settled))
             self._limit(self._of.worth(reduced.choice(np.ones(len(reduced.columns), dtype=bool))))

@@ -3,15 +3,15 @@
 Where nobody is short once all trades are applied, all settle, and nothing is solved. Only otherwise the
 trades become a program, with a row for each place that can be short: securities in units, cash in millionths
 of a minor unit. Levy and revenue shares are cash that a broker needs. What it gives away is rounded down a
-share, of a running total; the program counts with what the shares at most come to where it searches, and with
-what they at least come to where it bounds. The rule of `settlement.liquidity.rule` knows exactly, repairs
-what was found, and lets come back what still fits. What brokers may receive as a partner's share in the same
+share, of a running total, and may go by tiers; the program counts with a straight line, above it where it
+searches, and below it where it bounds. The rule of `settlement.liquidity.rule` knows exactly, repairs what
+was found, and lets come back what still fits. What brokers may receive as a partner's share in the same
 cycle is not counted on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -20,9 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger.units import PPM, exact_sum
+from settlement.agreements.sharing import Around
 from settlement.liquidity.columns import CASH, Holdings, Index, Instructions, Positions, Shortage
 from settlement.liquidity.objectives import TIME_LIMIT_S, Objective, checked_time_limit
 from settlement.liquidity.program import Flags, Program, Whole, assembled, whole
+from settlement.liquidity.reduce import Doubts
 from settlement.liquidity.rule import Rule, by_number
 from settlement.liquidity.solve import MOST_SEARCHED, Proof, maximise
 
@@ -75,8 +77,8 @@ def choose(
         return Chosen(
             chosen, rule.reasons(chosen), wanted, reached, most, Proof.HEURISTIC, perf_counter() - start_s
         )
-    of, certain = _program(trades, positions, whole(value))
-    solved = maximise(of, certain, rule, limit_s)
+    of, certain, doubts = _program(trades, positions, whole(value))
+    solved = maximise(of, certain, rule, limit_s, doubts=doubts)
     reasons = rule.reasons(solved.chosen)
     return Chosen(
         solved.chosen, reasons, wanted, solved.value, solved.bound, solved.proof, perf_counter() - start_s
@@ -127,17 +129,21 @@ class _ExactRule:
         return rule
 
 
-def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[Program, Whole]:
-    """The trades' program, with the capacity that at most is there, and what of it is certain."""
+def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[Program, Whole, Doubts]:
+    """The trades' program, with the capacity that at most is there, what of it is certain, and which trades
+    could take cash from a party though they do not by the straight line.
+    """
     parties, places = len(positions.parties), len(positions.cells)
-    shares = [ppm for ppm in positions.holdings.shares_ppm if ppm]
-    charge = whole(trades.levy) * PPM + whole(trades.fee) * sum(shares)
+    arounds = [
+        sharing.around(earned) for sharing, earned in zip(positions.sharing, positions.earned, strict=True)
+    ]
+    levy, slope = whole(trades.levy) * PPM, whole([around.slope_ppm for around in arounds])
     others = np.flatnonzero(positions.buyer != positions.seller)
     price, quantity = whole(trades.amount)[others] * PPM, whole(trades.quantity)[others]
     rows = np.arange(len(trades))
     entries: list[tuple[npt.NDArray[Any], npt.NDArray[Any], Whole]] = [
-        (rows, positions.buyer, -charge),
-        (rows, positions.seller, -charge),
+        (rows, positions.buyer, -levy - whole(trades.fee) * slope[positions.buyer]),
+        (rows, positions.seller, -levy - whole(trades.fee) * slope[positions.seller]),
         (others, positions.buyer[others], -price),
         (others, positions.seller[others], price),
         (others, parties + positions.bought_at[others], quantity),
@@ -146,16 +152,27 @@ def _program(trades: Instructions, positions: Positions, value: Whole) -> tuple[
     column, row, change = (np.concatenate(each) for each in zip(*entries, strict=True))
     start, row, change = assembled(len(trades), parties + places, column, row, change)
     held = positions.holdings.held
-    # floor(y / PPM) * PPM is at most y, and less than PPM below it, for each share.
-    cash = [
-        held.get((name, CASH), 0) * PPM - sum(earned * ppm % PPM for ppm in shares)
-        for name, earned in zip(positions.parties.tolist(), positions.earned_before, strict=True)
-    ]
+    cash = [held.get((name, CASH), 0) * PPM for name in positions.parties.tolist()]
+    at_least = [each - around.over for each, around in zip(cash, arounds, strict=True)]
+    at_most = [each + around.under for each, around in zip(cash, arounds, strict=True)]
     names, codes = positions.parties.tolist(), positions.securities.tolist()
     units = [
         held.get((names[cell // len(codes)], codes[cell % len(codes)]), 0)
         for cell in positions.cells.tolist()
     ]
-    spare = len(shares) * (PPM - 1)
-    certain = whole([max(0, each) for each in cash] + units)
-    return Program(value, whole([each + spare for each in cash] + units), start, row, change), certain
+    program = Program(value, whole(at_most + units), start, row, change)
+    return program, whole(at_least + units), _doubts(trades, positions, arounds)
+
+
+def _doubts(trades: Instructions, positions: Positions, arounds: Sequence[Around]) -> Doubts:
+    """Trades, and a party of each, that may have less cash by it: of revenue shares as much as can be."""
+    rate, jump = (whole([getattr(each, name) for each in arounds]) for name in ("rate_ppm", "jump"))
+    own = positions.buyer == positions.seller
+    price, sides = np.where(own, 0, whole(trades.amount)), np.where(own, 2, 1)
+    fee, levy = whole(trades.fee) * sides, whole(trades.levy) * sides
+    found = []
+    for party, gain in ((positions.buyer, -price - levy), (positions.seller, price - levy)):
+        rows = np.flatnonzero((gain * PPM < fee * rate[party] + jump[party] * (fee > 0)).astype(bool))
+        found.append((rows, party[rows]))
+    columns, parties = (np.concatenate(each) for each in zip(*found, strict=True))
+    return columns, parties

@@ -15,8 +15,9 @@ from ledger.clients.fails import Reason
 from ledger.clients.limits import NONE
 from ledger.contract import Event
 from ledger.history import History, RecordedBatch
+from settlement.agreements.advice import Advice
 from settlement.errors import LedgerDisagrees
-from settlement.fees import Schedule
+from settlement.fees import VenueSchedule
 from settlement.market import Market
 from settlement.outcomes.defaults import Defaults
 from settlement.outcomes.fails import Fails, bit, where
@@ -40,13 +41,14 @@ class Outcomes:
     """(batch's hash, trade number, condition) → the institutions that say so."""
     advised: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     """Institution → cash in minor units that moved otherwise than by settling trades, as it was told: claims
-    collected, and what went to the fund and came from it.
+    collected, what went to the fund and came from it, and what agreements brought it and cost it.
     """
     _seen: int = 0
     _now: bytes = b""
     _told: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     """Of `advised`, what the transaction at hand told."""
     _moment: Moment | None = None
+    _sharing: Advice | None = None
 
     def parts_allowed(self, batch: RecordedBatch, row: int) -> bool:
         """Whether both sides of a trade let it settle in parts."""
@@ -56,12 +58,13 @@ class Outcomes:
 
     def follow(self, history: History) -> None:
         """Take what is new. Raises LedgerDisagrees."""
+        self._follow_agreements(history)
         if self._seen == len(history.said):
             return
         if self._moment is None:
             scenario = self.market.scenario
             beneficiary = self.market.index[scenario.fees.levy.beneficiary]
-            self._moment = Moment(history, Schedule.of(scenario), beneficiary)
+            self._moment = Moment(history, VenueSchedule.of(scenario), beneficiary)
         for event in history.said[self._seen :]:
             if event.transaction != self._now:
                 self._complete(history)
@@ -84,6 +87,15 @@ class Outcomes:
         self._seen = len(history.said)
         self._check_ended(history)
         self._check_fund(history)
+
+    def _follow_agreements(self, history: History) -> None:
+        if not history.revenue:
+            return
+        if self._sharing is None:
+            self._sharing = Advice(self.market.cash_asset)
+        brokers = {self.market.index[name] for name in self.market.scenario.brokers}
+        for institution, amount in self._sharing.follow(history, brokers).items():
+            self.advised[institution] += amount
 
     def _complete(self, history: History) -> None:
         """All of a transaction is there, and what it told of cash is what moved; the fund has the rest."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from math import floor
 
 import numpy as np
 
 from ledger.history import NOBODY, History, RecordedBatch
-from ledger.units import PPM
-from settlement.fees import Schedule, fee, levy
+from settlement.agreements.standing import Standing
+from settlement.fees import VenueSchedule, fee, levy
 from settlement.parts import cut
 
 Place = tuple[int, int]
@@ -37,17 +38,18 @@ class Moment:
     """
 
     history: History
-    schedule: Schedule
+    schedule: VenueSchedule
     beneficiary: int
     """Of the levy."""
     balances: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
-    earned: dict[Place, int] = field(default_factory=lambda: defaultdict(int))
-    """(payer, currency) → its running total of commission."""
+    standing: Standing = field(default_factory=Standing)
+    """Of revenue sharing."""
     _order: dict[bytes, int] = field(default_factory=dict)
     """Transaction → its place among those with events."""
     _now: int = -1
+    _at_s: int = 0
     _moved: int = 0
-    _accrued: int = 0
+    _shared: int = 0
     _rows: dict[bytes, dict[int, int]] = field(default_factory=dict)
 
     def at(self, transaction: bytes) -> None:
@@ -56,9 +58,9 @@ class Moment:
         if len(self._order) < len(blocks):
             self._order = {each: place for place, each in enumerate(blocks)}
         if (now := self._order[transaction]) > self._now:
-            self._now = now
+            self._now, self._at_s = now, self.history.times.get(transaction, 0)
             self._move()
-            self._accrue()
+            self._share()
 
     def row(self, batch: RecordedBatch, number: int) -> int | None:
         """The position of a trade in its batch, None where it has none of that number."""
@@ -89,7 +91,7 @@ class Moment:
             int(records.asset[row]),
             quantity - done,
             cut(amount, quantity, done, quantity),
-            cut(fee(self.schedule, amount), quantity, done, quantity),
+            cut(floor(fee(self.schedule, amount)), quantity, done, quantity),
             cut(each_levy, quantity, done, quantity),
         )
 
@@ -115,12 +117,11 @@ class Moment:
             start = end
         self._moved = start
 
-    def _accrue(self) -> None:
-        accruals = self.history.accruals
-        while self._accrued < len(accruals) and self._past(accruals[self._accrued].transaction):
-            accrual = accruals[self._accrued]
-            self.earned[accrual.payer, accrual.currency] = accrual.after
-            self._accrued += 1
+    def _share(self) -> None:
+        events = self.history.revenue
+        while self._shared < len(events) and self._past(events[self._shared].transaction):
+            self.standing.apply(events[self._shared])
+            self._shared += 1
 
     def cycle(self, venue: int) -> int:
         """The number of the venue's newest cycle, 0 before there was any."""
@@ -144,9 +145,8 @@ class Moment:
             change[self.beneficiary] += left.levy
             earned[party] += left.fee
         for party, more in earned.items():
-            before = self.earned.get((party, currency), 0)
-            for receiver, ppm in self.history.agreements.get((party, currency), ()):
-                share = (before + more) * ppm // PPM - before * ppm // PPM
-                change[party] -= share
-                change[receiver] += share
+            sharing = self.standing.sharing(party, currency, self._at_s)
+            for receiver, amount in sharing.paid(more).items():
+                change[party] -= amount
+                change[receiver] += amount
         return {party: change[party] for party in (left.buyer, left.seller)}

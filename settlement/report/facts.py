@@ -21,11 +21,12 @@ import numpy.typing as npt
 from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.ids import parse_day_number
 from ledger.records import Records, unpack
-from ledger.units import MAX_AMOUNT, Column, exact_add, exact_sum
+from ledger.units import Column, exact_add, exact_sum
 from settlement import fees
+from settlement.agreements.standing import standing
 from settlement.market import Market
 from settlement.reconciliation import Account, accounts
-from settlement.report import one_day
+from settlement.report import one_day, split
 from settlement.report.one_day import Shared
 
 if TYPE_CHECKING:
@@ -55,11 +56,14 @@ class Facts:
     """The regulator's levy on each side of each trade when it settles, in minor units."""
     batches: tuple[RecordedBatch, ...]
     history: History
-    schedule: fees.Schedule
+    schedule: fees.VenueSchedule
     levy_beneficiary: str
-    shares_ppm: Mapping[str, Mapping[str, int]]
-    """Payer → party → share of the payer's commission, for every broker's agreement in force."""
+    parties: tuple[str, ...]
+    """Who may receive by the agreements that are in force in the newest block."""
     shared: tuple[Shared, ...]
+    paid_besides: int
+    """What agreements brought their parties otherwise than in settlements, in minor units; of one trading day
+    among several nothing."""
     commission_charged: int
     """Commission that settled trades earned, both sides, in minor units; `levy_charged` the levy on them."""
     levy_charged: int
@@ -131,11 +135,6 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
     names = {index: name for name, index in market.index.items()}
     codes = {index: code for code, index in market.asset.items()}
     beneficiary, schedule = _schedule(market)
-    shares = {
-        names[payer]: {names[party]: ppm for party, ppm in agreed}
-        for (payer, currency), agreed in history.agreements.items()
-        if currency == market.cash_asset
-    }
     records = joined([batch.records for batch in batches])
     settlements, settled_in = _settled_in(batches)
     counts = [len(batch.records) for batch in batches]
@@ -143,12 +142,12 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
     if len(batches) < len(every):
         number = batches[0].header.trading_day if batches else 0
         part = one_day.Part(market, history, schedule, beneficiary, number, batches, settlements)
-        shared = one_day.shared(part, shares)
+        shared, besides = one_day.shared(part), 0
         moves = one_day.movements(part)
         standing: Mapping[str, Account] = one_day.accounts(part, moves, shared)
         charged = [2 * exact_sum(each[settled_in >= 0]) for each in charges]
     else:
-        shared = one_day.accrued(history, names, shares)
+        shared, besides = one_day.accrued(history, names), split.besides(history)
         moves = history.movements
         standing = held or accounts(market, moves, ledger.balances())
         charged = [sum(event[name] for event in history.netting_sets) for name in ("commission", "levy")]
@@ -167,8 +166,9 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
         history=history,
         schedule=schedule,
         levy_beneficiary=names[beneficiary],
-        shares_ppm=shares,
+        parties=_parties(market, history, names),
         shared=shared,
+        paid_besides=besides,
         commission_charged=charged[0],
         levy_charged=charged[1],
         movements=moves,
@@ -194,13 +194,17 @@ def owed(records: Records, group: npt.NDArray[np.int64], groups: int) -> int:
     return -exact_sum(net[net < 0])
 
 
-def _schedule(market: Market) -> tuple[int, fees.Schedule]:
+def _schedule(market: Market) -> tuple[int, fees.VenueSchedule]:
     """The levy's beneficiary and the fee schedule, as the ledger has them."""
-    _, beneficiary, levy_ppm, slabs = market.clients.clearing_house.call(
-        "feeSchedule", market.fee_schedule_id
-    )
-    bounds = [fees.Slab(None if up_to == MAX_AMOUNT else up_to, rate) for up_to, rate in slabs]
-    return beneficiary, fees.Schedule(tuple(bounds), levy_ppm)
+    _, beneficiary, *registered = market.clients.clearing_house.call("feeSchedule", market.fee_schedule_id)
+    return beneficiary, fees.VenueSchedule.registered(*registered)
+
+
+def _parties(market: Market, history: History, names: Mapping[int, str]) -> tuple[str, ...]:
+    now = standing(history.revenue).sharings(market.cash_asset, market.chain.block().timestamp)
+    running = [each for sharing in now.values() for each in sharing.running]
+    found = dict.fromkeys(receiver for each in running for receiver in each.receivers)
+    return tuple(names[each] for each in found if each in names)
 
 
 def _settled_in(batches: Iterable[RecordedBatch]) -> tuple[tuple[bytes, ...], npt.NDArray[np.int64]]:

@@ -1,13 +1,13 @@
 """One trading day of a ledger that has several.
 
 A netting set may settle trades of several days. What it moved for one of them is worked out from that day's
-trades in it. Commission accrues to a payer's running total, in which the days of a set come after each other
+trades in it. Commission accrues to a payer's running totals, in which the days of a set come after each other
 by date; so what the days' shares come to is what the set paid, to the unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,12 @@ import numpy as np
 from ledger.clients.consortium import TRANSIT
 from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.units import exact, exact_add, exact_sum
-from settlement.fees import Schedule, commission, levy
+from settlement.agreements.settled import accruals
+from settlement.agreements.sharing import Running
+from settlement.agreements.standing import Accrual
+from settlement.fees import VenueSchedule, commission, levy
 from settlement.market import Market
 from settlement.reconciliation import Account
-from settlement.revenue import entitlement
 
 Place = tuple[int, int]
 """Institution and asset, by index."""
@@ -26,11 +28,17 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What one party received of one payer's commission in one transaction. Amounts in minor units."""
+    """What one party received of one payer's commission in one transaction, by one agreement. Amounts in
+    minor units.
+    """
 
     payer: str
     party: str
-    share_ppm: int
+    agreement_id: int
+    period: int
+    """First month: year * 12 + month - 1."""
+    share_ppm: int | None
+    """Where the party's share is a fixed one of all commission."""
     total_before: int
     """The payer's running total of commission before the transaction; `total_after` after it."""
     total_after: int
@@ -45,47 +53,50 @@ class Part:
 
     market: Market
     history: History
-    schedule: Schedule
+    schedule: VenueSchedule
     levy_beneficiary: int
     day: int
     batches: tuple[RecordedBatch, ...]
     settlements: tuple[bytes, ...]
 
 
-def accrued(
-    history: History, names: Mapping[int, str], shares_ppm: Mapping[str, Mapping[str, int]]
-) -> tuple[Shared, ...]:
-    """Each party's part of each accrual: entitlements are cumulative, so the difference of two floors."""
+def accrued(history: History, names: Mapping[int, str]) -> tuple[Shared, ...]:
+    """Each party's part of each accrual."""
     return tuple(
-        Shared(
-            names[each.payer],
-            party,
-            share,
-            each.before,
-            each.after,
-            entitlement(each.after, share) - entitlement(each.before, share),
-            each.transaction,
-        )
-        for each in history.accruals
-        for party, share in shares_ppm.get(names[each.payer], {}).items()
+        each
+        for accrual, before in accruals(history)
+        for each in _split(accrual, before, accrual.after - accrual.before, names)
     )
 
 
-def shared(part: Part, shares_ppm: Mapping[str, Mapping[str, int]]) -> tuple[Shared, ...]:
-    """Each party's part of what the day's trades add to each payer's running total."""
+def shared(part: Part) -> tuple[Shared, ...]:
+    """Each party's part of what the day's trades add to each payer's running totals."""
     names = {index: name for name, index in part.market.index.items()}
     earlier = [batch for batch in part.history.batches.values() if batch.header.trading_day < part.day]
     ahead, own = (_earned(part, batches) for batches in (earlier, part.batches))
-    found = []
-    for each in part.history.accruals:
-        earned = own.get((each.transaction, each.payer), 0)
-        before = each.before + ahead.get((each.transaction, each.payer), 0)
-        for party, share in shares_ppm.get(names[each.payer], {}).items() if earned else ():
-            amount = entitlement(before + earned, share) - entitlement(before, share)
-            found.append(
-                Shared(names[each.payer], party, share, before, before + earned, amount, each.transaction)
-            )
+    found: list[Shared] = []
+    for accrual, before in accruals(part.history):
+        key = accrual.transaction, accrual.payer
+        if earned := own.get(key, 0):
+            found += _split(accrual, before.after(ahead.get(key, 0)), earned, names)
     return tuple(found)
+
+
+def _split(accrual: Accrual, before: Running, earned: int, names: Mapping[int, str]) -> Iterator[Shared]:
+    rows = zip(before.receivers, before.fixed_ppm, before.paid(earned), strict=True)
+    for receiver, share_ppm, amount in rows:
+        if receiver in names:
+            yield Shared(
+                payer=names[accrual.payer],
+                party=names[receiver],
+                agreement_id=accrual.agreement_id,
+                period=accrual.period,
+                share_ppm=share_ppm,
+                total_before=before.total,
+                total_after=before.total + earned,
+                amount=amount,
+                transaction=accrual.transaction,
+            )
 
 
 def accounts(part: Part, moves: Movements, split: Iterable[Shared]) -> dict[str, Account]:

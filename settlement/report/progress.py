@@ -17,6 +17,7 @@ _DOING = {
     "settle": "choosing what can settle, and settling it",
     "reconcile": "holding each book against the ledger",
     "report": "writing the report",
+    "agreements": "reading the agreements",
     "backup": "copying the ledger",
     "resync": "giving back to the chain what it has lost",
 }

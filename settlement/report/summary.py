@@ -17,7 +17,7 @@ from ledger.clients.clearing_house import Status
 from ledger.history import ENDED
 from ledger.units import exact_sum
 from settlement.reconciliation import Break
-from settlement.report import sources
+from settlement.report import sources, split
 from settlement.report.choice import CHOICE_KEYS, choice_json
 from settlement.report.costs import spent
 from settlement.report.facts import Facts, gather
@@ -73,8 +73,10 @@ class Summary:
     levy_beneficiary: str
     revenue: Mapping[str, int]
     shares_ppm: Mapping[str, int]
-    """Party → its share of every broker's commission, where all agreements say the same; else empty."""
+    """Party → its share of every broker's commission, where it was the same for all; else empty."""
     shares_paid: Mapping[str, int]
+    paid_besides: int
+    """By agreements, otherwise than in settlements; nothing of one day among several."""
     positions: Mapping[str, Mapping[str, int]]
     cash: Mapping[str, int]
     flows: tuple[Flow, ...]
@@ -190,7 +192,8 @@ def summarize(
     intake = sources.intake_of(ledger, day)
     cost = spent(ledger, facts)
     moved = facts.records.take(facts.settled)
-    paid = _paid(facts)
+    paid = split.paid(facts.shared, facts.parties)
+    earned = facts.both_sides(facts.commission[facts.settled])
     revenue = dict(paid)
     revenue[facts.levy_beneficiary] = revenue.get(facts.levy_beneficiary, 0) + facts.levy_charged
     compared = found.compared
@@ -217,8 +220,9 @@ def summarize(
         levy=facts.levy_charged,
         levy_beneficiary=facts.levy_beneficiary,
         revenue=revenue,
-        shares_ppm=_common_shares(facts),
+        shares_ppm=split.common_shares(facts.shared, earned),
         shares_paid=paid,
+        paid_besides=facts.paid_besides,
         positions=_positions(facts, scenario.cash.currency),
         cash={name: facts.accounts[name].closing.get(scenario.cash.currency, 0) for name in market.index},
         flows=_flows(facts, scenario.cash.currency),
@@ -245,19 +249,6 @@ def _shortages(ledger: Ledger, facts: Facts, known: Shortages | None) -> Shortag
     if known is not None or facts.settled.all():
         return known or {}
     return ledger.waiting()
-
-
-def _paid(facts: Facts) -> dict[str, int]:
-    """Party → what it received as revenue shares."""
-    paid = {party: 0 for shares in facts.shares_ppm.values() for party in shares}
-    for each in facts.shared:
-        paid[each.party] += each.amount
-    return paid
-
-
-def _common_shares(facts: Facts) -> dict[str, int]:
-    agreements = [dict(shares) for shares in facts.shares_ppm.values()]
-    return agreements[0] if agreements and all(each == agreements[0] for each in agreements) else {}
 
 
 def _positions(facts: Facts, currency: str) -> dict[str, dict[str, int]]:

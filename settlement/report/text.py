@@ -18,7 +18,7 @@ from ledger.units import PPM, format_quantity
 from settlement.model import Reject
 from settlement.report.choice import choice_line
 from settlement.report.institutions import institutions_table
-from settlement.report.layout import bar, columns_table, page_like, percent, plural, rendered, whole
+from settlement.report.layout import Justify, bar, columns_table, page_like, percent, plural, rendered, whole
 from settlement.report.lists import breaks_table, compared_line, rejects_table, waiting_rows
 from settlement.report.summary import Summary
 
@@ -120,21 +120,29 @@ def _netting(summary: Summary, console: Console) -> Iterator[RenderableType]:
 
 
 def _commission(summary: Summary, console: Console) -> Iterator[RenderableType]:
-    given = sum(summary.shares_paid.values())
-    kept_ppm = PPM - sum(summary.shares_ppm.values()) if summary.shares_ppm else None
-    rows = [("the brokers keep", kept_ppm, summary.commission - given)]
-    rows += [(name, summary.shares_ppm.get(name), paid) for name, paid in summary.shares_paid.items()]
+    given, shares = sum(summary.shares_paid.values()), summary.shares_ppm
+    rows = [("the brokers keep", PPM - sum(shares.values()), summary.commission - given)]
+    rows += [(name, shares.get(name, 0), paid) for name, paid in summary.shares_paid.items()]
+    column: list[tuple[str, Justify]] = [("share, ppm", "right")] if shares else []
     table = columns_table(
         "",
-        ("share, ppm", "right"),
+        *column,
         (summary.currency, "right"),
         ("", "left"),
-        totals=("earned, both sides", f"{PPM:,}", summary.money.bare(summary.commission)),
+        totals=("earned, both sides", *[f"{PPM:,}" for _ in column], summary.money.bare(summary.commission)),
     )
     for name, ppm, amount in rows:
         drawn = Text(bar(20, amount, summary.commission, console), "green")
-        table.add_row(name, "" if ppm is None else f"{ppm:,}", summary.money.bare(amount), drawn)
+        table.add_row(name, *[f"{ppm:,}" for _ in column], summary.money.bare(amount), drawn)
     yield whole(table)
+    if given and not shares:
+        yield Text(
+            "Shares were not the same for every broker all the time; `clearing statement` has them.", "dim"
+        )
+    if summary.paid_besides:
+        more = summary.money.amount(abs(summary.paid_besides))
+        said = f"brought their parties {more}" if summary.paid_besides > 0 else f"gave payers {more} back"
+        yield Text(f"Besides settlements, agreements {said}; `clearing statement` explains it.")
     yield Text(f"The levy, {summary.money.amount(summary.levy)}, went whole to {summary.levy_beneficiary}.")
 
 

@@ -15,12 +15,13 @@ from eth_utils import keccak
 from ledger.abi import Words
 from ledger.accounts import Signer
 from ledger.chain import Receipt
+from ledger.clients.agreements import Consent
 from ledger.clients.clearing_house import NET, Header, Slice
 from ledger.clients.consortium import account_of
-from ledger.clients.revenue_sharing import Terms
 from ledger.contract import send
 from ledger.signatures import NO_CLIENTS, Affirmation, Domain, affirmation_hash
-from tests.contracts.clearing_model import MIN_PERIOD, PPM, Model, Outcome, Piece, Shares, Trade
+from ledger.terms import MAX_UP_TO, Basis, Clause, Step, Terms, Tier
+from tests.contracts.clearing_model import PPM, Model, Outcome, Piece, Shares, Trade
 from tests.contracts.support import Ledger
 
 
@@ -182,24 +183,41 @@ class Floor:
         """Have the next block come when cycles may open again."""
         self.ledger.at(max(self.house.call("reopenFrom"), self.ledger.now + 1))
 
-    def period_over(self) -> None:
-        """Have the next block come when every period begun so far can be closed."""
-        self.later(MIN_PERIOD)
+    def agree(self, payer: str, shares: Shares, currency: str = "NPR", **terms: Any) -> Receipt:
+        """An agreement on commission, all consents sent by V."""
+        agreed = self.terms(payer, shares, currency, **terms)
+        return self.conclude(agreed)
 
-    def agree(self, payer: str, shares: Shares, currency: str = "NPR") -> Receipt:
-        """An agreement, signed by all and sent by nobody in particular."""
-        terms = self.terms(payer, shares, currency)
-        names = [payer, *(party for party, _ in shares)]
-        return self.ledger.revenue.conclude(self.ledger.outsider, terms, self.signatures(terms, names))
+    def conclude(self, terms: Terms) -> Receipt:
+        """Terms with the consents of all, sent by V, which need not be one of them."""
+        return self.ledger.clients.agreements.propose(self.ledger.signers["V"], terms, self.consents(terms))
 
-    def terms(self, payer: str, shares: Shares, currency: str = "NPR") -> Terms:
+    def terms(self, payer: str, shares: Shares, currency: str = "NPR", **terms: Any) -> Terms:
+        """Of the whole commission each party has its share, in quarters; other fields as given."""
         index = self.ledger.index
-        parts = tuple((index[party], ppm) for party, ppm in shares)
-        return Terms(index[payer], self.ledger.asset[currency], parts)
+        whole = Clause(Basis.COMMISSION, (Tier(MAX_UP_TO, PPM),), (Step(0, tuple(ppm for _, ppm in shares)),))
+        fields: dict[str, Any] = {
+            "name": "commission",
+            "parties": tuple(index[party] for party, _ in shares),
+            "clauses": (whole,),
+        }
+        return Terms(index[payer], self.ledger.asset[currency], **(fields | terms))
 
-    def signatures(self, terms: Terms, names: Sequence[str]) -> list[bytes]:
-        digest = terms.digest(self.ledger.revenue.domain)
-        return [self.ledger.signers[name].sign_digest(digest) for name in names]
+    def consents(self, terms: Terms, *names: str) -> list[Consent]:
+        """Those of the named, of all that are needed where nobody is named."""
+        digest = terms.digest(self.ledger.clients.agreements.domain)
+        index = self.ledger.index
+        needed = () if names else (terms.payer, *terms.parties, *self.former(terms))
+        wanted = names or [name for name, i in index.items() if i in needed]
+        return [Consent.of(index[name], self.ledger.signers[name], digest) for name in wanted]
+
+    def former(self, terms: Terms) -> tuple[int, ...]:
+        """Parties of the version before, whose consent is needed as well."""
+        if terms.version == 1:
+            return ()
+        agreements = self.ledger.clients.agreements
+        known = agreements.agreement_named(terms.payer, terms.name)
+        return agreements.terms_of(known, terms.version - 1).parties
 
     def fund(
         self,
@@ -274,7 +292,7 @@ class Earnings:
         self.floor = floor
         ledger = floor.ledger
         receipt = floor.house.register_fee_schedule(
-            ledger.signers["V"], ledger.index["R"], 0, [(2**88 - 1, PPM)]
+            ledger.signers["V"], ledger.index["R"], 0, [(2**88 - 1, PPM, 0)]
         )
         self.schedule = ledger.facts(receipt)[0][1]["feeScheduleId"]
         self.number = 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import floor
 
-from tests.contracts.support import LEVY_PPM, SLABS
+from tests.contracts.support import LEVY_PPM, TIERS
 
 PPM = 1_000_000
 MAX_QUANTITY = 2**64 - 1
@@ -15,11 +17,12 @@ MAX_CYCLE = 86_400
 """Seconds for which cycles are open at a stretch, at most."""
 PAUSE = 8
 """Of that time, what part the pause afterwards is."""
-MIN_PERIOD = 28 * 86_400
-"""Seconds that a period of an agreement lasts, at least."""
 Shares = Sequence[tuple[str, int]]
 """(party, ppm) in an agreement's order."""
-Slabs = Sequence[tuple[int, int]]
+MAX_TOTAL = 2**96 - 1
+"""A period's running total of commission does not go on beyond, minor units."""
+Tiers = Sequence[tuple[int, int, int]]
+"""(up to and including, in minor units; ppm; flat, in minor units)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,20 @@ class Trade:
     time: int = UNKNOWN_TIME
 
 
-def commission(amount: int, slabs: Slabs = SLABS) -> int:
-    """Of one side of a trade: the whole amount at the rate of the first slab to reach it, rounded down."""
-    rate = next(rate for up_to, rate in slabs if amount <= up_to)
-    return amount * rate // PPM
+def commission(amount: int, tiers: Tiers = TIERS, graduated: bool = False) -> int:
+    """Of one side of a trade, rounded down: by the first tier to reach the amount, on the whole of it;
+    graduated, by all up to that one, each on the units that lie in it.
+    """
+    reaching = next(place for place, (up_to, _, _) in enumerate(tiers) if amount <= up_to)
+    if not graduated:
+        _, rate, flat = tiers[reaching]
+        return amount * rate // PPM + flat
+    ends = [min(amount, up_to) for up_to, _, _ in tiers[: reaching + 1]]
+    units = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    exact = sum(
+        Fraction(each * rate, PPM) + flat for each, (_, rate, flat) in zip(units, tiers, strict=False)
+    )
+    return floor(exact)
 
 
 def levy(amount: int, ppm: int = LEVY_PPM) -> int:
@@ -90,7 +103,8 @@ class Model:
 
     agreements: Mapping[str, Shares] = field(default_factory=dict)
     totals: Counter[str] = field(default_factory=Counter)
-    slabs: Slabs = SLABS
+    tiers: Tiers = TIERS
+    graduated: bool = False
     levy_ppm: int = LEVY_PPM
     beneficiary: str = "R"
     cash: str = "NPR"
@@ -118,7 +132,7 @@ class Model:
             for name, sign in ((trade.buyer, 1), (trade.seller, -1)):
                 deltas[name, trade.security] += sign * (piece.end - piece.start)
                 cash[name] -= sign * amount
-                earned[name] += piece.cut(commission(trade.amount, self.slabs))
+                earned[name] += piece.cut(commission(trade.amount, self.tiers, self.graduated))
                 owed[name] += piece.cut(levy(trade.amount, self.levy_ppm))
         net = sum(-value for value in cash.values() if value < 0)
         for name, value in owed.items():
@@ -126,9 +140,9 @@ class Model:
             cash[self.beneficiary] += value
         for payer, value in earned.items():
             before = self.totals[payer]
-            self.totals[payer] += value
+            total = self.totals[payer] = min(before + value, MAX_TOTAL)
             for party, ppm in self.agreements.get(payer, ()):
-                due = (before + value) * ppm // PPM - before * ppm // PPM
+                due = total * ppm // PPM - before * ppm // PPM
                 cash[payer] -= due
                 cash[party] += due
         deltas.update({(name, self.cash): value for name, value in cash.items()})

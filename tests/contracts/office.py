@@ -13,12 +13,12 @@ from eth_utils import keccak, to_checksum_address
 from rlp import encode
 
 from ledger.chain import Receipt
-from ledger.clients import AssetRegister, ClearingHouse, Limits, RevenueSharing
+from ledger.clients import Agreements, AssetRegister, ClearingHouse, Limits, RevenueSharing
 from ledger.clients.clearing_house import Status
 from ledger.compile import Artifact, artifacts
 from ledger.contract import Contract
 from tests.contracts.clearing import Batch, Floor
-from tests.contracts.support import LEVY_PPM, SECURITIES, SLABS, Ledger
+from tests.contracts.support import LEVY_PPM, SECURITIES, TIERS, Ledger
 
 
 @dataclass(slots=True)
@@ -59,14 +59,15 @@ def office_for(ledger: Ledger, compiled: Mapping[str, Artifact]) -> Office:
     contract = ledger.deploy(compiled["Office"])
     office, consortium = contract.address, ledger.consortium.address
     first = ledger.chain.nonce(ledger.outsider.address)
-    names = ("AssetRegister", "RevenueSharing", "ClearingHouse", "Limits")
+    names = ("AssetRegister", "RevenueSharing", "ClearingHouse", "Limits", "Agreements")
     at = {name: _created(ledger.outsider.address, first + i) for i, name in enumerate(names)}
-    register, revenue, house, limits = (at[name] for name in names)
+    register, revenue, house, limits, agreements = (at[name] for name in names)
     arguments = (
         (consortium, house, revenue, office, office),
-        (consortium, register, house),
+        (consortium, register, house, agreements),
         (consortium, register, revenue, limits, office, office, office),
         (consortium, register, house),
+        (consortium, register, house, revenue),
     )
     for name, given in zip(names, arguments, strict=True):
         assert ledger.deploy(artifacts()[name], *given).address == at[name]
@@ -77,11 +78,12 @@ def office_for(ledger: Ledger, compiled: Mapping[str, Artifact]) -> Office:
         revenue=RevenueSharing(chain, revenue, artifacts()["RevenueSharing"]),
         clearing_house=ClearingHouse(chain, house, artifacts()["ClearingHouse"]),
         limits=Limits(chain, limits, artifacts()["Limits"]),
+        agreements=Agreements(chain, agreements, artifacts()["Agreements"]),
     )
     clients.register.list_securities(ledger.signers["D"], SECURITIES)
     for currency in ("NPR", "USD"):
         clients.register.list_currency(ledger.signers["B"], currency, 2)
-    clients.clearing_house.register_fee_schedule(ledger.signers["V"], ledger.index["R"], LEVY_PPM, SLABS)
+    clients.clearing_house.register_fee_schedule(ledger.signers["V"], ledger.index["R"], LEVY_PPM, TIERS)
     return Office(Floor(replace(ledger, clients=clients)), contract)
 
 

@@ -26,6 +26,7 @@ from ledger.compile import Artifact
 from ledger.contract import Contract, Event, send
 from ledger.deploy import Deployment, deploy
 from ledger.errors import Reverted
+from settlement.agreements import periods
 
 SEED = "contract tests"
 START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
@@ -33,8 +34,8 @@ DAY = 20191121
 MAX_AMOUNT = 2**88 - 1
 CURRENCY_FLAG = 0x8000
 LEVY_PPM = 150
-SLABS = ((5_000_000, 6_000), (50_000_000, 5_500), (MAX_AMOUNT, 4_000))
-"""(up to and including, in minor units; ppm) of the fee schedule that V registers."""
+TIERS = ((5_000_000, 6_000, 0), (50_000_000, 5_500, 0), (MAX_AMOUNT, 4_000, 0))
+"""(up to and including, in minor units; ppm; flat, in minor units): what V registers, by slab."""
 ROLES = {
     "V": Role.EXCHANGE,
     "D": Role.DEPOSITORY,
@@ -77,6 +78,12 @@ class Ledger:
     asset: dict[str, int]
     fee_schedule_id: int
     outsider: Signer = field(default_factory=lambda: Signer.from_seed(SEED, "outsider"))
+
+    def commission_of(self, payer: str) -> int:
+        """The running total of the payer's agreement on commission, in the newest block's quarter."""
+        agreement = self.clients.agreements.agreement_named(self.index[payer], "commission")
+        period = periods.at(self.chain.block().timestamp, 3)
+        return self.clients.revenue.total_of(agreement, period)
 
     @property
     def consortium(self) -> Consortium:
@@ -200,7 +207,7 @@ def establish(chain: Chain, clock: SetClock) -> Ledger:
     register.list_securities(signers["D"], SECURITIES)
     for currency in ("NPR", "USD"):
         register.list_currency(signers["B"], currency, 2)
-    clients.clearing_house.register_fee_schedule(signers["V"], index["R"], LEVY_PPM, SLABS)
+    clients.clearing_house.register_fee_schedule(signers["V"], index["R"], LEVY_PPM, TIERS)
     asset = {code: i for i, code in enumerate(SECURITIES, start=1)} | {"NPR": 0x8001, "USD": 0x8002}
     return Ledger(chain, clock, clients, deployment, operator, signers, index, asset, fee_schedule_id=1)
 

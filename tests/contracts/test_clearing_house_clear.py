@@ -45,7 +45,7 @@ def state(floor: Floor, batch: Batch) -> object:
         house.call("cycleOf", 1)[0],
         house.call("cycleOf", 1)[2],
         house.call("openCycles"),
-        [ledger.revenue.agreement(ledger.index[name], ledger.cash) for name in ("B1", "B2")],
+        [ledger.commission_of(name) for name in ("B1", "B2")],
         [house.call("tradeNumberUsed", 1, DAY, n) for n in range(6)],
     )
 

@@ -150,7 +150,7 @@ def test_open_cycle_given_pause_reverts_for_every_venue_until_it_ends(
 
 def test_clear_given_both_venues_use_it_a_second_lies_between(floor: Floor, ledger: Ledger) -> None:
     house = ledger.clearing_house
-    house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, [(2**88 - 1, 0)])
+    house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, [(2**88 - 1, 0, 0)])
     changes = {"venue": ledger.index["V2"], "fee_schedule_id": 2}
     batches = [floor.batch(Trade(n, "B2", "B1"), **(changes if n % 2 else {})) for n in range(4)]
     given = [floor.affirmations(batch) for batch in batches]

@@ -229,7 +229,7 @@ def test_record_given_number_was_used_under_another_header_of_the_day_reverts(
 
 def test_record_given_number_was_used_on_another_day_or_venue_records(floor: Floor, ledger: Ledger) -> None:
     ledger.admit("V2", Role.EXCHANGE)
-    floor.house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, [(MAX_AMOUNT, 0)])
+    floor.house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, [(MAX_AMOUNT, 0, 0)])
     floor.record(floor.batch(*GOOD))
     floor.record(floor.batch(*GOOD, trading_day=20191120))
     floor.record(floor.batch(*GOOD, venue=ledger.index["V2"], fee_schedule_id=2), "V2")

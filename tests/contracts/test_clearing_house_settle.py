@@ -18,6 +18,7 @@ import pytest
 
 from ledger import reverts
 from ledger.clients.clearing_house import Status
+from settlement.agreements import periods
 from tests.contracts.clearing import Floor, others, slice_of, transfers_in
 from tests.contracts.clearing_model import Model, Trade, commission
 from tests.contracts.support import Ledger, refused
@@ -57,8 +58,8 @@ def test_settle_given_affirmed_batch_moves_net_and_tells_everything(floor: Floor
         (
             "RevenueAccrued",
             {
-                "payer": ledger.index["B1"],
-                "currency": ledger.cash,
+                "agreementId": 1,
+                "period": periods.at(ledger.now, 3),
                 "totalBefore": 0,
                 "totalAfter": outcome.commission["B1"],
             },
@@ -80,7 +81,7 @@ def test_settle_given_affirmed_batch_moves_net_and_tells_everything(floor: Floor
     assert [ledger.clearing_house.status_of(batch.hash, i) for i in range(6)] == [Status.SETTLED] * 5 + [
         Status.UNKNOWN
     ]
-    assert ledger.revenue.agreement(ledger.index["B1"], ledger.cash).total == outcome.commission["B1"]
+    assert ledger.commission_of("B1") == outcome.commission["B1"]
 
 
 def test_settle_when_part_of_batch_settles_that_part_only(floor: Floor, ledger: Ledger) -> None:
@@ -147,7 +148,7 @@ def test_settle_given_revenue_shares_unpaid_for_by_one_unit_reverts(floor: Floor
         delta=-needs["B1", "NPR"] - 1,
     ):
         floor.settle(slice_of(batch))
-    assert ledger.revenue.agreement(ledger.index["B1"], ledger.cash).total == 0
+    assert ledger.commission_of("B1") == 0
 
 
 def test_settle_when_only_both_batches_fit_settles_both(floor: Floor, ledger: Ledger) -> None:

@@ -1,6 +1,6 @@
 """settle(Slice[]): what it takes in commission and levy. The largest numbers are in _largest.
 
-when an amount is at or above a slab's bound, or too small for a levy ─ charged by its slab, rounded down
+when an amount is at or above a tier's bound, or too small for a levy ─ charged by its tier, rounded down
 when a net quantity is more than a balance can be ─ refused
 when a security's quantity or cash alone nets to zero
 when currencies differ between settlements      ─ each moves its own
@@ -14,7 +14,7 @@ import pytest
 from ledger import reverts
 from tests.contracts.clearing import Floor, others, slice_of, transfers_in
 from tests.contracts.clearing_model import MAX_QUANTITY, Model, Trade, commission
-from tests.contracts.support import MAX_AMOUNT, SLABS, Ledger
+from tests.contracts.support import MAX_AMOUNT, TIERS, Ledger
 
 DAY = (
     Trade(1, "B1", "B2", "S1", 10, 1_000_000),
@@ -31,8 +31,8 @@ def floor(ledger: Ledger) -> Floor:
     return Floor(ledger)
 
 
-@pytest.mark.parametrize("bound", [up_to for up_to, _ in SLABS[:-1]])
-def test_settle_when_amount_is_at_and_above_bound_charges_each_slab(
+@pytest.mark.parametrize("bound", [up_to for up_to, _, _ in TIERS[:-1]])
+def test_settle_when_amount_is_at_and_above_bound_charges_each_tier(
     floor: Floor, ledger: Ledger, bound: int
 ) -> None:
     for at, amount in enumerate((bound, bound + 1)):
@@ -41,7 +41,7 @@ def test_settle_when_amount_is_at_and_above_bound_charges_each_slab(
         batch = floor.entered(trade)
         if not at:
             floor.open()
-        rate = next(rate for up_to, rate in SLABS if amount <= up_to)
+        rate = next(rate for up_to, rate, _ in TIERS if amount <= up_to)
         (fact,) = [
             f for name, f in ledger.facts(floor.settle(slice_of(batch))) if name == "NettingSetSettled"
         ]
@@ -96,7 +96,7 @@ def test_settle_when_net_quantity_passes_u64_reverts(floor: Floor, ledger: Ledge
 
 def test_settle_when_currencies_differ_moves_each_by_itself(floor: Floor, ledger: Ledger) -> None:
     floor.agree("B1", SHARES)
-    floor.agree("B1", [("P", 1_000_000)], "USD")
+    floor.agree("B1", [("P", 1_000_000)], "USD", name="dollars")
     rupees, dollars = DAY[0], Trade(65_537, "B1", "B3", "S1", 2, 70_000)
     floor.fund(rupees, model=Model({"B1": SHARES}))
     in_dollars = Model({"B1": [("P", 1_000_000)]}, cash="USD")
@@ -109,7 +109,7 @@ def test_settle_when_currencies_differ_moves_each_by_itself(floor: Floor, ledger
     outcome = Model({"B1": [("P", 1_000_000)]}, cash="USD").settle([dollars])
     assert transfers_in(facts) == floor.expected_transfers(outcome)
     assert ledger.balance("P", "USD") == commission(70_000)
-    assert ledger.revenue.agreement(ledger.index["B1"], ledger.cash).total == commission(rupees.amount)
+    assert ledger.commission_of("B1") == commission(rupees.amount)
 
 
 def test_settle_given_full_revenue_share_and_venue_and_levy_to_one_account_adds_up(
@@ -129,9 +129,11 @@ def test_settle_given_full_revenue_share_and_venue_and_levy_to_one_account_adds_
 
 
 def test_settle_given_commission_rate_zero_reports_none(floor: Floor, ledger: Ledger) -> None:
-    ledger.clearing_house.register_fee_schedule(ledger.signers["V"], ledger.index["R2"], 0, [(MAX_AMOUNT, 0)])
+    ledger.clearing_house.register_fee_schedule(
+        ledger.signers["V"], ledger.index["R2"], 0, [(MAX_AMOUNT, 0, 0)]
+    )
     floor.agree("B1", SHARES)
-    model = Model({"B1": SHARES}, slabs=[(MAX_AMOUNT, 0)], levy_ppm=0, beneficiary="R2")
+    model = Model({"B1": SHARES}, tiers=[(MAX_AMOUNT, 0, 0)], levy_ppm=0, beneficiary="R2")
     trade = Trade(1, "B1", "B2")
     floor.fund(trade, model=model)
     batch = floor.entered(trade, fee_schedule_id=2)

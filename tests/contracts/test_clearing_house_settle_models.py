@@ -83,7 +83,7 @@ def test_settle_given_plenty_moves_what_the_model_says(floor: Floor, ledger: Led
     assert accrued[-1]["totalAfter"] == outcome.commission["B1"]
     assert sum(f["totalAfter"] - f["totalBefore"] for f in accrued) == outcome.commission["B1"]
     assert len(accrued) == (3 if model == 1 else 1)
-    assert ledger.revenue.agreement(ledger.index["B1"], ledger.cash).total == outcome.commission["B1"]
+    assert ledger.commission_of("B1") == outcome.commission["B1"]
     assert [floor.house.status_of(batch.hash, i) for i in range(5)] == [Status.SETTLED] * 5
 
 
@@ -164,7 +164,7 @@ def test_settle_given_cash_is_short_at_the_end_reverts_and_changes_nothing(
     assert floor.balances() == before
     assert {floor.house.status_of(batch.hash, i) for i in range(5)} == {Status.PENDING}
     for payer in ("B1", "B2"):
-        assert ledger.revenue.agreement(ledger.index[payer], ledger.cash).total == 0
+        assert ledger.commission_of(payer) == 0
 
 
 @pytest.mark.parametrize("less", [0, 1])

@@ -4,6 +4,7 @@ when a word has bits above the position, or a position beyond the records ─ re
 when more is asked for than is left             ─ refused, with what is left
 given the sides do not allow it                 ─ only all that is left settles
 given they do                                   ─ amount, commission, levy and shares by floors of the whole
+        and tiers are graduated                 ─ the same: what the whole is charged is cut
 when a trade is named in parts and in the mask, twice in full, or in two slices ─ refused
 when it is named twice in part                  ─ both count
 given it is settled in part                     ─ a mask cannot name it, in this call or later
@@ -146,7 +147,7 @@ def test_settle_in_parts_moves_and_tells_by_floors_of_the_whole(
     assert moved == whole.deltas
 
 
-def test_settle_in_parts_charges_by_the_slab_of_the_whole(floor: Floor, office: Office) -> None:
+def test_settle_in_parts_charges_by_the_tier_of_the_whole(floor: Floor, office: Office) -> None:
     """A tenth of the amount would be charged at a higher rate."""
     trade = Trade(1, "B1", "B2", "S1", 10, 40_000_000)
     batch = floor.entered(trade)
@@ -159,6 +160,35 @@ def test_settle_in_parts_charges_by_the_slab_of_the_whole(floor: Floor, office: 
         commission(40_000_000) // 10 * 2,
         levy(40_000_000) // 10 * 2,
     )
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_settle_in_parts_given_graduated_tiers_cuts_what_the_whole_is_charged(
+    floor: Floor, office: Office, model: int
+) -> None:
+    """Two parts and a whole trade; flat parts are charged once a trade, and a cut is rounded down."""
+    tiers = ((1_000, 300_001, 7), (5_000, 100_003, 11), (2**88 - 1, 50_001, 2**64 - 1))
+    ledger = office.ledger
+    receipt = floor.house.register_fee_schedule(ledger.signers["V"], ledger.index["R"], 150, tiers, True)
+    schedule = ledger.facts(receipt)[0][1]["feeScheduleId"]
+    cut, whole = Trade(1, "B1", "B2", "S1", 7, 4_999), Trade(2, "B2", "B3", "S1", 3, 5_001)
+    floor.agree("B2", SHARES)
+    rules = Model({"B2": SHARES}, tiers=tiers, graduated=True)
+    batch = floor.entered(cut, whole, fee_schedule_id=schedule)
+    floor.fund(cut, whole, model=Model({"B2": SHARES}, tiers=tiers, graduated=True), reference="graduated")
+    office.allow(batch)
+    floor.open()
+    charged = 0
+    first, rest = [Piece(cut, 0, 3)], [Piece(cut, 3, 7), whole]
+    for part, positions, settled in (((0, 3), [], first), ((0, 0), [1], rest)):
+        outcome = rules.settle(settled, model)
+        facts = ledger.facts(floor.settle(slice_of(batch, positions, [part]), model=model))
+        assert transfers_in(facts) == floor.expected_transfers(outcome)
+        (sums,) = [fact for name, fact in facts if name == "NettingSetSettled"]
+        assert sums["commission"] == outcome.commission.total()
+        charged += sums["commission"]
+    # 300.001 + 399.911997 + 7 + 11 a side, and 300.001 + 400.012 + 0.050001 + 7 + 11 + (2^64 - 1).
+    assert charged == 2 * 717 + 2 * (717 + 2**64)
 
 
 def test_settle_in_parts_of_the_largest_numbers_is_exact(floor: Floor, office: Office) -> None:

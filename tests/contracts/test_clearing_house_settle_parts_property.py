@@ -94,7 +94,7 @@ def _split(office: Office, trades: list[Trade], data: st.DataObject) -> None:
     moved = {key: after.get(key, 0) - before.get(key, 0) for key in before.keys() | after.keys()}
     assert {key: delta for key, delta in moved.items() if delta} == whole.deltas
     for payer in AGREEMENTS:
-        total = office.ledger.revenue.agreement(office.ledger.index[payer], office.ledger.cash).total
+        total = office.ledger.commission_of(payer)
         assert total == whole.commission[payer]
 
 

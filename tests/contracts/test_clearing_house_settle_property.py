@@ -99,7 +99,7 @@ def _settle_twice(floor: Floor, days: list[list[Trade]], data: st.DataObject) ->
             held[key] = held.get(key, 0) + delta
         assert floor.balances() == {key: value for key, value in held.items() if value}
         for payer in AGREEMENTS:
-            total = floor.ledger.revenue.agreement(floor.ledger.index[payer], floor.ledger.cash).total
+            total = floor.ledger.commission_of(payer)
             assert total == model.totals[payer]
         for batch, mask in zip(batches, masks, strict=True):
             for i in range(len(batch.trades)):

@@ -123,8 +123,8 @@ def test_settle_when_headers_differ_reverts_with_first_that_does(
 ) -> None:
     ledger.admit("V2", Role.EXCHANGE)
     house = ledger.clearing_house
-    house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 150, [(MAX_AMOUNT, 6_000)])
-    house.register_fee_schedule(ledger.signers["V"], ledger.index["R"], 150, [(MAX_AMOUNT, 6_000)])
+    house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 150, [(MAX_AMOUNT, 6_000, 0)])
+    house.register_fee_schedule(ledger.signers["V"], ledger.index["R"], 150, [(MAX_AMOUNT, 6_000, 0)])
     changes = {
         "venue": {"venue": ledger.index["V2"], "fee_schedule_id": 2},
         "cash_asset": {"cash_asset": ledger.asset["USD"]},
@@ -142,7 +142,7 @@ def test_settle_when_one_venue_uses_anothers_slice_reverts(floor: Floor, ledger:
     """V2 puts its own slice first, so that the check of the caller passes."""
     ledger.admit("V2", Role.EXCHANGE)
     ledger.clearing_house.register_fee_schedule(
-        ledger.signers["V2"], ledger.index["R"], 150, [(MAX_AMOUNT, 6_000)]
+        ledger.signers["V2"], ledger.index["R"], 150, [(MAX_AMOUNT, 6_000, 0)]
     )
     own = floor.entered(*three(), by="V2", venue=ledger.index["V2"], fee_schedule_id=2)
     foreign = floor.entered(*three())

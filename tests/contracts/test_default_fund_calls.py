@@ -32,7 +32,7 @@ from ledger.clients.consortium import Role
 from tests.contracts.clearing import Batch, altered, others, slice_of, transfers_in
 from tests.contracts.clearing_model import Trade
 from tests.contracts.fund import CASH, CONTRIBUTION, MARGIN, NOTICE, Facts, Fund
-from tests.contracts.support import SLABS, Ledger, refused
+from tests.contracts.support import TIERS, Ledger, refused
 
 TRADES = (Trade(1, "B1", "B2", amount=1_000_001), Trade(2, "B1", "B3", "S2", amount=500_000))
 MARGINS = {"B1": 150_001, "B2": 100_001, "B3": 50_000}
@@ -203,7 +203,7 @@ def second_venue(fund: Fund) -> Batch:
     """V2, and a batch of its own in which B1 buys of B2 for 100."""
     ledger = fund.ledger
     ledger.admit("V2", Role.EXCHANGE)
-    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, SLABS)
+    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, TIERS)
     changes = {"venue": ledger.index["V2"], "fee_schedule_id": 2}
     return fund.floor.entered(Trade(1, "B1", "B2", amount=100), by="V2", **changes)
 

@@ -32,7 +32,7 @@ from ledger.clients.consortium import Role
 from tests.contracts.clearing import Batch, altered, others, slice_of
 from tests.contracts.clearing_model import Trade
 from tests.contracts.fund import Facts, Fund
-from tests.contracts.support import DAY, MAX_AMOUNT, SLABS, Ledger, refused
+from tests.contracts.support import DAY, MAX_AMOUNT, TIERS, Ledger, refused
 
 MILLION = 1_000_000
 
@@ -353,7 +353,7 @@ def test_close_out_given_venues_each_uses_its_own_prices(fund: Fund) -> None:
 def second_venue(fund: Fund, *trades: Trade) -> Batch:
     ledger = fund.ledger
     ledger.admit("V2", Role.EXCHANGE)
-    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, SLABS)
+    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, TIERS)
     return fund.floor.entered(*trades, by="V2", venue=ledger.index["V2"], fee_schedule_id=2)
 
 

@@ -24,7 +24,7 @@ from ledger.contract import send_all
 from tests.contracts.clearing import transfers_in
 from tests.contracts.clearing_model import Trade
 from tests.contracts.fund import CAPITAL, CASH, CONTRIBUTION, MARGIN, Fund, paid, steps
-from tests.contracts.support import SEED, SLABS
+from tests.contracts.support import SEED, TIERS
 
 CLAIMS = {"B2": 600, "B3": 300, "B4": 100}
 
@@ -209,7 +209,7 @@ def test_finish_given_venues_each_answers_for_its_part(fund: Fund) -> None:
     ledger.admit("V2", Role.EXCHANGE)
     ledger.admit("V3", Role.EXCHANGE)
     ledger.issue({("V2", "NPR"): 10, ("V3", "NPR"): 1_000}, "capital")
-    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, SLABS)
+    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, TIERS)
     ledger.admit("B4", Role.BROKER)
     fund.price("S1", 1_000_000, venue="V2")
     fund.price("S2", 51_000_000, venue="V2")

@@ -20,7 +20,7 @@ from ledger.contract import Contract, send_all
 from tests.contracts.clearing_model import Trade
 from tests.contracts.fund import CAPITAL, CONTRIBUTION, MARGIN, Fund
 from tests.contracts.fund_model import split, waterfall
-from tests.contracts.support import SLABS, Ledger, refused
+from tests.contracts.support import TIERS, Ledger, refused
 
 LARGE = 2**100
 UNIT = 2**64
@@ -113,7 +113,7 @@ def stage(fund: Fund) -> Fund:
     ledger = fund.ledger
     for name, role in (("B4", Role.BROKER), ("B5", Role.BROKER), ("V2", Role.EXCHANGE)):
         ledger.admit(name, role)
-    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, SLABS)
+    ledger.clearing_house.register_fee_schedule(ledger.signers["V2"], ledger.index["R"], 0, TIERS)
     ledger.issue({(name, "NPR"): 4 * LARGE for name in (*MEMBERS, "V2")}, "rich")
     for venue in ("V", "V2"):
         fund.price("S1", PRICE * 1_000_000, venue=venue)

@@ -22,7 +22,7 @@ from ledger.clients.consortium import Role
 from ledger.clients.fails import Fails, Reason, iso_codes
 from ledger.compile import Artifact
 from tests.contracts.clearing import slice_of
-from tests.contracts.clearing_model import Model, Trade, commission, levy
+from tests.contracts.clearing_model import Model, Tiers, Trade, commission, levy
 from tests.contracts.failing import CASH_RATE, PRICE, RATE, Desk, bit, cost, for_cash, for_securities, give
 from tests.contracts.support import DAY, Ledger, refused
 
@@ -84,7 +84,7 @@ def test_fail_given_proceeds_do_not_cover_sellers_charges_is_sellers_money(
 ) -> None:
     """A fee schedule that takes the whole amount, which B2 has agreed to give away."""
     receipt = desk.floor.house.register_fee_schedule(
-        ledger.signers["V"], ledger.index["R"], 1, [(2**88 - 1, 1_000_000)]
+        ledger.signers["V"], ledger.index["R"], 1, [(2**88 - 1, 1_000_000, 0)]
     )
     schedule = ledger.facts(receipt)[0][1]["feeScheduleId"]
     desk.floor.agree("B2", [("P", 1_000_000)])
@@ -104,21 +104,30 @@ def test_fail_given_proceeds_do_not_cover_sellers_charges_is_sellers_money(
     desk.floor.settle(slice_of(batch))
 
 
+@pytest.mark.parametrize(
+    ("tiers", "graduated"),
+    [
+        (((2**88 - 1, 300_000, 0),), False),
+        (((555_551, 300_001, 17), (2**88 - 1, 200_000, 5)), False),
+        (((10, 7, 100_000), (500_000, 300_001, 17), (555_551, 10, 1), (2**88 - 1, 10**6, 9)), True),
+        (((500_000, 10**6, 0), (2**88 - 1, 1, 100_000)), True),
+    ],
+)
 @pytest.mark.parametrize("less", [0, 1])
 def test_fail_given_agreements_and_beneficiary_among_sides_nets_as_clearing_does(
-    desk: Desk, ledger: Ledger, less: int
+    desk: Desk, ledger: Ledger, less: int, tiers: Tiers, graduated: bool
 ) -> None:
     """B1 gives B2 a part and B2 gives B1 one; B1 is a regulator that the levy goes to. To the unit, a trade
     that settles is refused, and one that lacks a unit fails."""
     ledger.consortium.grant_roles(ledger.signers["R"], ledger.index["B1"], [Role.REGULATOR])
     receipt = desk.floor.house.register_fee_schedule(
-        ledger.signers["V"], ledger.index["B1"], 777, [(2**88 - 1, 300_000)]
+        ledger.signers["V"], ledger.index["B1"], 777, tiers, graduated
     )
     schedule = ledger.facts(receipt)[0][1]["feeScheduleId"]
     agreements = {"B1": [("B2", 200_000), ("P", 333_333)], "B2": [("B1", 123_457)]}
     for payer, shares in agreements.items():
         desk.floor.agree(payer, shares)
-    model = Model(agreements, slabs=((2**88 - 1, 300_000),), levy_ppm=777, beneficiary="B1")
+    model = Model(agreements, tiers=tiers, graduated=graduated, levy_ppm=777, beneficiary="B1")
     first = Trade(7, "B1", "B2", "S1", 3, 777_777)
     desk.floor.fund(first, model=model, reference="first")
     desk.floor.clear(desk.floor.batch(first, fee_schedule_id=schedule))

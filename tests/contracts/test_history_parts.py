@@ -23,7 +23,7 @@ from settlement.verification import verify
 from tests.contracts.clearing import slice_of
 from tests.contracts.clearing_model import Trade
 from tests.contracts.office import Office
-from tests.contracts.support import LEVY_PPM, SECURITIES, SLABS
+from tests.contracts.support import LEVY_PPM, SECURITIES, TIERS
 
 RICH = {(name, code): 10**12 for name in ("B1", "B2", "B3") for code in (*SECURITIES, "NPR")}
 SHARES = (("V", 200_000), ("P", 50_000))
@@ -62,11 +62,12 @@ def past(office: Office) -> tuple[Office, list[bytes], History]:
 
 def market(office: Office) -> Market:
     ledger = office.ledger
-    slabs = [
-        SimpleNamespace(up_to=f"{up_to // 100}.{up_to % 100:02}", rate_ppm=ppm) for up_to, ppm in SLABS[:-1]
+    bounds = [f"{up_to // 100}.{up_to % 100:02}" for up_to, _, _ in TIERS[:-1]]
+    tiers = [
+        SimpleNamespace(up_to=bound, rate_ppm=ppm, flat=f"0.{flat:02}")
+        for bound, (_, ppm, flat) in zip([*bounds, None], TIERS, strict=True)
     ]
-    slabs.append(SimpleNamespace(up_to=None, rate_ppm=SLABS[-1][1]))
-    fees = SimpleNamespace(slabs=slabs, levy=SimpleNamespace(beneficiary="R", rate_ppm=LEVY_PPM))
+    fees = SimpleNamespace(kind="slab", tiers=tiers, levy=SimpleNamespace(beneficiary="R", rate_ppm=LEVY_PPM))
     scenario = SimpleNamespace(exponent=2, fees=fees, agreements=SimpleNamespace(shares=SHARES))
     found = SimpleNamespace(scenario=scenario, index=ledger.index, asset=ledger.asset, cash_asset=ledger.cash)
     return cast(Market, found)

@@ -14,6 +14,7 @@ from typing import Any
 from ledger.chain.journal import Journal
 from ledger.chain.local import JOURNAL
 from settlement import sample, scenario
+from settlement.agreements.standing import standing
 from settlement.directory import is_ledger, open_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,13 +172,19 @@ def state_of(at: Path) -> State:
         return {
             "institutions": history.institutions,
             "assets": dict(history.assets),
-            "agreements": history.agreements,
+            "agreements": {
+                each.agreement_id: each.newest.terms
+                for each in standing(history.revenue).registry.agreements.values()
+            },
             "fees": history.fee_schedules,
             "trades": trades,
             "held": {(names[i], codes[a]): n for (i, a), n in net.items() if n and i >= 0},
             "issued": {codes[a]: -n for (i, a), n in net.items() if n and i < 0},
             "issues": len(history.issues),
-            "revenue": {(names[each.payer], codes[each.currency]): each.after for each in history.accruals},
+            "revenue": {
+                (names[each.payer], codes[each.currency]): each.after
+                for each in standing(history.revenue).accruals
+            },
             "settled value": sum(event["grossAmount"] for event in history.netting_sets),
             "moved value": sum(event["netAmount"] for event in history.netting_sets),
             "open cycles": history.open_cycles,

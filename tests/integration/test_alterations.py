@@ -19,9 +19,10 @@ import pytest
 from ledger.clients.clearing_house import Status
 from ledger.records import Records
 from settlement import sample
-from settlement.books import Book
+from settlement.agreements.sharing import fixed
+from settlement.books import Book, Settlement
+from settlement.books.settlements import terms_of
 from settlement.books.shelf import Shelf
-from settlement.fees import Schedule, Slab
 from settlement.intake import parse_trades
 from settlement.model import Trades
 from settlement.operations import Ledger
@@ -345,6 +346,14 @@ def test_opening_altered_before_the_book_closes_is_one_break_with_both_balances(
     }
 
 
+def more_shared(settlement: Settlement) -> Settlement:
+    """With a hundredth of the commission more for the first party."""
+    (known,) = settlement.sharing.running
+    shares = dict(zip(known.receivers[1:], known.lines[0].shares_ppm, strict=True))
+    shares[known.receivers[1]] += 10_000
+    return replace(settlement, sharing=fixed(shares, known.total))
+
+
 @pytest.mark.parametrize("charge", ["commission", "levy", "share"])
 def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
     day: Day, entry: Entry, charge: str
@@ -354,12 +363,13 @@ def test_charge_reckoned_wrong_in_one_book_is_its_cash_break_only(
     day.affirm()
     before = day.books[broker]
     day.settle()
-    terms = day.ledger.terms
-    slabs = tuple(Slab(slab.up_to_minor, slab.rate_ppm + 100) for slab in terms.schedule.slabs)
+    terms = terms_of(day.ledger.market, day.ledger.read())[broker]
+    schedule = terms.schedule
+    tiers = tuple(replace(tier, rate_ppm=tier.rate_ppm + 100) for tier in schedule.tiers)
     terms = {
-        "commission": replace(terms, schedule=Schedule(slabs, terms.schedule.levy_ppm)),
-        "levy": replace(terms, schedule=Schedule(terms.schedule.slabs, terms.schedule.levy_ppm + 1)),
-        "share": replace(terms, shares_ppm=(terms.shares_ppm[0] + 10_000, *terms.shares_ppm[1:])),
+        "commission": replace(terms, schedule=replace(schedule, tiers=tiers)),
+        "levy": replace(terms, schedule=replace(schedule, levy_ppm=schedule.levy_ppm + 1)),
+        "share": replace(terms, settlements=[more_shared(each) for each in terms.settlements]),
     }[charge]
     settled = {DAY: day.intake.trades.number.tolist()}
     wrongly = before.close(settled, terms)

@@ -29,6 +29,7 @@ from settlement.scenario import load
 from tests import independent
 from tests.independent import SAMPLE, Place, Trade, read_canonical
 from tests.ledgers import credit, in_memory, on_ledger, reasons_of
+from tests.sharings import earned
 
 pytestmark = pytest.mark.skipif("anvil" not in available(), reason="anvil is not installed; run `make setup`")
 DAY = sample.TRADING_DAY
@@ -107,7 +108,7 @@ class End:
         return cls(
             on_ledger(ledger),
             {number for part in numbers for number in part},
-            history.earned(ledger.market.cash_asset),
+            earned(history, ledger.market.cash_asset),
             len(ledger.reconcile().breaks),
         )
 

@@ -28,6 +28,7 @@ from ledger.clients.clearing_house import Slice, Status
 from ledger.compile import artifacts
 from ledger.errors import Reverted
 from settlement import market
+from settlement.agreements import periods
 from settlement.books.shelf import Shelf
 from settlement.day import run
 from settlement.intake import parse_trades
@@ -130,7 +131,7 @@ class Steps:
 
     def take(self, count: int) -> None:
         often = [self.issue, self.record, self.affirm, self.affirm, self.open, self.settle, self.settle]
-        seldom = [self.transfer, self.redeem, self.close, self.close_period, self.suspend, self.clear]
+        seldom = [self.transfer, self.redeem, self.close, self.agree, self.suspend, self.clear]
         steps: list[Callable[[], object]] = [*often, *often, *seldom]
         for _ in range(count):
             with suppress(Reverted):
@@ -237,10 +238,19 @@ class Steps:
     def close(self) -> None:
         self.floor.close(by=self.draw.choice(("V", "V", "V", "B1")))
 
-    def close_period(self) -> None:
-        payer = self.draw.choice(("B1", "B2", "B3", "P"))
-        by = self.draw.choice((payer, "P", "A"))
-        self.ledger.revenue.close_period(self.ledger.signers[by], self.ledger.index[payer], self.ledger.cash)
+    def agree(self) -> None:
+        """Another version by consent of all, an agreement's end, or a period's run before it has ended."""
+        agreement, clients = self.draw.randint(1, 4), self.ledger.clients
+        by = self.ledger.signers[self.draw.choice(("B1", "B2", "P", "A"))]
+        match self.draw.choice(("another", "notice", "run")):
+            case "another":
+                version = self.draw.randint(1, 3)
+                self.floor.agree(self.draw.choice(("B1", "B2")), SHARES[:1], version=version)
+            case "notice":
+                clients.agreements.give_notice(by, agreement)
+            case "run":
+                period = periods.at(self.ledger.chain.block().timestamp, 3)
+                clients.revenue.run(by, agreement, period - self.draw.choice((0, 3)), [0])
 
     def suspend(self) -> None:
         consortium, regulator = self.ledger.consortium, self.ledger.signers["R"]

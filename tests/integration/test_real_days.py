@@ -21,6 +21,8 @@ import pytest
 from ledger.chain import available
 from ledger.clients.clearing_house import Status
 from settlement import netting
+from settlement.agreements.standing import standing
+from settlement.books.settlements import terms_of
 from settlement.day import Ran, run
 from settlement.intake import parse_trades
 from settlement.liquidity import Search
@@ -30,6 +32,7 @@ from settlement.scenario import load
 from tests import independent
 from tests.independent import BROKERS, NEPSE_2019, Place, Trade
 from tests.ledgers import in_memory, on_ledger, reasons_of
+from tests.sharings import commission_total
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
 DAYS = ("2019-10-10", "2019-10-15", "2019-11-17", "2019-11-21")
@@ -95,7 +98,8 @@ def check_totals(done: Done, wanted: independent.Outcome) -> None:
     assert totals["netAmount"] == wanted.net
     assert totals["commission"] == sum(wanted.commission.values())
     assert totals["levy"] == sum(wanted.levy.values())
-    commission = Counter({names[a.payer]: a.after - a.before for a in history.accruals})
+    accruals = standing(history.revenue).accruals
+    commission = Counter({names[each.payer]: each.after - each.before for each in accruals})
     assert commission == wanted.commission
     assert done.ran.settled.netting_sets == 1
     for trades in (done.intake.trades, done.ledger.trades_by_day()[done.day]):
@@ -106,7 +110,7 @@ def check_totals(done: Done, wanted: independent.Outcome) -> None:
     for name, received in wanted.revenue.items():
         assert held[name, NEPSE_2019.cash] == received
     for name, earned in wanted.commission.items():
-        assert market.clients.revenue.agreement(market.index[name], market.cash_asset).total == earned
+        assert commission_total(market, name) == earned
 
 
 def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:
@@ -126,6 +130,7 @@ def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:
 def check_books(done: Done, trades: list[Trade], held: Mapping[Place, int]) -> None:
     """Each broker's book has its own side, opens and closes as worked out, and all of it was compared."""
     after = independent.closing(held, independent.settle(NEPSE_2019, trades).moved)
+    terms = terms_of(done.ledger.market, done.ledger.read())
     for broker in BROKERS:
         book = done.ledger.books[broker]
         own = {trade.number for trade in trades if broker in (trade.buyer, trade.seller)}
@@ -133,7 +138,7 @@ def check_books(done: Done, trades: list[Trade], held: Mapping[Place, int]) -> N
         assert len(numbers) == len(own)
         assert set(numbers) == own
         assert book.opening == {asset: n for (name, asset), n in held.items() if name == broker and n}
-        closed = book.close({done.day: [trade.number for trade in trades]}, done.ledger.terms)
+        closed = book.close({done.day: [trade.number for trade in trades]}, terms[broker])
         closing = {asset: n for asset, n in closed.closing.items() if n}
         assert closing == {asset: n for (name, asset), n in after.items() if name == broker}
     sides = sum(len({trade.buyer, trade.seller}) for trade in trades)

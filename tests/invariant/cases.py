@@ -2,7 +2,7 @@
 
 3 to 8 brokers, 1 to 9 securities (a storage slot of the register holds four), 1 to 60 trades with gaps
 between their numbers, trades of a broker with itself, amounts and quantities near the limits of a record, any
-slabs, levy and revenue shares that a scenario may have.
+tiers, levy and revenue shares that a scenario may have.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ PARTIES = ("P1", "P2", "P3", "V", "R")
 DAY = "2019-11-21"
 MAX_QUANTITY = 2**64 - 1
 MAX_AMOUNT = 2**88 - 1
+MAX_FLAT = 2**64 - 1
 PAGE = 1 << 16
 
 
@@ -75,9 +76,13 @@ def _rules(draw: random.Random) -> Rules:
     bounds = sorted(draw.sample(range(1, 10**7), draw.randint(0, 3)))
     if draw.random() < 0.1:
         bounds.append(draw.randint(2**60, MAX_AMOUNT - 1))
-    slabs = tuple((bound, _rate(draw)) for bound in [*bounds, None])
+    tiers = tuple((bound, _rate(draw)) for bound in [*bounds, None])
     levy = draw.choice((0, 150, draw.randint(0, 5_000), draw.randint(0, PPM)))
-    return Rules(slabs, levy, "R", _shares(draw))
+    shares = _shares(draw)
+    flats = tuple(
+        draw.choice((0, 0, 0, 0, *(draw.randint(0, 5_000) for _ in range(5)), MAX_FLAT)) for _ in tiers
+    )
+    return Rules(tiers, levy, "R", shares, flats=flats, graduated=draw.random() < 0.5)
 
 
 def _rate(draw: random.Random) -> int:

@@ -9,13 +9,15 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from ledger.clients.clearing_house import Status
-from ledger.clients.default_fund import Purse, Step
+from ledger.clients.default_fund import Step
 from ledger.history import History
 from settlement import defaulting, ending
 from settlement.operations import Ledger
 from settlement.rules import jointly
 from tests.invariant.floor import CLOSING_AFTER, SECURITIES, Floor, Run
 from tests.invariant.ought import HELD, MOVES, OPEN, PENDING
+from tests.quick import calls
+from tests.sharings import earned
 
 SEEN: Counter[str] = Counter()
 """What came about in any run, how often."""
@@ -162,7 +164,8 @@ class Checked(RuleBasedStateMachine):
             sums[code] += amount
         assert sums == +self.ought.issued
         register, asset = self.clients.register, self.run.market.asset
-        assert {code: register.call("totalSupply", asset[code]) for code in sums} == sums
+        supplies = calls(register, "totalSupply", [(asset[code],) for code in sums])
+        assert dict(zip(sums, supplies, strict=True)) == sums
         purses = self.run.purses()
         assert purses == +self.ought.purses
         assert purses.total() == held.get(("FUND", "NPR"), 0)
@@ -194,10 +197,11 @@ class Checked(RuleBasedStateMachine):
         for (debtor, creditor), claim in self.ought.claims.items():
             found = fails.claim_of(venue, cash, market.index[debtor], market.index[creditor])
             assert found.due + found.accrued == claim.total()
-        for (name, purse), required in self.ought.required.items():
-            assert self.clients.default_fund.required_of(market.index[name], cash, Purse(purse)) == required
-        for (name, code), taken in self.ought.taken.items():
-            assert self.clients.limits.taken_of(market.index[name], market.asset[code]) == taken
+        places = [(market.index[name], cash, purse) for name, purse in self.ought.required]
+        required = calls(self.clients.default_fund, "requiredOf", places)
+        assert required == list(self.ought.required.values())
+        limited = [(market.index[name], market.asset[code]) for name, code in self.ought.taken]
+        assert calls(self.clients.limits, "takenOf", limited) == list(self.ought.taken.values())
 
     steps = 0
 
@@ -226,8 +230,9 @@ class Checked(RuleBasedStateMachine):
         history, market = anew.read(), self.run.market
         gross = sum(event["grossAmount"] for event in history.netting_sets)
         assert gross == sum(t.cut(t.amount, 0, t.settled) for t in self.ought.trades)
-        earned = {self.run.name(n): amount for n, amount in history.earned(market.cash_asset).items()}
-        assert Counter(earned) == +self.ought.earned
+        totals = earned(history, market.cash_asset)
+        named = {self.run.name(n): amount for n, amount in totals.items()}
+        assert Counter(named) == +self.ought.earned
         for trade in self.ought.trades:
             assert int(history.batches[trade.batch].settled_quantity[trade.position]) == trade.settled
 
@@ -252,11 +257,11 @@ def facts(history: History) -> tuple[Any, ...]:
             for key, batch in history.batches.items()
         ],
         [getattr(moves, name).tolist() for name in moves.__slots__],
-        history.accruals,
+        history.revenue,
+        history.times,
         history.netting_sets,
         history.said,
         history.suspended,
-        history.totals,
         history.cycles,
         history.open_cycles,
     )

@@ -35,7 +35,9 @@ from tests.contracts.support import SetClock
 from tests.independent import Place, Rules
 from tests.invariant.ought import CAPITAL, OPEN, PENDING, Trade
 from tests.invariant.owing import Owing
+from tests.journals import decoded_once
 from tests.ledgers import credit
+from tests.quick import calls, quick
 
 BROKERS = ("B1", "B2", "B3", "B4", "B5")
 SECURITIES = ("S1", "S2", "S3")
@@ -63,7 +65,7 @@ SCENARIO = Scenario.model_validate(
         ),
         "securities": {"issuer": "D", "listing": "listed", "codes": SECURITIES},
         "fees": {
-            "slabs": ({"up_to": "10000.00", "rate_ppm": 5_000}, {"up_to": None, "rate_ppm": 3_000}),
+            "tiers": ({"up_to": "10000.00", "rate_ppm": 5_000}, {"up_to": None, "rate_ppm": 3_000}),
             "levy": {"rate_ppm": RULES.levy_ppm, "beneficiary": "R"},
         },
         "agreements": {"shares": tuple({"party": name, "share_ppm": ppm} for name, ppm in RULES.shares)},
@@ -93,7 +95,7 @@ class Floor:
 
     def __init__(self) -> None:
         self.clock = SetClock(dt.datetime.combine(FIRST_DAY, dt.time(8), dt.UTC))
-        self.chain: Chain = connect(default_engine(), clock=self.clock)
+        self.chain: Chain = quick(connect(default_engine(), clock=self.clock))
         self.signers = seed_signers(SCENARIO)
         market = establish(self.chain, SCENARIO, self.signers)
         self.deployment: Deployment = market.deployment
@@ -241,7 +243,9 @@ class Run:
 
     def state(self) -> tuple[object, ...]:
         """What a refused call must leave as it was."""
-        history, logs = self.ledger.read(), self.chain.logs(0, self.chain.block().number)
+        history = self.ledger.read()
+        with decoded_once():
+            logs = self.chain.logs(0, self.chain.block().number)
         return self.balances(), self.statuses(self.ought.trades), len(history.said), len(logs)
 
     @contextmanager
@@ -289,7 +293,8 @@ class Run:
 
     def statuses(self, trades: Iterable[Trade]) -> list[str]:
         house = self.clients.clearing_house
-        return [house.status_of(trade.batch, trade.position).name for trade in trades]
+        found = calls(house, "statusOf", [(trade.batch, trade.position) for trade in trades])
+        return [Status(status).name for status in found]
 
     def known_statuses(self) -> list[str]:
         """By the history, which follows the events."""
@@ -299,14 +304,9 @@ class Run:
 
     def purses(self) -> Counter[tuple[str, int]]:
         fund, cash = self.clients.default_fund, self.market.cash_asset
-        return Counter(
-            {
-                (name, int(purse)): amount
-                for name in ("V", *BROKERS)
-                for purse in Purse
-                if (amount := fund.purse_of(self.market.index[name], cash, purse))
-            }
-        )
+        places = [(name, purse) for name in ("V", *BROKERS) for purse in Purse]
+        found = calls(fund, "purseOf", [(self.market.index[name], cash, purse) for name, purse in places])
+        return Counter({(n, int(p)): amount for (n, p), amount in zip(places, found, strict=True) if amount})
 
     def open_trades(self) -> list[Trade]:
         return [trade for trade in self.ought.trades if trade.status in OPEN]

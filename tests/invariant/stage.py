@@ -11,15 +11,17 @@ from ledger.abi import Words
 from ledger.accounts import Signer
 from ledger.chain import Chain, connect, default_engine
 from ledger.clients import attach
+from ledger.clients.agreements import Consent
 from ledger.clients.clearing_house import Header, Slice
 from ledger.clients.consortium import Role, account_of
-from ledger.clients.revenue_sharing import Terms
 from ledger.deploy import deploy
-from settlement.market import Market
+from settlement.market import Market, commission_terms
 from settlement.scenario import Scenario
 from tests.contracts.support import SetClock
 from tests.independent import Place, Rules, Trade
 from tests.invariant.cases import BROKERS, MAX_AMOUNT, SECURITIES, Case
+from tests.quick import calls, quick
+from tests.sharings import commission_total
 
 ROLES = {
     "V": Role.EXCHANGE,
@@ -65,9 +67,13 @@ class Stage:
             index=dict(plain.index),
             asset=dict(plain.asset),
         )
-        slabs = [(MAX_AMOUNT if up_to is None else up_to, rate) for up_to, rate in case.rules.slabs]
+        rules = case.rules
+        tiers = [
+            (MAX_AMOUNT if up_to is None else up_to, rate, flat)
+            for (up_to, rate), flat in zip(rules.tiers, rules.flats or [0] * len(rules.tiers), strict=True)
+        ]
         market.clients.clearing_house.register_fee_schedule(
-            market.venue, market.index[case.rules.levy_to], case.rules.levy_ppm, slabs
+            market.venue, market.index[rules.levy_to], rules.levy_ppm, tiers, rules.graduated
         )
         market.fee_schedule_id = 1
         if case.rules.shares:
@@ -79,7 +85,7 @@ class Stage:
 def build() -> Stage:
     """A new chain with the consortium on it."""
     clock = SetClock()
-    chain = connect(default_engine(), clock=clock)
+    chain = quick(connect(default_engine(), clock=clock))
     operator = Signer.from_seed("invariant", "operator")
     signers = {name: Signer.from_seed("invariant", name) for name in ROLES}
     deployment = deploy(chain, operator)
@@ -101,7 +107,10 @@ def scenario_of(case: Case | None) -> Scenario:
     brokers = case.brokers if case else BROKERS
     rules = case.rules if case else Rules(((None, 0),), 0, "R", ())
     names = [name for name in ROLES if name in brokers or name not in BROKERS]
-    slabs = [{"up_to": None if up is None else _money(up), "rate_ppm": rate} for up, rate in rules.slabs]
+    tiers = [
+        {"up_to": None if up is None else _money(up), "rate_ppm": rate, "flat": _money(flat)}
+        for (up, rate), flat in zip(rules.tiers, rules.flats or [0] * len(rules.tiers), strict=True)
+    ]
     return Scenario.model_validate(
         {
             "name": "generated",
@@ -117,7 +126,8 @@ def scenario_of(case: Case | None) -> Scenario:
             ),
             "securities": {"issuer": "D", "listing": "listed", "codes": SECURITIES},
             "fees": {
-                "slabs": tuple(slabs),
+                "kind": "graduated" if rules.graduated else "slab",
+                "tiers": tuple(tiers),
                 # A scenario refuses a broker here; the contract, which takes one, is told of it in `enter`.
                 "levy": {
                     "rate_ppm": rules.levy_ppm,
@@ -137,13 +147,13 @@ def _money(minor: int) -> str:
 
 
 def _agree(market: Market, broker: str, rules: Rules) -> None:
-    shares = tuple((market.index[party], ppm) for party, ppm in rules.shares)
-    terms = Terms(market.index[broker], market.asset[CASH], shares)
-    digest = terms.digest(market.clients.revenue.domain)
-    signatures = [
-        market.signers[name].sign_digest(digest) for name in (broker, *(party for party, _ in rules.shares))
+    terms = commission_terms(market, broker)
+    digest = terms.digest(market.clients.agreements.domain)
+    consents = [
+        Consent.of(market.index[name], market.signers[name], digest)
+        for name in (broker, *(party for party, _ in rules.shares))
     ]
-    market.clients.revenue.conclude(market.venue, terms, signatures)
+    market.clients.agreements.propose(market.venue, terms, consents)
 
 
 def header_of(market: Market) -> Header:
@@ -212,8 +222,8 @@ def _places(
 
 def supplies(market: Market) -> dict[str, int]:
     """What exists of each asset, zeros left out."""
-    totals = {code: market.clients.register.call("totalSupply", i) for code, i in market.asset.items()}
-    return {code: amount for code, amount in totals.items() if amount}
+    totals = calls(market.clients.register, "totalSupply", [(i,) for i in market.asset.values()])
+    return {code: amount for code, amount in zip(market.asset, totals, strict=True) if amount}
 
 
 def sums(held: Mapping[Place, int]) -> dict[str, int]:
@@ -229,11 +239,11 @@ def light_state(market: Market, batches: Iterable[bytes]) -> tuple[object, ...]:
     house = market.clients.clearing_house
     return (
         balances(market),
-        tuple(house.call("batch", batch_hash) for batch_hash in batches),
+        calls(house, "batch", [(batch_hash,) for batch_hash in batches]),
         house.call("cycleOf", market.index["V"]),
         house.call("openCycles"),
         tuple(
-            market.clients.revenue.call("agreement", market.index[broker], market.asset[CASH])
+            commission_total(market, broker)
             for broker in (market.scenario.brokers if market.scenario.agreements.shares else ())
         ),
     )
@@ -249,14 +259,16 @@ def full_state(market: Market, batches: Iterable[tuple[bytes, int, Iterable[int]
     return (
         light_state(market, [batch_hash for batch_hash, _, _ in rows]),
         supplies(market),
-        tuple(tuple(house.status_of(h, i) for i in range(count)) for h, count, _ in rows),
-        tuple(
-            tuple(house.call("affirmedBy", h, market.index[b]) for b in market.scenario.brokers)
-            for h, _, _ in rows
+        calls(house, "statusOf", [(h, i) for h, count, _ in rows for i in range(count)]),
+        calls(
+            house,
+            "affirmedBy",
+            [(h, market.index[b]) for h, _, _ in rows for b in market.scenario.brokers],
         ),
-        tuple(
-            tuple(house.call("tradeNumberUsed", market.index["V"], DAY_NUMBER, n) for n in numbers)
-            for _, _, numbers in rows
+        calls(
+            house,
+            "tradeNumberUsed",
+            [(market.index["V"], DAY_NUMBER, n) for _, _, numbers in rows for n in numbers],
         ),
         len(market.chain.logs(0, market.chain.block().number)),
     )

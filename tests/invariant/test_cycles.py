@@ -38,6 +38,7 @@ from tests.invariant.stage import (
     supplies,
 )
 from tests.ledgers import instructions
+from tests.sharings import commission_total
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300")) // 3
 AT_ONCE = 15
@@ -115,8 +116,7 @@ class Run:
         assert not any(name == "transit" for name, _ in after)
         assert sums(after) == sums(self.held)
         for broker in self.case.brokers if self.case.rules.shares else ():
-            agreement = self.market.clients.revenue.agreement(self.market.index[broker], 0x8001)
-            assert agreement.total == outcome.commission[broker]
+            assert commission_total(self.market, broker) == outcome.commission[broker]
 
 
 def one_day(stage: Stage, case: Case) -> None:

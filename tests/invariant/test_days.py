@@ -32,6 +32,7 @@ from tests.invariant.stage import (
     supplies,
 )
 from tests.ledgers import credit, on_ledger, reasons_of
+from tests.sharings import commission_total
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300"))
 AT_ONCE = 25
@@ -186,8 +187,7 @@ def check_settlement(
     assert not any(name == "transit" for name, _ in after)
     assert sums(after) == sums(case.held) == supplies(market)
     for broker in case.brokers if case.rules.shares else ():
-        agreement = market.clients.revenue.agreement(market.index[broker], market.cash_asset)
-        assert agreement.total == outcome.commission[broker]
+        assert commission_total(market, broker) == outcome.commission[broker]
     for party, _ in case.rules.shares:
         floors = sum(
             earned * ppm // 10**6

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sorted(path for room in ("ledger", "settlement", "scripts") for path in (ROOT / room).rglob("*.py"))
 SOLIDITY = sorted(
     path
-    for folder in ("", "clearinghouse", "defaultfund", "fails")
+    for folder in ("", "clearinghouse", "defaultfund", "fails", "revenuesharing")
     for path in (ROOT / "contracts" / folder).glob("*.sol")
 )
 INTERFACES = sorted((ROOT / "contracts" / "interfaces").glob("*.sol"))

@@ -85,7 +85,7 @@ def scenario(**changes: Any) -> Scenario:
             "institutions": tuple({"name": name, "roles": (role,)} for name, role in roles.items()),
             "securities": {"issuer": "D", "listing": "listed", "codes": SECURITIES},
             "fees": {
-                "slabs": ({"up_to": None, "rate_ppm": 1_000},),
+                "tiers": ({"up_to": None, "rate_ppm": 1_000},),
                 "levy": {"rate_ppm": 100, "beneficiary": "R"},
             },
             "agreements": {"shares": ({"party": "P1", "share_ppm": 300_000},)},

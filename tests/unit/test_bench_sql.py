@@ -27,7 +27,7 @@ from sql.work import Work, credit, settles_without_credit
 TRADES = 400
 SAMPLE = scenario.load("sample")
 RULES = independent.Rules(
-    slabs=((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500)),
+    tiers=((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500)),
     levy_ppm=50,
     levy_to="Market Authority",
     shares=(

@@ -8,8 +8,9 @@ from datetime import date
 import numpy as np
 import pytest
 
+from settlement.agreements.sharing import fixed
 from settlement.books import Book, Terms, among, movements
-from settlement.fees import Schedule, Slab
+from settlement.fees import Kind, Tier, VenueSchedule
 from settlement.intake import parse_trades
 from settlement.sample import generate
 from settlement.scenario import load
@@ -21,7 +22,11 @@ from tests.ledgers import read_books
 DAY = date(2024, 3, 14)
 NEPSE_DAY = date(2019, 11, 21)
 HEADER = "S.N,Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount,Date"
-TERMS = Terms("NPR", Schedule((Slab(5_000_000, 6_000), Slab(None, 4_000)), 150), (200_000, 50_000))
+TERMS = Terms(
+    "NPR",
+    VenueSchedule(Kind.SLAB, (Tier(5_000_000, 6_000), Tier(None, 4_000)), 150),
+    fixed({1: 200_000, 2: 50_000}),
+)
 
 
 def test_books_have_what_intake_accepts_each_its_own_side() -> None:
@@ -86,8 +91,8 @@ def test_books_close_where_the_independent_computation_does(block: int) -> None:
     for seed in range(block * 15, block * 15 + 15):
         day = case(seed)
         scenario = scenario_of(day)
-        schedule = Schedule.of(scenario)
-        terms = Terms("NPR", schedule, tuple(ppm for _, ppm in day.rules.shares))
+        schedule = VenueSchedule.of(scenario)
+        terms = Terms("NPR", schedule, fixed(dict(enumerate(ppm for _, ppm in day.rules.shares))))
         settled = random.Random(seed).sample(day.trades, len(day.trades) // 2)
         moved = independent.settle(day.rules, settled).moved
         for broker, book in read_books(day.csv(), scenario, NEPSE_DAY, ()).items():
@@ -132,7 +137,7 @@ def test_book_closes_a_trade_in_parts_as_if_it_were_cut_there() -> None:
     for settled in range(1, 7):
         parts = {NEPSE_DAY: {1_000_001: settled}}
         earned = fee * settled // 7
-        shares = sum(earned * ppm // 1_000_000 for ppm in TERMS.shares_ppm)
+        shares = sum(earned * ppm // 1_000_000 for ppm in (200_000, 50_000))
         taken = levy * settled // 7 + shares
         for owner, sign in (("25", 1), ("42", -1)):
             found = movements(owner, books[owner].days, {}, TERMS, parts)

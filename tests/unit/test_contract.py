@@ -50,7 +50,7 @@ def test_encode_is_what_web3_encodes(ledger: Ledger) -> None:
 
 def test_call_gives_one_value_bare_and_several_as_a_tuple(ledger: Ledger) -> None:
     assert ledger.consortium.call("institutionCount") == len(ledger.index)
-    assert ledger.revenue.call("agreement", ledger.index["B1"], ledger.cash) == (0, 0, 0, ())
+    assert ledger.revenue.call("linesOf", 1, 24_237) == (0, 0)
     assert ledger.register.call("asset", 1)[0] == b"S1".ljust(32, b"\0")
 
 

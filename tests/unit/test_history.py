@@ -178,16 +178,21 @@ def test_netting_sets_and_accruals_are_what_web3_decodes(floor: Floor) -> None:
     assert len(sets) == 3
     accrued = [
         (
-            e["args"]["payer"],
-            e["args"]["currency"],
+            e["args"]["agreementId"],
+            e["args"]["period"],
             e["args"]["totalBefore"],
             e["args"]["totalAfter"],
             bytes(e["transactionHash"]),
         )
         for e in decoded(floor, floor.ledger.revenue, "RevenueAccrued")
     ]
-    assert [(a.payer, a.currency, a.before, a.after, a.transaction) for a in found.accruals] == accrued
+    names = "agreementId", "period", "totalBefore", "totalAfter"
+    told = [event for event in found.revenue if event.name == "RevenueAccrued"]
+    assert [(*(event[name] for name in names), event.transaction) for event in told] == accrued
     assert accrued
+    times = {event.transaction: found.times[event.transaction] for event in told}
+    blocks = {each: found.blocks[each] for each in times}
+    assert times == {each: floor.ledger.chain.block(blocks[each]).timestamp for each in blocks}
 
 
 def test_one_batch_as_two_slices_of_a_settlement_has_both_settled(floor: Floor) -> None:
@@ -205,7 +210,14 @@ def test_events_of_each_contract_decode_as_web3_decodes_them(floor: Floor) -> No
     ledger = floor.ledger
     chain = ledger.chain
     logs = [log for _, _, log in events_of(chain)]
-    for contract in (ledger.consortium, ledger.register, ledger.revenue, ledger.clearing_house):
+    clients = ledger.clients
+    for contract in (
+        clients.consortium,
+        clients.register,
+        clients.agreements,
+        clients.revenue,
+        clients.clearing_house,
+    ):
         for name in {event.name for event in contract.events(logs)}:
             ours = [named(event.arguments) for event in contract.events(logs, name)]
             theirs = [named(dict(event["args"])) for event in decoded(floor, contract, name)]
@@ -229,7 +241,7 @@ def test_reading_an_empty_ledger_finds_nothing(empty: tuple[Ledger, object]) -> 
     ledger, snapshot = empty
     ledger.chain.restore(snapshot)
     found = history.read(ledger.clients)
-    assert (found.batches, found.accruals, found.netting_sets) == ({}, [], [])
+    assert (found.batches, found.revenue, found.netting_sets) == ({}, [], [])
     assert found.head == ledger.chain.block().number
     assert found.movements.places() == []
     assert found.movements.net([1, 2], other=[0, NOBODY]) == {}

@@ -3,7 +3,8 @@
 again        ─ blocks, receipts, events, balances, here and in another process; every hash checked by replay
 a tail       ─ executed when opened, withdrawn where refused; by a writer only
 interrupted  ─ in the middle of anything, and used further
-a state      ─ used; deleted, cut, flipped, of another ledger, of another engine: never trusted, never fatal
+a state      ─ used; deleted, cut, flipped, of another ledger, of another engine: never trusted, never fatal;
+               whether or not there is one, the same blocks, of reverted transactions as well
 changed      ─ with all digests worked out again: found at its block by executing everything
 refused      ─ another engine's journal
 """
@@ -24,7 +25,7 @@ from eth_utils import keccak
 
 from ledger.chain import LocalChain
 from ledger.chain import local as local_module
-from ledger.chain.local import JOURNAL
+from ledger.chain.local import JOURNAL, STATES
 from ledger.clock import SteppedClock
 from ledger.compile import Artifact
 from ledger.errors import (
@@ -38,6 +39,7 @@ from ledger.errors import (
 )
 from tests.unit.local_chains import (
     ALWAYS,
+    NEVER,
     ROOT,
     SENDER,
     START,
@@ -290,3 +292,24 @@ def test_chain_given_questions_it_cannot_answer_raises_its_errors(
         assert chain.block().number == 9
     with opened(engine, tmp_path) as chain:
         assert chain.journal.entries == 9
+
+
+def test_chain_given_a_revert_after_a_state_makes_the_block_that_it_makes_without_one(
+    engine: str, tmp_path: Path, probe: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads_and_reverts = bytes.fromhex("6760075460006000fd60005260086018f3")
+    monkeypatch.setattr(local_module, "_WORTH_A_STATE", ALWAYS)
+    with opened(engine, tmp_path) as chain:
+        fill(chain, probe)
+        reading = chain.send(signed(9, None, reads_and_reverts)).contract_address
+    monkeypatch.setattr(local_module, "_WORTH_A_STATE", NEVER)
+    with opened(engine, tmp_path) as chain:
+        assert chain.send(signed(10, reading, b"")).status == 0
+    with opened(engine, tmp_path) as chain:
+        assert chain.send(signed(11, reading, b"")).status == 0
+        assert chain.check() == 12
+    for state in (tmp_path / STATES).iterdir():
+        state.unlink()
+    with opened(engine, tmp_path) as chain:
+        assert chain.block().number == 12
+        assert chain.nonce(SENDER.address) == 12

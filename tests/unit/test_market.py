@@ -10,7 +10,8 @@ from eth_utils import keccak
 from ledger import reverts
 from ledger.chain import connect, default_engine
 from ledger.clients.consortium import Role
-from settlement.fees import Schedule
+from ledger.terms import Basis, Clause, Step, Tier
+from settlement.fees import VenueSchedule
 from settlement.market import Market, establish
 from settlement.scenario import load
 from tests.contracts.support import SetClock
@@ -46,21 +47,29 @@ def test_cash_and_securities_are_listed_by_their_issuers(market: Market) -> None
 
 def test_fees_and_agreements_in_force_are_the_scenarios(market: Market) -> None:
     scenario = market.scenario
-    schedule = Schedule.of(scenario)
-    venue, beneficiary, levy, slabs = market.clients.clearing_house.call(
+    schedule = VenueSchedule.of(scenario)
+    venue, beneficiary, levy, graduated, tiers = market.clients.clearing_house.call(
         "feeSchedule", market.fee_schedule_id
     )
     assert venue == market.index[scenario.venue]
     assert beneficiary == market.index[scenario.fees.levy.beneficiary]
     assert levy == schedule.levy_ppm
-    assert list(slabs) == [
-        (2**88 - 1 if slab.up_to_minor is None else slab.up_to_minor, slab.rate_ppm)
-        for slab in schedule.slabs
+    assert not graduated
+    assert list(tiers) == [
+        (2**88 - 1 if tier.up_to is None else tier.up_to, tier.rate_ppm, 0) for tier in schedule.tiers
     ]
-    shares = tuple((market.index[share.party], share.share_ppm) for share in scenario.agreements.shares)
+    agreements = market.clients.agreements
     for name, index in market.index.items():
-        found = market.clients.revenue.agreement(index, market.cash_asset)
-        assert (found.version, found.shares) == ((1, shares) if name in scenario.brokers else (0, ()))
+        found = agreements.agreement_named(index, "commission")
+        assert bool(found) == (name in scenario.brokers)
+        if found:
+            terms, whole = agreements.terms_of(found, 1), Tier(2**96 - 1, 10**6)
+            shares = tuple(share.share_ppm for share in scenario.agreements.shares)
+            assert terms.clauses == (Clause(Basis.COMMISSION, (whole,), (Step(0, shares),)),)
+            assert terms.parties == tuple(market.index[s.party] for s in scenario.agreements.shares)
+            assert (terms.payer, terms.currency) == (index, market.cash_asset)
+            assert (terms.version, terms.months, terms.notice_days) == (1, 3, 90)
+            assert agreements.version_of(found, 1).starts_at <= market.chain.block().timestamp
 
 
 def test_securities_are_listed_once_in_the_order_given(market: Market) -> None:
@@ -103,3 +112,13 @@ def test_header_is_of_the_venue_and_the_day(market: Market) -> None:
     assert header.as_tuple() == (
         market.index[market.scenario.venue], 20191121, market.cash_asset, 20191124, market.fee_schedule_id, 1
     )  # fmt: skip
+
+
+def test_reserves_are_kept_by_an_institution_that_the_contract_acts_for() -> None:
+    scenario = load("sample")
+    agreements = scenario.agreements.model_copy(update={"reserve_account": "RESERVES"})
+    with connect(default_engine(), clock=SetClock()) as chain:
+        market = establish(chain, scenario.model_copy(update={"agreements": agreements}))
+        there = {each.name: each for each in market.clients.consortium.institutions()}
+        assert there["RESERVES"].signer == market.clients.revenue.address
+        assert there["RESERVES"].roles == {Role.PARTNER}

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from ledger.units import exact
+from settlement.agreements.sharing import fixed
 from settlement.books import Book, Terms, movements
-from settlement.fees import Schedule, Slab
+from settlement.fees import Kind, Tier, VenueSchedule
 from settlement.model import Trades
 from settlement.reconciliation import Account, Break, Compared, reconcile
 
 DAY, NEXT_DAY = date(2019, 11, 21), date(2019, 11, 22)
-TERMS = Terms("EUR", Schedule((Slab(None, 10_000),), 1_000), (250_000,))
+TERMS = Terms("EUR", VenueSchedule(Kind.SLAB, (Tier(None, 10_000),), 1_000), fixed({1: 250_000}))
 Row = tuple[int, str, str, str, int, int]
 ROWS: list[Row] = [(1, "A", "B", "X", 10, 5_000), (2, "B", "A", "Y", 4, 9_000), (3, "A", "A", "X", 1, 700)]
 PARTIES, CODES = ("A", "B", "C"), ("X", "Y", "Z")

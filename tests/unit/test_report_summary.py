@@ -20,6 +20,7 @@ import pytest
 
 from ledger.records import Records
 from settlement import sample
+from settlement.books.settlements import terms_of
 from settlement.operations import STAGES, Ledger
 from settlement.report.summary import Summary
 from tests import independent
@@ -192,7 +193,8 @@ def test_summary_given_an_altered_record_has_the_dispute_and_no_break() -> None:
 def test_summary_given_a_cent_more_in_a_book_lists_that_break() -> None:
     def meddle(ledger: Ledger) -> None:
         everything = ledger.recorded_numbers(sample.TRADING_DAY)
-        book = ledger.books["Dunmore"].close({sample.TRADING_DAY: everything}, ledger.terms)
+        terms = terms_of(ledger.market, ledger.read())["Dunmore"]
+        book = ledger.books["Dunmore"].close({sample.TRADING_DAY: everything}, terms)
         ledger.books["Dunmore"] = replace(book, closing={**book.closing, "EUR": book.closing["EUR"] + 1})
 
     done = run_sample(trades=100, then=meddle)

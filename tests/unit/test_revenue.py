@@ -30,6 +30,11 @@ def test_allocate_gives_known_answers() -> None:
 @pytest.mark.parametrize(
     ("total", "parts", "expected"),
     [
+        (15, [80, 8, 12], [12, 1, 2]),
+        (100, [600, 355, 45], [60, 36, 4]),
+        (250, [50, 45, 5], [125, 113, 12]),
+        (9_999, [75, 25], [7_499, 2_500]),
+        (3, [75, 25], [2, 1]),
         (5, [100, 101, 100, 100], [1, 2, 1, 1]),
         (1, [1, 1, 1], [1, 0, 0]),
         (2, [1, 1, 1], [1, 1, 0]),
@@ -38,7 +43,9 @@ def test_allocate_gives_known_answers() -> None:
         (10, [1, 1, 1, 0], [4, 3, 3, 0]),
     ],
 )
-def test_allocate_gives_ties_to_the_earlier(total: int, parts: list[int], expected: list[int]) -> None:
+def test_allocate_gives_the_largest_remainders_and_ties_to_the_earlier(
+    total: int, parts: list[int], expected: list[int]
+) -> None:
     assert allocate(total, parts) == expected
 
 

@@ -29,8 +29,8 @@ def some_value(kind: str, n: int) -> Any:
         return n + 1
     if kind == "address":
         return "0x" + f"{n + 1:040x}"
-    if kind == "bytes32":
-        return keccak(bytes([n]))
+    if kind.startswith("bytes") and kind != "bytes":
+        return keccak(bytes([n]))[: int(kind[5:])]
     if kind == "string":
         return f"text {n}"
     return {"bool": True, "bytes": bytes([n])}[kind]

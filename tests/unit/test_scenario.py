@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ledger.errors import InvalidValue
 from settlement import errors
-from settlement.fees import Schedule, Slab
+from settlement.fees import Kind, Tier, VenueSchedule
 from settlement.scenario import Scenario, load, parse, shipped
 
 SHIPPED = files("settlement").joinpath("scenarios", "nepse-2019.yaml").read_text()
@@ -31,7 +31,7 @@ seed: 1
 cash: {currency: EUR, issuer: BNK}
 securities: {issuer: DEP, listing: listed, codes: [AAA, BBB]}
 fees:
-  slabs:
+  tiers:
     - {up_to: "100.00", rate_ppm: 6000}
     - {up_to: null, rate_ppm: 4000}
   levy: {rate_ppm: 150, beneficiary: REG}
@@ -64,7 +64,9 @@ def test_small_scenario() -> None:
     assert scenario.brokers == ("1", "2")
     assert scenario.with_role("AUDITOR") == ("REG",)
     assert (scenario.exponent, scenario.cover_ppm) == (2, 1_000_000)
-    assert Schedule.of(scenario) == Schedule((Slab(10_000, 6_000), Slab(None, 4_000)), 150)
+    assert VenueSchedule.of(scenario) == VenueSchedule(
+        Kind.SLAB, (Tier(10_000, 6_000), Tier(None, 4_000)), 150
+    )
 
 
 def test_nepse_2019_is_what_the_specification_says() -> None:
@@ -83,13 +85,14 @@ def test_nepse_2019_is_what_the_specification_says() -> None:
     assert (scenario.venue, scenario.format, scenario.settlement_lag_days) == ("NEPSE", "nepse", 0)
     assert (scenario.cash.currency, scenario.cash.issuer, scenario.exponent) == ("NPR", "BANK", 2)
     assert (scenario.securities.issuer, scenario.securities.listing) == ("CDSC", "on_first_trade")
-    assert Schedule.of(scenario) == Schedule(
+    assert VenueSchedule.of(scenario) == VenueSchedule(
+        Kind.SLAB,
         (
-            Slab(5_000_000, 6_000),
-            Slab(50_000_000, 5_500),
-            Slab(200_000_000, 5_000),
-            Slab(1_000_000_000, 4_500),
-            Slab(None, 4_000),
+            Tier(5_000_000, 6_000),
+            Tier(50_000_000, 5_500),
+            Tier(200_000_000, 5_000),
+            Tier(1_000_000_000, 4_500),
+            Tier(None, 4_000),
         ),
         150,
     )
@@ -145,30 +148,49 @@ MISTAKES = [
         'up_to: "100.00"',
         "up_to: 100.00",
         11,
-        "fees.slabs[0].up_to",
+        "fees.tiers[0].up_to",
         'must be text: write it in quotes, "100.00"',
     ),
-    ('up_to: "100.00"', "up_to: 100", 11, "fees.slabs[0].up_to", 'must be text: write it in quotes, "100"'),
+    ('up_to: "100.00"', "up_to: 100", 11, "fees.tiers[0].up_to", 'must be text: write it in quotes, "100"'),
     (
         'up_to: "100.00"',
         'up_to: "100.001"',
         11,
-        "fees.slabs[0].up_to",
+        "fees.tiers[0].up_to",
         "at most 2 digits may follow the point",
     ),
-    ('up_to: "100.00"', 'up_to: "1e2"', 11, "fees.slabs[0].up_to", "plain decimal digits are wanted"),
-    ('up_to: "100.00"', 'up_to: "0"', 11, "fees.slabs[0].up_to", "must be above 0.00"),
-    ('up_to: "100.00"', "up_to: null", 11, "fees.slabs[0].up_to", "only the last slab may be without bound"),
+    ('up_to: "100.00"', 'up_to: "1e2"', 11, "fees.tiers[0].up_to", "plain decimal digits are wanted"),
+    ('up_to: "100.00"', 'up_to: "0"', 11, "fees.tiers[0].up_to", "must be above 0.00"),
+    ('up_to: "100.00"', "up_to: null", 11, "fees.tiers[0].up_to", "only the last tier may be without bound"),
     (
         "up_to: null",
         'up_to: "200.00"',
         12,
-        "fees.slabs[1].up_to",
-        "the last slab must be without bound: null",
+        "fees.tiers[1].up_to",
+        "the last tier must be without bound: null",
     ),
-    ("rate_ppm: 6000", "rate_ppm: 0.6", 11, "fees.slabs[0].rate_ppm", "must be a whole number"),
-    ("rate_ppm: 6000", "rate_ppm: 1000001", 11, "fees.slabs[0].rate_ppm", "must be at most 1,000,000"),
-    ("rate_ppm: 6000", "rate: 6000", 11, "fees.slabs[0].rate", "(did you mean rate_ppm?)"),
+    ("rate_ppm: 6000", "rate_ppm: 0.6", 11, "fees.tiers[0].rate_ppm", "must be a whole number"),
+    ("rate_ppm: 6000", "rate_ppm: 1000001", 11, "fees.tiers[0].rate_ppm", "must be at most 1,000,000"),
+    ("rate_ppm: 6000", "rate: 6000", 11, "fees.tiers[0].rate", "(did you mean rate_ppm?)"),
+    ("rate_ppm: 6000", "rate_ppm: 6000, flat: 1", 11, "fees.tiers[0].flat", 'write it in quotes, "1"'),
+    ("rate_ppm: 6000", 'rate_ppm: 6000, flat: "-1"', 11, "fees.tiers[0].flat", "plain decimal digits"),
+    ("rate_ppm: 6000", 'rate_ppm: 6000, flat: "0.001"', 11, "fees.tiers[0].flat", "at most 2 digits"),
+    (
+        "rate_ppm: 6000",
+        'rate_ppm: 6000, flat: "184467440737095516.16"',
+        11,
+        "fees.tiers[0].flat",
+        "must be at most 184,467,440,737,095,516.15",
+    ),
+    ("  tiers:", "  kind: graduate\n  tiers:", 10, "fees.kind", "(did you mean graduated?)"),
+    ("  tiers:", "  kind: null\n  tiers:", 10, "fees.kind", "must be one of slab, graduated, not null"),
+    (
+        'up_to: "100.00"',
+        f'up_to: "{(2**88 - 1) // 100}.{(2**88 - 1) % 100}"',
+        11,
+        "fees.tiers[0].up_to",
+        "no amount is larger",
+    ),
     ("party: PAR", "party: PARR", 17, "agreements.shares[1].party", "(did you mean PAR?)"),
     (
         "party: PAR",
@@ -230,7 +252,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_lines() -> None:
     assert [(mistake.line, mistake.key) for mistake in found] == [
         (3, "venue"),
         (6, "seed"),
-        (11, "fees.slabs[0].up_to"),
+        (11, "fees.tiers[0].up_to"),
         (17, "agreements.shares[1].party"),
         (18, "opening.cover"),
     ]
@@ -257,11 +279,30 @@ def test_levy_to_a_broker_is_refused() -> None:
     assert "is a broker" in mistake.reason
 
 
-def test_slabs_out_of_order() -> None:
+def test_tiers_out_of_order() -> None:
     text = SMALL.replace("    - {up_to: null", '    - {up_to: "50.00", rate_ppm: 1}\n    - {up_to: null')
     (found,) = mistakes(text)
-    assert (found.line, found.key) == (12, "fees.slabs[1].up_to")
-    assert found.reason == "must be above 100.00: slabs go from small to large"
+    assert (found.line, found.key) == (12, "fees.tiers[1].up_to")
+    assert found.reason == "must be above 100.00: tiers go from small to large"
+
+
+def test_more_than_32_tiers_are_refused() -> None:
+    tiers = [f'    - {{up_to: "0.{n:02}", rate_ppm: 1}}\n' for n in range(1, 33)]
+    (found,) = mistakes(SMALL.replace('    - {up_to: "100.00", rate_ppm: 6000}\n', "".join(tiers)))
+    assert (found.line, found.key) == (10, "fees.tiers")
+    assert found.reason == "must have at most 32 entries"
+    parse(
+        SMALL.replace('    - {up_to: "100.00", rate_ppm: 6000}\n', "".join(tiers[1:])).encode(), "small.yaml"
+    )
+
+
+def test_graduated_tiers_with_flat_parts() -> None:
+    text = SMALL.replace("  tiers:", "  kind: graduated\n  tiers:").replace(
+        "rate_ppm: 4000}", 'rate_ppm: 4000, flat: "1.5"}'
+    )
+    assert VenueSchedule.of(parse(text.encode(), "small.yaml")) == VenueSchedule(
+        Kind.GRADUATED, (Tier(10_000, 6_000), Tier(None, 4_000, 150)), 150
+    )
 
 
 def test_without_brokers_there_is_no_market() -> None:

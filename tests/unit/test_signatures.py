@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ledger.accounts import Signer
 from ledger.chain import connect, default_engine
-from ledger.clients.revenue_sharing import Terms
 from ledger.signatures import Domain, affirmation_hash
+from ledger.terms import Terms, pack
+from tests.agreement_terms import terms
 from tests.contracts.support import Ledger, SetClock, establish
 
 ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
@@ -36,9 +37,9 @@ _TERMS = [
     ("payer", "uint16"),
     ("currency", "uint16"),
     ("version", "uint32"),
-    ("shares", "RevenueShare[]"),
+    ("name", "bytes32"),
+    ("words", "uint256[]"),
 ]
-_SHARE = [("party", "uint16"), ("sharePpm", "uint24")]
 word = st.binary(min_size=32, max_size=32)
 
 
@@ -91,37 +92,29 @@ def test_affirmation_digest_is_eth_accounts(
     assert digest == _hash_eip191_message(typed)  # type: ignore[arg-type]
 
 
-@given(
-    st.integers(0, 2**16 - 1),
-    st.integers(0, 2**16 - 1),
-    st.integers(0, 2**32 - 1),
-    st.lists(st.tuples(st.integers(0, 2**16 - 1), st.integers(0, 2**24 - 1)), max_size=5),
-)
-@settings(max_examples=30, deadline=None)
-def test_terms_digest_is_eth_accounts(
-    payer: int, currency: int, version: int, shares: list[tuple[int, int]]
-) -> None:
-    value = {
-        "payer": payer,
-        "currency": currency,
-        "version": version,
-        "shares": [{"party": party, "sharePpm": ppm} for party, ppm in shares],
+def shown(agreed: Terms) -> dict[str, object]:
+    """What a signer is shown, field by field."""
+    return {
+        "payer": agreed.payer,
+        "currency": agreed.currency,
+        "version": agreed.version,
+        "name": agreed.name.encode().ljust(32, b"\0"),
+        "words": pack(agreed),
     }
-    typed = message("RevenueSharing", "Terms", {"Terms": _TERMS, "RevenueShare": _SHARE}, value)
-    terms = Terms(payer, currency, tuple(shares), version)
-    assert terms.digest(Domain("RevenueSharing", 31337, ADDRESS)) == _hash_eip191_message(typed)  # type: ignore[arg-type]
+
+
+@given(terms())
+@settings(max_examples=8, deadline=None)
+def test_terms_digest_is_eth_accounts(agreed: Terms) -> None:
+    typed = message("Agreements", "Terms", {"Terms": _TERMS}, shown(agreed))
+    assert agreed.digest(Domain("Agreements", 31337, ADDRESS)) == _hash_eip191_message(typed)  # type: ignore[arg-type]
 
 
 def test_signature_of_a_digest_is_eth_accounts() -> None:
-    key = keccak(text="a key")
-    typed = message(
-        "RevenueSharing",
-        "Terms",
-        {"Terms": _TERMS, "RevenueShare": _SHARE},
-        {"payer": 1, "currency": 2, "version": 1, "shares": []},
-    )
+    key, agreed = keccak(text="a key"), Terms(1, 2, "name", (3,), ())
+    typed = message("Agreements", "Terms", {"Terms": _TERMS}, shown(agreed))
     signed = Account.sign_message(typed, key)  # type: ignore[arg-type]
-    digest = Terms(1, 2, ()).digest(Domain("RevenueSharing", 31337, ADDRESS))
+    digest = agreed.digest(Domain("Agreements", 31337, ADDRESS))
     assert Signer(key).sign_digest(digest) == bytes(signed.signature)
 
 
@@ -135,11 +128,11 @@ def test_affirmation_digest_is_the_contracts_own(ledger: Ledger) -> None:
     assert house.domain.digest(struct) == said
 
 
-def test_terms_digest_is_the_contracts_own(ledger: Ledger) -> None:
-    revenue = ledger.revenue
-    for shares in ((), ((5, 200_000),), ((5, 200_000), (1, 50_000), (2**16 - 1, 2**24 - 1))):
-        terms = Terms(8, ledger.cash, shares, 3)
-        assert terms.digest(revenue.domain) == revenue.call("hashOf", terms.as_tuple())
+@given(terms())
+@settings(max_examples=5, deadline=None)
+def test_terms_digest_is_the_contracts_own(ledger: Ledger, agreed: Terms) -> None:
+    agreements = ledger.clients.agreements
+    assert agreed.digest(agreements.domain) == agreements.hash_of(agreed)
 
 
 def test_batch_hash_is_the_contracts_own(ledger: Ledger) -> None:
@@ -154,7 +147,7 @@ def test_batch_hash_is_the_contracts_own(ledger: Ledger) -> None:
 def test_domains_of_contracts_and_chains_differ() -> None:
     domains = [
         Domain("ClearingHouse", 31337, ADDRESS),
-        Domain("RevenueSharing", 31337, ADDRESS),
+        Domain("Agreements", 31337, ADDRESS),
         Domain("ClearingHouse", 1, ADDRESS),
         Domain("ClearingHouse", 31337, "0x" + "11" * 20),
     ]

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
@@ -22,20 +22,25 @@ from hypothesis import strategies as st
 from ledger.abi import Words
 from ledger.clients.clearing_house import Header
 from ledger.contract import Event
-from ledger.history import NOBODY, Accrual, History, Movements, RecordedBatch
+from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.records import Records
-from ledger.units import MAX_AMOUNT, exact
+from ledger.terms import Terms
+from ledger.units import MAX_AMOUNT, PPM, exact
+from settlement.agreements import periods
 from settlement.errors import LedgerDisagrees
 from settlement.market import Market
-from settlement.verification import _part_down, verify
+from settlement.verification import _millionths, verify
 from tests import independent
 from tests.independent import Rules, Trade
 from tests.invariant.cases import SECURITIES, Case, case
 from tests.invariant.stage import ROLES, scenario_of
+from tests.sharings import PERIOD, accrual, clause, conclusion
 
 INDEX = {name: i for i, name in enumerate(ROLES, start=1)}
 ASSET = {code: i for i, code in enumerate(SECURITIES, start=1)} | {"NPR": 0x8001}
 TRANSIT = 0
+BEFORE = bytes(32)
+"""The transaction before all settlements."""
 
 
 def market_of(day: Case) -> Market:
@@ -45,6 +50,13 @@ def market_of(day: Case) -> Market:
 
 def transaction(number: int) -> bytes:
     return bytes([number + 1]) * 32
+
+
+def terms_of(rules: Rules, payer: str) -> Terms:
+    """All of the payer's commission, shared by the rules."""
+    shares = tuple(ppm for _, ppm in rules.shares)
+    parties = tuple(INDEX[party] for party, _ in rules.shares)
+    return Terms(INDEX[payer], ASSET["NPR"], "commission", parties, (clause((PPM, 0), shares=shares),))
 
 
 def batch_of(trades: tuple[Trade, ...], settled_in: list[int]) -> RecordedBatch:
@@ -75,8 +87,10 @@ def history_of(day: Case, sets: int = 1) -> History:
         if day.trades[part]:
             batch = batch_of(day.trades[part], settled_in[part])
             history.batches[bytes([k])] = batch
-    shares = tuple((INDEX[party], ppm) for party, ppm in day.rules.shares)
     earned: dict[str, int] = {}
+    for i, payer in enumerate(day.brokers if day.rules.shares else (), start=1):
+        history.revenue += conclusion(terms_of(day.rules, payer), i, BEFORE)
+    history.blocks[BEFORE] = 0
     columns: list[tuple[bytes, int, int, int, int]] = []
     for k in range(sets):
         trades = [t for t, where in zip(day.trades, settled_in, strict=True) if where == k]
@@ -87,10 +101,11 @@ def history_of(day: Case, sets: int = 1) -> History:
         for payer, commission in out.commission.items():
             before = earned.get(payer, 0)
             earned[payer] = before + commission
-            if commission and shares:
-                found = Accrual(INDEX[payer], ASSET["NPR"], before, before + commission, transaction(k))
-                history.accruals.append(found)
-                history.agreements[INDEX[payer], ASSET["NPR"]] = shares
+            if commission and day.rules.shares:
+                totals_of = before, before + commission
+                agreement = day.brokers.index(payer) + 1
+                history.revenue.append(accrual(agreement, PERIOD, *totals_of, transaction(k)))
+        history.blocks[transaction(k)], history.times[transaction(k)] = k + 1, periods.start_s(PERIOD)
         totals = {
             "model": 3,
             "grossAmount": out.gross,
@@ -119,8 +134,8 @@ def test_verify_given_what_the_independent_computation_says_is_silent() -> None:
             verify(market_of(day), history_of(day, sets))
 
 
-def test_verify_given_amounts_at_the_bounds_of_slabs_charges_each_by_its_own() -> None:
-    """A bound belongs to the slab that it ends."""
+def test_verify_given_amounts_at_the_bounds_of_tiers_charges_each_by_its_own() -> None:
+    """A bound belongs to the tier that it ends."""
     rules = Rules(((1_000, 100_000), (5_000, 50_000), (2**70, 20_000), (None, 1)), 7, "R", (("P1", 9),))
     for large in ((), (2**70, 2**70 + 1)):
         amounts = (999, 1_000, 1_001, 4_999, 5_000, 5_001, *large)
@@ -202,21 +217,24 @@ def test_verify_given_other_movements_stops(how: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda accrual: replace(accrual, after=accrual.after + 1),
-        lambda accrual: replace(accrual, before=accrual.before + 1),
-        lambda accrual: replace(accrual, payer=len(INDEX) + 1),
+        {"totalAfter": 1},
+        {"totalBefore": 1},
+        {"agreementId": 1},
+        {"period": 3},
         None,
     ],
 )
-def test_verify_given_an_accrual_that_is_off_stops(change: Any) -> None:
+def test_verify_given_an_accrual_that_is_off_stops(change: dict[str, int] | None) -> None:
     for day in cases():
         history = history_of(day)
-        if not history.accruals:
-            continue
-        first = history.accruals[0]
-        history.agreements[len(INDEX) + 1, ASSET["NPR"]] = ()
-        history.accruals[:1] = [] if change is None else [change(first)]
-        assert disagrees(day, history).endswith("commission accrued")
+        places = [i for i, event in enumerate(history.revenue) if event.name == "RevenueAccrued"]
+        if places:
+            first = history.revenue[places[0]]
+            told = {name: value + (change or {}).get(name, 0) for name, value in first.arguments.items()}
+            history.revenue[places[0] : places[0] + 1] = (
+                [] if change is None else [replace(first, arguments=told)]
+            )
+            assert "accru" in disagrees(day, history)
 
 
 def test_verify_given_other_shares_than_were_agreed_stops() -> None:
@@ -226,8 +244,9 @@ def test_verify_given_other_shares_than_were_agreed_stops() -> None:
     day = Case(0, ("B1", "B2"), rules, (Trade(1, "B1", "B2", "S1", 1, 1_000),), 10**6, ())
     for ppm, fine in ((200_000, True), (200_001, True), (201_000, False)):
         history = history_of(day)
-        for key in history.agreements:
-            history.agreements[key] = ((INDEX["P1"], ppm),)
+        other = Rules(rules.tiers, 0, "R", (("P1", ppm),))
+        agreed = [event for i in (1, 2) for event in conclusion(terms_of(other, f"B{i}"), i, BEFORE)]
+        history.revenue[: len(agreed)] = agreed
         if fine:
             verify(market_of(day), history)
         else:
@@ -261,12 +280,23 @@ def test_verify_given_netting_sets_checked_before_looks_at_the_rest_only() -> No
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 2**63 - 1) | st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1),
+    st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 10**7), min_size=1, max_size=20),
+    st.integers(0, 10**6),
     st.booleans(),
 )
-def test_part_of_an_amount_is_its_floor(rows: list[tuple[int, int]], large: bool) -> None:
+def test_part_of_an_amount_is_its_floor(amounts: list[int], rate: int, large: bool) -> None:
     if large:
-        rows = [*rows, (MAX_AMOUNT, 999_999), (2**63, 10**6)]
-    amount, rate = (list(column) for column in zip(*rows, strict=True))
-    found = _part_down(exact(amount), np.array(rate, dtype=np.int64))
-    assert found.tolist() == [a * r // 10**6 for a, r in rows]
+        amounts = [*amounts, MAX_AMOUNT, 2**63]
+    whole, rest = _millionths(exact(amounts), rate)
+    assert (whole + rest // 10**6).tolist() == [amount * rate // 10**6 for amount in amounts]
+
+
+def test_verify_given_graduated_tiers_charges_what_is_in_each_and_rounds_once() -> None:
+    """Half a unit in two tiers each is one, and rising rates begin where the tier before ended."""
+    tiers = ((1, 500_000), (1_000, 500_000), (2**70, 10), (None, 10**6))
+    for large, flats in (((), (0, 1, 2, 3)), ((2**63 - 1, 2**70, 2**70 + 1), (0, 0, 0, 2**64 - 1))):
+        rules = Rules(tiers, 7, "R", (("P1", 9),), flats=flats, graduated=True)
+        amounts = (1, 2, 3, 999, 1_000, 1_001, *large)
+        trades = tuple(Trade(n, "B1", "B2", "S1", 1, amount) for n, amount in enumerate(amounts, start=1))
+        day = Case(0, ("B1", "B2"), rules, trades, 10**6, ())
+        verify(market_of(day), history_of(day))

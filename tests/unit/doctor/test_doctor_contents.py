@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from ledger.accounts import Signer
 from ledger.clients.consortium import Role
 from ledger.compile import artifacts
-from settlement.doctor import contents
+from ledger.contract import Event
+from settlement.agreements.facts import Facts
+from settlement.doctor import contents, examine
 from settlement.errors import LedgerDisagrees
 from settlement.operations import Ledger
 from tests.integration.network.somebody import Node, needs_anvil
@@ -112,6 +115,46 @@ def test_examine_given_other_revenue_shares_in_the_scenario_says_whose(new: Path
     found = wrong(new)
     assert {*found} == {"agreements"}
     assert SAMPLE.brokers[0] in found["agreements"].found
+
+
+def test_examine_given_agreements_counts_the_lines_that_it_recomputed(path: Path) -> None:
+    """Of each broker's commission a line a party; the ledger has one settlement and no run."""
+    (row,) = [each for each in examine(path) if each.check == "agreement lines"]
+    lines = len(SAMPLE.brokers) * len(SAMPLE.agreements.shares)
+    assert row.ok
+    assert row.found == f"{lines} lines of {len(SAMPLE.brokers)} agreements recomputed from the terms"
+
+
+def test_examine_given_agreement_that_comes_to_something_else_says_where(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = contents.facts
+
+    def altered(events: Iterable[Event], blocks: Mapping[bytes, int]) -> Facts:
+        told = list(events)
+        place = [each.name for each in told].index("RevenueAccrued")
+        arguments = {**told[place].arguments, "totalBefore": 1}
+        told[place] = replace(told[place], arguments=arguments)
+        return true(told, blocks)
+
+    monkeypatch.setattr(contents, "facts", altered)
+    found = wrong(path)
+    assert {*found} == {"agreement lines"}
+    assert "agreement " in found["agreement lines"].found
+    assert "commission so far: the ledger says 1" in found["agreement lines"].found
+    assert "before this is explained" in found["agreement lines"].remedy
+
+
+def test_examine_given_agreement_that_paid_something_else_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differs(*_: object) -> None:
+        raise LedgerDisagrees("cash of somebody", 1, 2)
+
+    monkeypatch.setattr(contents.verifying, "verify_paid", differs)
+    found = wrong(path)
+    assert {*found} == {"agreement lines"}
+    assert found["agreement lines"].found.startswith("cash of somebody: the ledger says 1")
 
 
 def test_examine_given_settlement_that_comes_to_something_else_says_which(path: Path) -> None:
