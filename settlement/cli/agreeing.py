@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from settlement.cli.output import (
+    AsOption,
     DirectoryArgument,
     FormatOption,
     JsonOption,
@@ -34,11 +35,10 @@ if TYPE_CHECKING:
     from settlement.agreements.consenting import Office
     from settlement.agreements.registry import Known, Proposal
 
-AsOption = Annotated[str, typer.Option("--as", metavar="INSTITUTION", help="Who does it.")]
 MaybeAsOption = Annotated[str | None, typer.Option("--as", metavar="INSTITUTION", help="Who does it.")]
 TermsArgument = Annotated[
     str,
-    typer.Argument(metavar="TERMS", help="A hash, or PAYER/NAME for what was proposed last under that name."),
+    typer.Argument(metavar="TERMS", help="A hash, or PAYER/NAME where one proposal of that name waits."),
 ]
 EitherArgument = Annotated[
     str, typer.Argument(metavar="TERMS", help="PAYER/NAME, PAYER/NAME@VERSION, a hash, or a YAML file.")

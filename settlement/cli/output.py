@@ -54,6 +54,7 @@ PassphraseOption = Annotated[
 DateOption = Annotated[
     datetime | None, typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="The trading day.")
 ]
+AsOption = Annotated[str, typer.Option("--as", metavar="INSTITUTION", help="Who does it.")]
 TodayOption = Annotated[
     datetime | None,
     typer.Option(

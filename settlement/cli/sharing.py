@@ -14,6 +14,7 @@ import typer
 
 from settlement.cli import ran
 from settlement.cli.output import (
+    AsOption,
     DirectoryArgument,
     FormatOption,
     JsonOption,
@@ -46,7 +47,6 @@ PeriodOption = Annotated[str, typer.Option("--period", metavar="P", help="2019-1
 MaybePeriodOption = Annotated[
     str | None, typer.Option("--period", metavar="P", help="One of its periods; else all that have ended.")
 ]
-AsOption = Annotated[str, typer.Option("--as", metavar="INSTITUTION", help="Who does it.")]
 LineOption = Annotated[
     int, typer.Option("--line", metavar="N", min=0, max=255, help="As a statement numbers it, from 0.")
 ]
