@@ -1,0 +1,97 @@
+"""Sources: what institutions, banks and custodians bring to be held against the ledger.
+
+read_source(where, context) -> Source(entries, balances, movements, refused, …)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from settlement.reconciliation.entries import Entries
+from settlement.reconciliation.model import Level, Refused, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a source says a holder has of an asset; None is what it does not say."""
+
+    level: Level
+    """position, cash or revenue."""
+    holder: str
+    asset: str
+    """A security's or currency's code; of revenue `commission`, `levy` or `share PAYER → PARTY`."""
+    opening: int | None
+    movements: int | None
+    closing: int | None
+    day: int = 0
+    """As of, yyyymmdd; 0 where the source does not say."""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CashMovement:
+    """One booked entry of a cash account; `amount` is signed minor units."""
+
+    holder: str
+    currency: str
+    amount: int
+    reference: str
+    day: int
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """By how much a field may differ before it is a break; stated in every report."""
+
+    quantity: int = 0
+    amount: int = 0
+    """Minor units."""
+    price: int = 0
+    """Millionths of a currency unit."""
+    time: int = 0
+    """Seconds."""
+    commission: int = 0
+    levy: int = 0
+
+
+EXACT = Tolerances()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a reader has to know besides the source itself."""
+
+    side: Side
+    owner: str | None
+    """Whose book; None for a statement of many accounts."""
+    currency: str
+    exponent: int
+    institutions: tuple[str, ...]
+    securities: tuple[str, ...]
+    """Those that the ledger knows, for guessing; a source may name others."""
+    day: int = 0
+    """The trading day that is asked for, yyyymmdd; 0 is any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a source holds, on whichever levels it has anything."""
+
+    name: str
+    side: Side
+    owner: str | None
+    format: str
+    """`canonical`, `nepse`, `mapped`, `fix`, `sese.025`, `semt.002`, `camt.053`."""
+    rows: int
+    entries: Entries | None = None
+    balances: tuple[Balance, ...] = ()
+    movements: tuple[CashMovement, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    tolerances: Tolerances = EXACT
+    cut_off: str | None = None
+    """HH:MM UTC of the trading day until which what it lacks is pending; None: it is complete."""
+    others: int = 0
+    """Rows that are of other institutions, and were left alone."""
+    notes: Mapping[str, str] = field(default_factory=dict)
