@@ -108,13 +108,14 @@ class Entries:
     def of(self, owner: str) -> npt.NDArray[np.bool_]:
         """Which entries `owner` buys or sells in."""
         party = self.parties.index(owner) if owner in self.parties else len(self.parties)
-        return (self.buyer == party) | (self.seller == party)
+        owned: npt.NDArray[np.bool_] = (self.buyer == party) | (self.seller == party)
+        return owned
 
     @classmethod
     def nothing(cls) -> Entries:
         """No entries."""
-        none = np.zeros(0, dtype=np.int64)
-        return cls((), (), (), *[none] * (len(_PLAIN) + len(_EXACT)))
+        none: dict[str, Any] = {name: np.zeros(0, dtype=np.int64) for name in (*_PLAIN, *_EXACT)}
+        return cls((), (), (), **none)
 
     @classmethod
     def joined(cls, parts: Sequence[Entries]) -> Entries:

@@ -33,7 +33,7 @@ class Matched:
 
     differences: list[Difference]
     held: npt.NDArray[np.int64]
-    """For each row of mine the row of theirs that it is held against (where several, one of them), else -1."""
+    """For each row of mine the row of theirs that it is held against (of several, one), else -1."""
     compared: int
     """How many trades were compared: those that either side has."""
 
