@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
 
@@ -27,7 +27,7 @@ from ledger.records import Records
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
 from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
-from settlement.books.settlements import terms_of
+from settlement.books.settlements import Tellings, terms_of
 from settlement.books.shelf import Shelf
 from settlement.errors import NameUnknown
 from settlement.funding import need
@@ -36,16 +36,18 @@ from settlement.liquidity import Search
 from settlement.market import Market
 from settlement.model import Intake, Trades
 from settlement.outcomes import Outcomes
-from settlement.reconciliation import (
-    Account,
-    Break,
-    Compared,
-    accounts,
+from settlement.reconciliation.ledger_side import (
+    EVERYTHING,
+    Scope,
     ledger_trades,
-    reconcile,
+    settled_numbers,
     settled_parts,
+    trades_of,
 )
+from settlement.reconciliation.model import Refused
+from settlement.reconciliation.running import Reconciled, reconcile
 from settlement.rules import call_requirements, set_rules
+from settlement.sources import Source
 from settlement.verification import verify
 
 Progress = Callable[[str], None]
@@ -66,15 +68,6 @@ class Excepted:
     trade: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What came of holding every book against the ledger."""
-
-    breaks: list[Break]
-    compared: Compared
-    accounts: dict[str, Account]
-
-
 @dataclass(slots=True)
 class Ledger:
     """A ledger that is open: its market, what its chain says, the institutions' books.
@@ -92,12 +85,15 @@ class Ledger:
     seconds: dict[str, float] = field(default_factory=dict)
     outcomes: Outcomes = field(init=False)
     """What failed and what defaulted, as it was read."""
+    tellings: Tellings = field(init=False)
+    """What institutions were told of settlements, as it was read."""
     _history: History = field(default_factory=History)
     _verified: int = 0
     _books: dict[str, Book] | None = None
 
     def __post_init__(self) -> None:
         self.outcomes = Outcomes(self.market)
+        self.tellings = Tellings(self.market.cash_asset)
         self.read()
 
     def read(self) -> History:
@@ -287,8 +283,7 @@ class Ledger:
         verify(self.market, history, since=self._verified)
         self._verified = len(history.netting_sets)
         if self._books is not None:
-            _, numbers = ledger_trades(self.market, history.batches.values())
-            terms = terms_of(self.market, self.read())
+            numbers, terms = settled_numbers(history.batches.values()), self.terms()
             self._books = {
                 name: self._closed(book, numbers, terms[name]) for name, book in self._books.items()
             }
@@ -305,36 +300,40 @@ class Ledger:
         parts = cycle.open_parts(self.read())
         return choosing.waits_for(self.market, parts, held)
 
-    def reconcile(self, day: date | None = None) -> Reconciled:
-        """Hold every broker's book against the ledger: trades of one trading `day` or of all, positions and
-        cash as they stand.
+    def reconcile(
+        self, scope: Scope = EVERYTHING, sources: Sequence[Source] = (), refused: Sequence[Refused] = ()
+    ) -> Reconciled:
+        """Hold books and statements against the ledger: the `sources`, and of each broker that brings none
+        its own records. Of one trading day its trades, and positions and cash as they stand; of one cycle
+        what it moved. Raises NameUnknown.
         """
         with self._stage("reconcile"):
-            history = self.read()
-            sides = accounts(self.market, history.movements, self.balances())
-            recorded, settled = ledger_trades(self.market, history.batches.values())
-            parts, terms = settled_parts(history.batches.values()), terms_of(self.market, history)
-            breaks: list[Break] = []
-            totals = [0, 0, 0, 0]
-            for name, book in self.books.items():
-                index = self.market.index[name]
-                excepted: dict[date, set[int]] = {}
-                for _, batch in self._batches():
-                    there = excepted.setdefault(parse_day_number(batch.header.trading_day), set())
-                    there.update(number for number, who in batch.disputed.items() if index in who)
-                closed = book if book.closing else self._closed(book, settled, terms[name])
-                advised = self.outcomes.advised[index]
-                found, compared = reconcile(
-                    closed, recorded, settled, excepted, sides[name], terms[name], parts, advised
-                )
-                breaks += [each for each in found if day in (None, each.trading_day) or each.level != "trade"]
-                counts = (compared.books, compared.trades, compared.positions, compared.cash)
-                totals = [a + b for a, b in zip(totals, counts, strict=True)]
-        return Reconciled(breaks, Compared(*totals), sides)
+            return reconcile(self, scope, sources, refused)
+
+    def closed_books(self) -> dict[str, Book]:
+        """Every broker's book as it closes now, by what the broker was told."""
+        if all(book.closing for book in self.books.values()):
+            return self.books
+        numbers, terms = settled_numbers(self.read().batches.values()), self.terms()
+        return {
+            name: book if book.closing else self._closed(book, numbers, terms[name])
+            for name, book in self.books.items()
+        }
+
+    def terms(self) -> dict[str, Terms]:
+        """What each broker knows of charges, and of the settlements so far."""
+        return terms_of(self.market, self.tellings.follow(self.read()).told.values())
+
+    @property
+    def moment(self) -> datetime:
+        """What time it is: by the clock, or by the newest block where a simulated clock stands still."""
+        newest = datetime.fromtimestamp(self.market.chain.block().timestamp, UTC)
+        return max(self.clock.now(), newest)
 
     def trades_by_day(self) -> dict[date, Trades]:
         """The trades as the ledger has them, by trading day."""
-        return ledger_trades(self.market, self.read().batches.values())[0]
+        history = self.read()
+        return trades_of(ledger_trades(self.market, history, history.batches.values()).entries)
 
     def balances(self) -> dict[tuple[int, int], int]:
         """What the register says each institution holds now, (institution, asset) → amount, zeros left

@@ -145,10 +145,11 @@ def reconcile(
     """Hold every broker's book against the ledger: trade by trade, each position, the cash."""
     json_wanted = wants_json(form, as_json)
     with opened(path, write=False) as ledger:
+        from settlement.reconciliation.ledger_side import Scope
         from settlement.report.sources import known_day
         from settlement.report.summary import break_json
 
-        found = ledger.reconcile(known_day(ledger, day_of(date)))
+        found = ledger.reconcile(Scope(known_day(ledger, day_of(date))))
         several = len({batch.header.trading_day for batch in ledger.read().batches.values()}) > 1
         money = money_of(ledger)
         compared = found.compared

@@ -149,7 +149,7 @@ class Break:
     odd: Side | None = None
     """The one that stands alone against two that agree."""
     candidates: tuple[str, ...] = ()
-    """Of what is ambiguous."""
+    """Other trades that it is about: of what is ambiguous, merged or split."""
     causes: tuple[Cause, ...] = ()
 
     @property
