@@ -41,6 +41,7 @@ class Scope:
 
 
 EVERYTHING = Scope()
+NOTHING: Mapping[tuple[int, int], int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,28 @@ def accounts(market: Market, moves: Movements, balances: Mapping[tuple[int, int]
     return _by_name(market, issued, moved, balances)
 
 
+def without(market: Market, now: Mapping[str, Account], later: Movements) -> dict[str, Account]:
+    """The accounts as they were before the `later` movements."""
+    everybody = list(market.index.values())
+    issued, moved, all_of_it = (
+        _by_name(market, later.net(everybody, other=other))
+        for other in ([NOBODY], [TRANSIT], [NOBODY, TRANSIT, *everybody])
+    )
+    return {
+        name: Account(
+            _less(account.opening, issued[name].opening),
+            _less(account.moved, moved[name].opening),
+            _less(account.closing, all_of_it[name].opening),
+        )
+        for name, account in now.items()
+    }
+
+
+def _less(amounts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    found = {asset: amounts.get(asset, 0) - more.get(asset, 0) for asset in {*amounts, *more}}
+    return {asset: amount for asset, amount in found.items() if amount}
+
+
 def accounts_of_cycle(
     market: Market, history: History, transactions: Collection[bytes], balances: Mapping[tuple[int, int], int]
 ) -> tuple[dict[str, Account], dict[str, Account]]:
@@ -101,11 +124,16 @@ def accounts_of_cycle(
     return _by_name(market, opening, moved, closing), _by_name(market, {}, besides, {})
 
 
-def _by_name(market: Market, *sides: Mapping[tuple[int, int], int]) -> dict[str, Account]:
+def _by_name(
+    market: Market,
+    opening: Mapping[tuple[int, int], int],
+    moved: Mapping[tuple[int, int], int] = NOTHING,
+    closing: Mapping[tuple[int, int], int] = NOTHING,
+) -> dict[str, Account]:
     names = {index: name for name, index in market.index.items()}
     codes = {index: code for code, index in market.asset.items()}
     found: dict[str, tuple[dict[str, int], ...]] = {name: ({}, {}, {}) for name in market.index}
-    for side, amounts in enumerate(sides):
+    for side, amounts in enumerate((opening, moved, closing)):
         for (holder, asset), amount in amounts.items():
             found[names[holder]][side][codes[asset]] = amount
     return {name: Account(*three) for name, three in found.items()}

@@ -34,6 +34,7 @@ from settlement.reconciliation.ledger_side import (
     settled_numbers,
     settled_parts,
     trades_of,
+    without,
 )
 from settlement.reconciliation.model import Side
 from settlement.reconciliation.statements import LedgerMovement
@@ -61,7 +62,11 @@ class LedgerView:
     since: int
     """First block of the scope."""
     whole: bool
-    """Whether everything up to now is in it, so that books can say what they opened and closed with."""
+    """Whether everything from the first block on is in it, so that it can be said what was opened with."""
+    until: int
+    """Last block of the scope."""
+    now: bool = True
+    """Whether that is the newest of consequence, so that what institutions were told counts as it stands."""
     prices: dict[str, tuple[int, int]] = field(default_factory=dict)
     own: dict[str, dict[date, Trades]] = field(default_factory=dict)
 
@@ -113,7 +118,7 @@ class LedgerView:
         """What the ledger should have moved for a broker by what it knows of charges and was told; None of
         others, who are told nothing.
         """
-        if name not in self.market.scenario.brokers:
+        if name not in self.market.scenario.brokers or not self.now:
             return None
         found = self.charges.places(name, self.charges.flows(name, self.days(name), self.done))
         cash = self.place(self.currency)
@@ -149,6 +154,7 @@ class LedgerView:
         index, cash = self.market.index[name], self.market.cash_asset
         moved, block = self.history.moved_since(self.since)
         rows = (moved.asset == cash) & ((moved.sender == index) | (moved.receiver == index))
+        rows &= block <= self.until
         found: dict[bytes, tuple[int, bool, int]] = {}
         mine, blocks = moved.take(rows), block[rows]
         for row in range(len(mine)):
@@ -171,12 +177,16 @@ class LedgerView:
     def _levied(self) -> int:
         """The levy on both sides of what has settled."""
         entries = self.trades.entries
-        rows = self.trades.settled & self.trades.within
+        rows = np.zeros(len(entries), dtype=bool)
+        for day, numbers in self.done.settled.items():
+            rows |= (entries.day == day_number(day)) & np.isin(entries.number, numbers)
         return 2 * exact_sum(fees.levy(self.on_chain.schedule, entries.amount[rows]))
 
 
-def view(ledger: Ledger, scope: Scope) -> LedgerView:
-    """What a run of that scope needs. Raises NameUnknown where there is no such cycle."""
+def view(ledger: Ledger, scope: Scope, *, closing: bool = False) -> LedgerView:
+    """What a run of that scope needs; of a day as everything stands, or, where `closing`, as it stood after
+    the day's last settlement. Raises NameUnknown where there is no such cycle.
+    """
     market, history = ledger.market, ledger.read()
     told = ledger.tellings.follow(history).told
     charges = Charges(market, VenueSchedule.of(market.scenario))
@@ -187,20 +197,35 @@ def view(ledger: Ledger, scope: Scope) -> LedgerView:
     trades = ledger_trades(market, history, batches)
     if scope.day is not None:
         trades = replace(trades, within=trades.entries.day == day_number(scope.day))
-    settlements = Settlements(settled_numbers(batches), settled_parts(batches), told=list(told.values()))
+    within = list(told.values())
+    settlements = Settlements(settled_numbers(batches), settled_parts(batches), told=within)
+    sides = accounts(market, history.movements, ledger.balances())
+    until = history.head
+    if closing and scope.day is not None:
+        ends = [
+            history.blocks[each.transaction] for each in within if scope.day in (each.settled | each.parts)
+        ]
+        until = max(ends, default=history.head)
+    later, _ = history.moved_since(until + 1)
+    if len(later):
+        within = [each for each in within if history.blocks[each.transaction] <= until]
+        settlements = Settlements.of_cycle(within)
+        sides = without(market, sides, later)
     advised = ledger.outcomes.advised
     return LedgerView(
         market=market,
         history=history,
         trades=trades,
-        accounts=accounts(market, history.movements, ledger.balances()),
+        accounts=sides,
         besides={name: advised[index] for name, index in market.index.items()},
         done=settlements,
         charges=charges,
         on_chain=on_chain,
-        shared=shares(market, told.values()),
+        shared=shares(market, within),
         since=0,
         whole=True,
+        until=until,
+        now=not len(later),
     )
 
 
@@ -218,9 +243,9 @@ def _of_cycle(
     batches = [batch for batch in history.batches.values() if batch.header.trading_day in days]
     sides = {name: Account({}, {}, {}) for name in market.index}
     besides: dict[str, int] = {}
-    since = history.head + 1
+    since, until = history.head + 1, history.head
     if transactions:
-        since = min(history.blocks[each] for each in transactions)
+        since, until = (end(history.blocks[each] for each in transactions) for end in (min, max))
         now = market.clients.register.balances(history.moved_since(since)[0].places())
         sides, others = accounts_of_cycle(market, history, transactions, now)
         cash = market.scenario.cash.currency
@@ -237,4 +262,5 @@ def _of_cycle(
         shared=shares(market, within),
         since=since,
         whole=False,
+        until=until,
     )

@@ -62,7 +62,8 @@ def reconcile(
     Raises NameUnknown where there is no such cycle, or a source is of an institution that does not take part.
     """
     there = view(ledger, scope)
-    run = _Run(ledger, scope, there, ledger.closed_books() if there.whole else {})
+    dated = view(ledger, scope, closing=True) if scope.day and sources else there
+    run = _Run(ledger, scope, there, dated, ledger.closed_books() if there.whole else {})
     brought: dict[tuple[str, Side], list[Source]] = defaultdict(list)
     for source in sources:
         for name in run.holders(source):
@@ -103,6 +104,8 @@ class _Run:
     ledger: Ledger
     scope: Scope
     side: LedgerView
+    dated: LedgerView
+    """The ledger as what is brought of a day knows it, at its end; a book on the shelf closes as of now."""
     books: Mapping[str, Book]
     """Brokers' own records, closed; of a cycle none, which reads its days itself."""
     found: list[Break] = field(default_factory=list)
@@ -142,13 +145,13 @@ class _Run:
             for asset in {*book.opening, *book.closing, currency}:
                 opening, closing = book.opening.get(asset, 0), book.closing.get(asset, 0)
                 stated[self.side.place(asset)] = Stated(opening, None, closing)
-        self._balances(name, "book", stated, delta, self.side.expected(name))
+        self._balances(self.side, name, "book", stated, delta, self.side.expected(name))
 
     def brought(self, name: str, side: Side, sources: Sequence[Source]) -> None:
         """What an institution itself, its bank or its custodian brings of it."""
         delta: dict[Place, int] = {}
         stated: dict[Place, Stated] = {}
-        own = self.side.expected(name) if side == "book" else None
+        own = self.dated.expected(name) if side == "book" else None
         for source in sources:
             if source.cut_off:
                 self.cut_offs[name, side] = source.cut_off
@@ -167,12 +170,12 @@ class _Run:
             stated[place] = Stated(balance.opening, balance.movements, balance.closing)
         booked = [each for source in sources for each in source.movements if each.holder == name]
         if booked:
-            found = match_movements(booked, self.side.cash_movements(name), name, side)
+            found = match_movements(booked, self.dated.cash_movements(name), name, side)
             self.found += found.breaks
             place = "cash", self.side.currency
             delta[place] = delta.get(place, 0) + found.explained
             self.deposited[name, side] = found.deposits
-        self._balances(name, side, stated, delta, own, whole)
+        self._balances(self.dated, name, side, stated, delta, own, whole)
 
     def outcome(self) -> tuple[tuple[Break, ...], tuple[Break, ...]]:
         """Breaks and what is only pending, three sides together; in an order that says nothing of chance."""
@@ -251,6 +254,7 @@ class _Run:
 
     def _balances(
         self,
+        view: LedgerView,
         name: str,
         side: Side,
         stated: Mapping[Place, Stated],
@@ -261,7 +265,7 @@ class _Run:
         """Hold balances against the ledger's: those that are `stated`, those of the levels that are stated as
         a `whole`, and where it is known what is `expected` of the ledger, all.
         """
-        there = self.side.stated(name, self.deposited.get((name, side), 0))
+        there = view.stated(name, self.deposited.get((name, side), 0))
         wrong = 0
         places = {*stated, *(place for place in there if place[0] in whole), *(there if expected else ())}
         for place in sorted({*places, *(expected or ())}, key=lambda each: (_FIRST.index(each[0]), each[1])):
