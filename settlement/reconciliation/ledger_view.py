@@ -203,7 +203,7 @@ def view(ledger: Ledger, scope: Scope, *, closing: bool = False) -> LedgerView:
     until = history.head
     if closing and scope.day is not None:
         ends = [
-            history.blocks[each.transaction] for each in within if scope.day in (each.settled | each.parts)
+            history.blocks[each.transaction] for each in within if scope.day in {*each.settled, *each.parts}
         ]
         until = max(ends, default=history.head)
     later, _ = history.moved_since(until + 1)
