@@ -1,0 +1,111 @@
+"""Reading all that is brought to one reconciliation: what cannot be read is said, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.errors import LedgerError
+from ledger.ids import day_number, parse_day_number
+from settlement.errors import SettlementError, SourceRefused
+from settlement.reconciliation.ledger_side import Scope
+from settlement.reconciliation.model import Refused
+from settlement.sources import Context, Source, read_source
+from settlement.sources.configured import Brought
+
+if TYPE_CHECKING:
+    from settlement.operations import Ledger
+
+_DATE = "{date}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What could be read; and of what could not, why."""
+
+    sources: tuple[Source, ...]
+    refused: tuple[Refused, ...]
+
+
+def gather(
+    ledger: Ledger,
+    brought: Iterable[Brought],
+    scope: Scope,
+    progress: Callable[[str], None] | None = None,
+) -> Gathered:
+    """Read them for that scope. `{date}` in where one is stands for each trading day of the scope."""
+    sources: list[Source] = []
+    refused: list[Refused] = []
+    days = trading_days(ledger, scope)
+    known = _days_of_statements(ledger, days)
+    for each in brought:
+        for where in _dated(each.where, days):
+            if progress is not None:
+                progress(where)
+            try:
+                mapping = None if each.mapping is None else Path(each.mapping)
+                source = read_source(where, context(ledger, each, scope), mapping=mapping)
+                _check_day(source, known)
+            except (SettlementError, LedgerError) as error:
+                reason = str(error).removeprefix(f"{where}: ")
+                refused.append(Refused(where, 0, "", "", reason))
+            else:
+                sources.append(replace(source, name=where))
+    return Gathered(tuple(sources), tuple(refused))
+
+
+def context(ledger: Ledger, brought: Brought, scope: Scope) -> Context:
+    """What a reader has to know of the ledger."""
+    market = ledger.market
+    cash = market.scenario.cash
+    return Context(
+        side=brought.side,
+        owner=brought.owner,
+        currency=cash.currency,
+        exponent=market.scenario.exponent,
+        institutions=tuple(market.index),
+        securities=tuple(code for code in market.asset if code != cash.currency),
+        day=0 if scope.day is None else day_number(scope.day),
+    )
+
+
+def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
+    """The trading days of a scope, rising."""
+    if scope.day is not None:
+        return [scope.day]
+    history = ledger.read()
+    if scope.cycle is not None:
+        venue = ledger.market.index[ledger.market.scenario.venue]
+        told = ledger.tellings.follow(history).told
+        within = [told[each] for each in history.cycles.get((venue, scope.cycle), ()) if each in told]
+        return sorted({day for each in within for day in (*each.settled, *each.parts)})
+    return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
+
+
+def _dated(where: str, days: Iterable[date]) -> list[str]:
+    return [where.replace(_DATE, day.isoformat()) for day in days] if _DATE in where else [where]
+
+
+def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:
+    """The days that a statement can be of: the last trading day of the scope, its settlement date, and the
+    day on which it settled by the chain's time.
+    """
+    if not days:
+        return set()
+    history, last = ledger.read(), day_number(days[-1])
+    batches = [batch for batch in history.batches.values() if batch.header.trading_day == last]
+    moments = {history.times[each] for batch in batches for each in batch.settlements}
+    found = {last, *(batch.header.intended_settlement_date for batch in batches)}
+    return found | {day_number(datetime.fromtimestamp(at_s, UTC).date()) for at_s in moments}
+
+
+def _check_day(source: Source, known: set[int]) -> None:
+    """Raises SourceRefused where a balance is as of a day that is not reconciled."""
+    for balance in source.balances:
+        if balance.day and known and balance.day not in known:
+            wanted = " or ".join(str(parse_day_number(day)) for day in sorted(known))
+            found = parse_day_number(balance.day)
+            raise SourceRefused(source.name, f"it is a statement of {found}; one of {wanted} is wanted")
