@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from settlement import marked_yaml
-from settlement.errors import Mistake, SourcesInvalid
+from settlement.errors import MappingInvalid, Mistake
 from settlement.files import read_regular, write_whole
 from settlement.reconciliation.model import Side
 
@@ -39,20 +39,22 @@ class _Source(BaseModel):
 class _Sources(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    books: dict[str, list[_Source]] = {}
-    bank: list[_Source] = []
-    custodian: list[_Source] = []
+    books: dict[str, tuple[_Source, ...]] = Field(default_factory=dict)
+    bank: tuple[_Source, ...] = ()
+    custodian: tuple[_Source, ...] = ()
 
 
 def configured(folder: Path) -> list[Brought]:
-    """What `sources.yaml` of a ledger says; nothing where there is none. Raises SourcesInvalid, FileRefused."""
+    """What `sources.yaml` of a ledger says; nothing where there is none. Raises MappingInvalid and
+    FileRefused.
+    """
     path = folder / FILE
     if not path.exists():
         return []
     try:
         marked = marked_yaml.read(read_regular(path))
     except marked_yaml.MarkedYamlError as error:
-        raise SourcesInvalid(str(path), [error.mistake]) from None
+        raise MappingInvalid(str(path), [error.mistake]) from None
     try:
         found = _Sources.model_validate(marked.data or {})
     except ValidationError as error:
@@ -60,7 +62,7 @@ def configured(folder: Path) -> list[Brought]:
             Mistake(marked.line(each["loc"]), marked_yaml.key_text(each["loc"]), each["msg"])
             for each in error.errors()
         ]
-        raise SourcesInvalid(str(path), [*marked.mistakes, *mistakes]) from None
+        raise MappingInvalid(str(path), [*marked.mistakes, *mistakes]) from None
     brought = [
         Brought("book", owner, each.source, each.mapping)
         for owner, sources in found.books.items()

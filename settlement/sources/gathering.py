@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ledger.errors import LedgerError
 from ledger.ids import day_number, parse_day_number
 from settlement.errors import SettlementError, SourceRefused
@@ -47,8 +49,8 @@ def gather(
                 progress(where)
             try:
                 mapping = None if each.mapping is None else Path(each.mapping)
-                source = read_source(where, context(ledger, each, scope), mapping=mapping)
-                _check_day(source, known)
+                source = read_source(where, context(ledger, each), mapping=mapping)
+                _check_day(source, days, known)
             except (SettlementError, LedgerError) as error:
                 reason = str(error).removeprefix(f"{where}: ")
                 refused.append(Refused(where, 0, "", "", reason))
@@ -57,7 +59,7 @@ def gather(
     return Gathered(tuple(sources), tuple(refused))
 
 
-def context(ledger: Ledger, brought: Brought, scope: Scope) -> Context:
+def context(ledger: Ledger, brought: Brought) -> Context:
     """What a reader has to know of the ledger."""
     market = ledger.market
     cash = market.scenario.cash
@@ -68,7 +70,6 @@ def context(ledger: Ledger, brought: Brought, scope: Scope) -> Context:
         exponent=market.scenario.exponent,
         institutions=tuple(market.index),
         securities=tuple(code for code in market.asset if code != cash.currency),
-        day=0 if scope.day is None else day_number(scope.day),
     )
 
 
@@ -102,10 +103,19 @@ def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:
     return found | {day_number(datetime.fromtimestamp(at_s, UTC).date()) for at_s in moments}
 
 
-def _check_day(source: Source, known: set[int]) -> None:
-    """Raises SourceRefused where a balance is as of a day that is not reconciled."""
+def _check_day(source: Source, days: list[date], known: set[int]) -> None:
+    """Raises SourceRefused where it is of other days than those that are reconciled."""
     for balance in source.balances:
         if balance.day and known and balance.day not in known:
-            wanted = " or ".join(str(parse_day_number(day)) for day in sorted(known))
-            found = parse_day_number(balance.day)
-            raise SourceRefused(source.name, f"it is a statement of {found}; one of {wanted} is wanted")
+            raise SourceRefused(source.name, _other_day([balance.day], known))
+    if source.entries is not None and len(source.entries) and days:
+        there = np.unique(source.entries.day).tolist()
+        if not set(there) & {day_number(day) for day in days}:
+            raise SourceRefused(source.name, _other_day(there, {day_number(day) for day in days}))
+
+
+def _other_day(found: list[int], wanted: set[int]) -> str:
+    there, ours = (
+        " and ".join(str(parse_day_number(day)) for day in sorted(each)[:3]) for each in (found, wanted)
+    )
+    return f"it is of {there}; {ours} is wanted"
