@@ -83,7 +83,9 @@ def checked(id: str, entry: Mapping[str, Any], subject: str, level: str) -> dict
         if name in FIELDS:
             found[name] = _value(id, name, value)
         elif name == "was":
-            found["was"] = {each: _value(id, each, it) for each, it in _mapping(id, name, value).items()}
+            was = _mapping(id, name, value)
+            # It only has to be what the row holds, which may be nothing that a trade could have.
+            found["was"] = {each: _value(id, each, it, held=True) for each, it in was.items()}
         elif name == "into":
             found["into"] = [
                 {each: _value(id, each, it) for each, it in _mapping(id, name, part).items()}
@@ -110,9 +112,9 @@ def _mapping(id: str, name: str, value: object) -> Mapping[str, Any]:
     return value
 
 
-def _value(id: str, name: str, value: object) -> Any:
+def _value(id: str, name: str, value: object, *, held: bool = False) -> Any:
     if name in NAMES:
-        if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        if not isinstance(value, str) or not (held or (value.strip() and value.isprintable())):
             raise CorrectionInvalid(id, name, f"a name is wanted, not {value!r}")
         return value
     if name not in FIELDS and name != "keep":
@@ -126,6 +128,8 @@ def _value(id: str, name: str, value: object) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise CorrectionInvalid(id, name, f"a whole number is wanted, not {value!r}")
     value = int(value)
+    if held:
+        return value
     bits = {"quantity": 64, "trade_number": 32}.get(name, 17 if name in ("time", "keep") else 88)
     if not 0 <= value < 1 << bits:
         raise CorrectionInvalid(id, name, f"a number from 0 to 2^{bits} - 1 is wanted, not {value}")
@@ -171,10 +175,12 @@ class _Naming:
 
     def place(self, correction: Correction, trade: str) -> tuple[str, int, int]:
         """`number` or `line`, which, and the trading day or NO_DAY."""
-        day = correction.trading_day
+        day, was = correction.trading_day, correction.entry.get("was", {})
         # Where the book has another day than the ledger, it is found under the day that it has.
         known = NO_DAY if day is None else day.year * 10_000 + day.month * 100 + day.day
-        known = correction.entry.get("was", {}).get("trading_day", known)
+        known = was.get("trading_day", known)
+        if "trade_number" in was:
+            return "number", was["trade_number"], known
         if of_line := _LINE.fullmatch(trade):
             return "line", int(of_line[1]), NO_DAY
         found = self._pattern.fullmatch(trade)
