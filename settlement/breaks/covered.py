@@ -23,6 +23,8 @@ class Covered:
     """Trading days. A break without one is of no day in particular, and covered."""
     cycle: int | None = None
     """Where the run was of one cycle only."""
+    shelf: bool = False
+    """Whether only records on the shelf were compared: that says nothing of a book that was brought."""
     numbers: Mapping[date, Collection[int]] | None = None
     """Which trades that cycle had, where it is known: they are covered whoever found the break."""
 
@@ -32,7 +34,8 @@ class Covered:
         A trade is of its cycle; a balance as of a later cycle replaces that of an earlier one.
         """
         if not (
-            _within(each.institution, self.institutions)
+            (each.shelf or not self.shelf)
+            and _within(each.institution, self.institutions)
             and all(_within(side, self.sides) for side in each.sides)
             and _within(each.level, self.levels)
             and (each.trading_day is None or _within(each.trading_day, self.days))

@@ -151,6 +151,8 @@ class Break:
     candidates: tuple[str, ...] = ()
     """Other trades that it is about: of what is ambiguous, merged or split."""
     causes: tuple[Cause, ...] = ()
+    shelf: bool = False
+    """Whether the book is what the ledger keeps of the institution's records, not one that it brought."""
 
     @property
     def reason(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
@@ -48,6 +48,30 @@ class Reconciled(Result):
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     """What the ledger says that each institution holds; of a cycle in the assets that it moved."""
+    held: tuple[HeldAgainst, ...] = ()
+    """What was compared, so that a later run knows what this one would have found."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAgainst:
+    """One side of one institution on one level; `days` are trading days, None all. `shelf` says that the book
+    was that of the ledger's own shelf.
+    """
+
+    institution: str
+    side: Side
+    level: Level
+    days: frozenset[date] | None = None
+    shelf: bool = False
+
+
+Amend = Callable[[str, Entries], Entries]
+"""An institution's entries as its corrections make them."""
+
+
+def as_it_is(_: str, entries: Entries) -> Entries:
+    """Where nobody has corrected anything."""
+    return entries
 
 
 def reconcile(
@@ -55,15 +79,16 @@ def reconcile(
     scope: Scope = EVERYTHING,
     sources: Sequence[Source] = (),
     refused: Sequence[Refused] = (),
+    amend: Amend = as_it_is,
 ) -> Reconciled:
     """Hold books and statements against the ledger: the `sources`, and of every broker that brings none of
-    its own its records on the shelf. `refused` are sources that could not be read.
+    its own its records on the shelf. `refused` are sources that could not be read; `amend` applies corrections to books.
 
     Raises NameUnknown where there is no such cycle, or a source is of an institution that does not take part.
     """
     there = view(ledger, scope)
     dated = view(ledger, scope, closing=True) if scope.day and sources else there
-    run = _Run(ledger, scope, there, dated, ledger.closed_books() if there.whole else {})
+    run = _Run(ledger, scope, there, dated, ledger.closed_books() if there.whole else {}, amend)
     brought: dict[tuple[str, Side], list[Source]] = defaultdict(list)
     for source in sources:
         for name in run.holders(source):
@@ -79,7 +104,8 @@ def reconcile(
     unread = (*refused, *(each for source in sources for each in source.refused), *run.refused)
     shown = tuple(_shown(source) for source in sources)
     compared = run.compared + Compared(statements=statements)
-    return Reconciled(breaks, pending, compared, unread, shown, there.accounts)
+    held = tuple(dict.fromkeys(run.held))
+    return Reconciled(breaks, pending, compared, unread, shown, there.accounts, held)
 
 
 def _shown(source: Source) -> dict[str, object]:
@@ -108,12 +134,14 @@ class _Run:
     """The ledger as what is brought of a day knows it, at its end; a book on the shelf closes as of now."""
     books: Mapping[str, Book]
     """Brokers' own records, closed; of a cycle none, which reads its days itself."""
+    amend: Amend
     found: list[Break] = field(default_factory=list)
     compared: Compared = field(default_factory=Compared)
     refused: list[Refused] = field(default_factory=list)
     seen: Seen = field(default_factory=Seen)
     deposited: dict[tuple[str, Side], int] = field(default_factory=dict)
     """(institution, side) → what was issued to it and the side booked as movements."""
+    held: list[HeldAgainst] = field(default_factory=list)
     cut_offs: dict[tuple[str, Side], str] = field(default_factory=dict)
     """(institution, side) → until when what it lacks is only pending."""
 
@@ -139,13 +167,14 @@ class _Run:
         book = self.books[name] if self.side.whole else Book(name, self._days_of(name))
         mine = Entries.joined([entries_of(each, currency) for _, each in sorted(book.days.items())])
         mine = replace(mine, naming=NAMINGS.get(scenario.format, BY_NUMBER))
-        delta = self._trades(name, "book", mine)
+        delta = self._trades(name, "book", mine, shelf=True)
         stated = {}
         if self.side.whole:
             for asset in {*book.opening, *book.closing, currency}:
                 opening, closing = book.opening.get(asset, 0), book.closing.get(asset, 0)
                 stated[self.side.place(asset)] = Stated(opening, None, closing)
         self._balances(self.side, name, "book", stated, delta, self.side.expected(name))
+        self.held += [HeldAgainst(name, "book", level, shelf=True) for level in LEVELS[1:]]
 
     def brought(self, name: str, side: Side, sources: Sequence[Source]) -> None:
         """What an institution itself, its bank or its custodian brings of it."""
@@ -168,6 +197,7 @@ class _Run:
                 self.refused.append(twice)
                 continue
             stated[place] = Stated(balance.opening, balance.movements, balance.closing)
+        self.held += [HeldAgainst(name, side, level) for level in sorted(whole)]
         booked = [each for source in sources for each in source.movements if each.holder == name]
         if booked:
             found = match_movements(booked, self.dated.cash_movements(name), name, side)
@@ -215,11 +245,15 @@ class _Run:
         mine: Entries,
         days: npt.NDArray[np.int32] | None = None,
         tolerances: Tolerances = EXACT,
+        *,
+        shelf: bool = False,
     ) -> dict[Place, int]:
         """Hold entries against the ledger's of those days; by place, what of a balance differs with them."""
         rows = self.side.rows(name, days)
         if side == "custodian":
             rows = rows[self.side.trades.settled[rows]]
+        if side == "book":
+            mine = self.amend(name, mine)
         theirs = self.side.seen_by(side, name, rows, mine)
         if days is not None:
             mine = mine.take(_concerning(mine, theirs, days))
@@ -230,13 +264,16 @@ class _Run:
         exponent = self.ledger.market.scenario.exponent
         for each in matched.differences:
             keys = _keys(each, mine, theirs)
-            if not keys & disputed and (keys & asked or self._is_asked(keys)):
-                self.found.append(
-                    trade_break(each, mine, theirs, institution=name, side=side, exponent=exponent)
-                )
+            if not keys <= disputed and (keys & asked or self._is_asked(keys)):
+                found = trade_break(each, mine, theirs, institution=name, side=side, exponent=exponent)
+                self.found.append(replace(found, shelf=shelf))
         compared = int(within.sum()) if self.scope != EVERYTHING else matched.compared
         self.compared += Compared(books=side == "book", trades=compared)
         self.seen.trades(name, side, asked)
+        covered = None if days is None else frozenset(parse_day_number(day) for day in days.tolist())
+        if self.scope.day is not None:
+            covered = frozenset([self.scope.day])
+        self.held.append(HeldAgainst(name, side, "trade", covered, shelf))
         return self._delta(name, mine, theirs, matched) if matched.differences else {}
 
     def _is_asked(self, keys: set[tuple[int, int]]) -> bool:
