@@ -45,7 +45,7 @@ from settlement.reconciliation.ledger_side import (
     trades_of,
 )
 from settlement.reconciliation.model import Refused
-from settlement.reconciliation.running import Reconciled, reconcile
+from settlement.reconciliation.running import Amend, Reconciled, as_it_is, reconcile
 from settlement.rules import call_requirements, set_rules
 from settlement.sources import Source
 from settlement.verification import verify
@@ -301,14 +301,18 @@ class Ledger:
         return choosing.waits_for(self.market, parts, held)
 
     def reconcile(
-        self, scope: Scope = EVERYTHING, sources: Sequence[Source] = (), refused: Sequence[Refused] = ()
+        self,
+        scope: Scope = EVERYTHING,
+        sources: Sequence[Source] = (),
+        refused: Sequence[Refused] = (),
+        amend: Amend = as_it_is,
     ) -> Reconciled:
         """Hold books and statements against the ledger: the `sources`, and of each broker that brings none
-        its own records. Of one trading day its trades, and positions and cash as they stand; of one cycle
-        what it moved. Raises NameUnknown.
+        its own records, both as `amend` corrects them. Of one trading day its trades, and positions and cash
+        as they stand; of one cycle what it moved. Raises NameUnknown.
         """
         with self._stage("reconcile"):
-            return reconcile(self, scope, sources, refused)
+            return reconcile(self, scope, sources, refused, amend)
 
     def closed_books(self) -> dict[str, Book]:
         """Every broker's book as it closes now, by what the broker was told."""

@@ -1,5 +1,5 @@
-"""One reconciliation from what is brought to what is kept: sources are read, corrections applied, breaks found
-and kept with their history.
+"""One reconciliation, from what is brought to what is kept: sources are read, corrections applied, breaks
+found and kept with their history.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from settlement.breaks.store import Breaks, Kept
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.ledger_side import EVERYTHING, Scope
-from settlement.reconciliation.model import Break
+from settlement.reconciliation.model import Break, Side
 from settlement.reconciliation.running import Reconciled
 from settlement.sources.configured import Brought
 from settlement.sources.gathering import Gathered, gather
@@ -39,8 +39,9 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
     Raises NameUnknown, BookDamaged, FileUnwritable.
     """
     gathered = gather(ledger, brought, scope, ledger.progress)
-    owners = {"ledger": ledger.market.scenario.venue, "bank": ledger.market.scenario.cash.issuer}
-    owners["custodian"] = ledger.market.scenario.securities.issuer
+    scenario = ledger.market.scenario
+    owners: dict[Side, str] = {"ledger": scenario.venue, "bank": scenario.cash.issuer}
+    owners["custodian"] = scenario.securities.issuer
     there = ledger.path is not None and (ledger.path / FILE).exists()
     if not there:
         result = ledger.reconcile(scope, gathered.sources, gathered.refused)

@@ -82,7 +82,8 @@ def reconcile(
     amend: Amend = as_it_is,
 ) -> Reconciled:
     """Hold books and statements against the ledger: the `sources`, and of every broker that brings none of
-    its own its records on the shelf. `refused` are sources that could not be read; `amend` applies corrections to books.
+    its own its records on the shelf. `refused` are sources that could not be read; `amend` applies
+    corrections to books.
 
     Raises NameUnknown where there is no such cycle, or a source is of an institution that does not take part.
     """
