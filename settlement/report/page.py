@@ -1,4 +1,4 @@
-"""A page in HTML that stands by itself: nothing is loaded from elsewhere, it prints on A4, and it runs no code."""
+"""A page in HTML that stands by itself: it loads nothing, runs no code and prints on A4."""
 
 from __future__ import annotations
 
