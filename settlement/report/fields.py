@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from numbers import Integral
 from typing import Literal
+
+import numpy as np
 
 from ledger.errors import InvalidValue
 from ledger.ids import parse_day_number
@@ -66,7 +67,9 @@ def say(money: Money, level: Level, name: str, value: object) -> str:
 
 def whole_number(value: object) -> int | None:
     """The integer that a value is, numpy's among them; None where it is none."""
-    return int(value) if isinstance(value, Integral) and value is not True and value is not False else None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        return None
+    return int(value)
 
 
 def price(millionths: int, decimals: int) -> str:

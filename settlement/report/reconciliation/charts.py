@@ -23,10 +23,10 @@ def institutions_chart(groups: Mapping[str, Sequence[Item]], money: Money) -> Ma
     """A bar an institution, most at risk first, stacked by level."""
     names = list(groups)
     shown = names if len(names) <= MOST else names[: MOST - 1]
-    of = {name: list(groups[name]) for name in shown}
+    of = [(name, list(groups[name])) for name in shown]
     if len(names) > len(shown):
         rest = names[len(shown) :]
-        of[f"{len(rest):,} others"] = [each for name in rest for each in groups[name]]
+        of.append((f"{len(rest):,} others", [each for name in rest for each in groups[name]]))
     bars = [
         (
             name,
@@ -38,7 +38,7 @@ def institutions_chart(groups: Mapping[str, Sequence[Item]], money: Money) -> Ma
             ],
             f"{money.bare(at_risk(items))}  ({len(items):,})",
         )
-        for name, items in of.items()
+        for name, items in of
     ]
     return _bars(f"Value at risk by institution, {money.currency}", bars, money)
 

@@ -33,6 +33,7 @@ from settlement.report.reconciliation.view import (
     oldest,
     ordered,
     source_cells,
+    when,
 )
 from settlement.report.reconciliation.wording import (
     cause_words,
@@ -100,7 +101,8 @@ def _main(view: View) -> Iterator[Markup]:
         yield el("h2", "Could not be read")
         yield from _refused(view)
     yield el("h2", "What was compared")
-    yield el("p", compared_words(view))
+    if view.breaks:
+        yield el("p", compared_words(view))
     if view.sources:
         yield _sources(view)
     used = glossary([*view.breaks, *view.pending])
@@ -274,7 +276,7 @@ def _table(titles: Sequence[str], body: Iterator[Markup] | list[Markup], right: 
 def _footer(view: View) -> Markup:
     return el(
         "footer",
-        el("p", "Ledger ", el("bdi", plain(view.ledger)), f", made {_when(view)}."),
+        el("p", "Ledger ", el("bdi", plain(view.ledger)), f", made {when(view)}."),
         el(
             "p",
             f"Read up to block {view.block:,}, ",
@@ -282,7 +284,3 @@ def _footer(view: View) -> Markup:
             ".",
         ),
     )
-
-
-def _when(view: View) -> str:
-    return view.made.isoformat(sep=" ", timespec="minutes")

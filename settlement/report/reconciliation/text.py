@@ -28,6 +28,7 @@ from settlement.report.reconciliation.view import (
     oldest,
     ordered,
     source_cells,
+    when,
 )
 from settlement.report.reconciliation.wording import (
     cause_words,
@@ -138,9 +139,11 @@ def _items(items: Sequence[Item], view: View, everything: bool) -> Iterator[Rend
         (f"at risk, {view.money.currency}", "right"),
         ("values", "left"),
     )
-    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+    _may_fold(table, [each.found.subject for each in shown], 24)
     for each in shown:
-        where = Text(place(each.found))
+        where = Text(plain(each.found.subject))
+        if each.found.trading_day is not None:
+            where.append(f"\n{each.found.trading_day.isoformat()}", "dim")
         if each.found.lines:
             where.append(f"\n{lines_words(each.found)}", "dim")
         what = Text(f"{kind_words(each.found)} ({each.found.reason})")
@@ -159,6 +162,12 @@ def _items(items: Sequence[Item], view: View, everything: bool) -> Iterator[Rend
         yield Text(f"{rest_words(items[len(shown) :], view.money)}; --all shows them", "dim")
 
 
+def _may_fold(table: Table, names: Sequence[str], widest: int) -> None:
+    """Names of a usual length stay whole; where one is longer, the column may break them."""
+    if max(map(len, names), default=0) > widest:
+        table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+
+
 def _row(row: Row) -> Text:
     said = Text(f"{row.name}: " if row.name else "")
     said.append(", ".join(f"{side} {value}" for side, value in row.said.items()))
@@ -169,8 +178,8 @@ def _refused(view: View, everything: bool) -> Iterator[RenderableType]:
     table = columns_table(
         "source", ("line", "right"), ("field", "left"), ("value", "left"), ("reason", "left")
     )
-    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
     shown = view.refused if everything else view.refused[:TOP]
+    _may_fold(table, [each.source for each in shown], 40)
     for each in shown:
         line = f"{each.line:,}" if each.line else "all"
         table.add_row(
@@ -182,15 +191,16 @@ def _refused(view: View, everything: bool) -> Iterator[RenderableType]:
 
 
 def _compared(view: View, everything: bool) -> Iterator[RenderableType]:
-    yield Text(compared_words(view))
+    if view.breaks or not any_compared(view):
+        yield Text(compared_words(view))
     if not view.sources:
         return
     table = columns_table(
         "source",
         *(("side", "left"), ("of", "left"), ("format", "left"), ("rows", "right"), ("tolerances", "left")),
     )
-    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
     shown = view.sources if everything else view.sources[:TOP]
+    _may_fold(table, [str(each.get("source", "")) for each in shown], 40)
     for each in shown:
         name, side, institution, form, count, tolerances, more = source_cells(each)
         rows_said = "" if count is None else f"{count:,}"
@@ -212,7 +222,6 @@ def _words(used: Sequence[tuple[str, str]]) -> Iterator[RenderableType]:
 
 def _footer(view: View) -> Text:
     return Text(
-        f"Read from the ledger up to block {view.block:,}, {plain(view.head)};"
-        f" made {view.made.isoformat(sep=' ', timespec='minutes')}.",
+        f"Read from the ledger up to block {view.block:,}, {plain(view.head)}; made {when(view)}.",
         "dim",
     )

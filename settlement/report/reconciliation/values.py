@@ -11,7 +11,7 @@ from settlement.report.layout import Money
 from settlement.report.reconciliation.words import SIDES, action_words, field_words
 from settlement.report.wording import plain
 
-_NOT_FIELDS = ("action", "side", "trade", "day", "number")
+_NOT_FIELDS = ("action", "side", "trade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +67,22 @@ def mend_words(cause: Cause, money: Money, level: Level) -> str:
     if not mend:
         return ""
     side = plain(str(mend.get("side", "book")))
-    place = f"On the {side}" if side == "ledger" else f"In the {side}"
-    said = f"{place}, {plain(action_words(str(mend.get('action', 'replace'))))}"
+    verb, then = action_words(str(mend.get("action", "replace")))
     trade = mend.get("trade")
-    if trade is not None:
-        said += f" {plain(str(trade))}"
-    parts = []
+    said = f"{'On' if side == 'ledger' else 'In'} the {side}, {verb} {_trade_words(trade)}"
+    parts: list[str] = []
     for name, value in mend.items():
-        if name in _NOT_FIELDS:
-            continue
-        parts += list(_parts(name, value, money, level))
-    return f"{said}: {'; '.join(parts)}" if parts else said
+        if name not in _NOT_FIELDS:
+            parts += _parts(name, value, money, level)
+    return f"{said}{then}{'; '.join(parts)}" if parts else said
+
+
+def _trade_words(trade: object) -> str:
+    if trade is None:
+        return "the entry"
+    if isinstance(trade, (list, tuple)):
+        return ", ".join(plain(str(each)) for each in trade)
+    return plain(str(trade))
 
 
 def _parts(name: str, value: object, money: Money, level: Level) -> Iterator[str]:

@@ -219,7 +219,10 @@ def notes(view: View) -> list[str]:
     if whole:
         names = ", ".join(plain(each.source) for each in whole[:3])
         more = f" and {len(whole) - 3:,} more" if len(whole) > 3 else ""
-        said.append(f"{plural(len(whole), 'source')} could not be read: {names}{more}. It was not compared.")
+        said.append(
+            f"{plural(len(whole), 'source')} could not be read and {_was(len(whole))} not compared:"
+            f" {names}{more}."
+        )
     if rows:
         said.append(f"{plural(rows, 'row')} could not be read and {_was(rows)} left out.")
     if view.pending:
@@ -240,6 +243,12 @@ def _was(count: int) -> str:
 
 def _wait(count: int) -> str:
     return "waits" if count == 1 else "wait"
+
+
+def when(view: View) -> str:
+    """When the report was made, to the minute."""
+    said = view.made.isoformat(sep=" ", timespec="minutes")
+    return said.removesuffix("+00:00") + " UTC" if said.endswith("+00:00") else said
 
 
 def tolerance_words(tolerances: object) -> str:

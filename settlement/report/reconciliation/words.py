@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from settlement.reconciliation.model import Break, Kind, Level, Side
+from settlement.report.wording import plain
 
 LEVELS: Mapping[Level, str] = {
     "trade": "trades",
@@ -152,12 +153,12 @@ REASONS: Mapping[str, str] = {
 
 _FIELDS = {"settlement_amount": "amount", "settlement_date": "settles", "trade_number": "trade number"}
 _ACTIONS = {
-    "replace": "put right",
-    "correct": "put right",
-    "add": "enter",
-    "remove": "take out",
-    "split": "split",
-    "merge": "merge",
+    "replace": ("set", " to "),
+    "correct": ("set", " to "),
+    "add": ("enter", ": "),
+    "remove": ("take out", ": "),
+    "split": ("split", " into "),
+    "merge": ("merge", " into "),
 }
 
 
@@ -186,9 +187,9 @@ def _has_anything(found: Break, side: Side) -> bool:
 def field_words(name: str) -> str:
     """A field's name for people."""
     bare = name.removesuffix("_minor")
-    return _FIELDS.get(bare, bare.replace("_", " "))
+    return _FIELDS.get(bare) or plain(bare.replace("_", " "))
 
 
-def action_words(action: str) -> str:
-    """What a mending entry does, as one says it."""
-    return _ACTIONS.get(action, action.replace("_", " "))
+def action_words(action: str) -> tuple[str, str]:
+    """What a mending entry does, as one says it, and what stands between it and the fields."""
+    return _ACTIONS.get(action) or (plain(action.replace("_", " ")), ": ")

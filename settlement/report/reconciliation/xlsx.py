@@ -31,6 +31,7 @@ from settlement.report.reconciliation.view import (
     ordered,
     sides_in,
     source_cells,
+    when,
 )
 from settlement.report.reconciliation.wording import cause_words, glossary, place, step_words, to_do
 from settlement.report.reconciliation.words import LEVELS, SIDES, kind_words
@@ -43,9 +44,7 @@ _AFTER: tuple[Width, ...] = (
     *(("Proposed cause", 36), ("What to do", 36), ("Level", 10), ("ISO reason", 8), ("Lines", 10)),
     *(("Stands alone", 10), ("Id", 12)),
 )
-_LONG = (
-    "Amounts of more than 15 digits are text: a spreadsheet would lose digits, and its sums leave them out."
-)
+_LONG = "Amounts of more than 15 digits are text: a spreadsheet would lose digits, and sums lack them."
 
 
 def as_xlsx(view: View) -> bytes:
@@ -89,9 +88,7 @@ def _summary(sheet: Sheet, view: View) -> None:
     _words(sheet, view)
     sheet.row += 1
     sheet.line(f"Read up to block {view.block:,}, {plain(view.head)}")
-    sheet.line(
-        f"Made {view.made.isoformat(sep=' ', timespec='minutes')}; amounts in {plain(view.money.currency)}"
-    )
+    sheet.line(f"Made {when(view)}; amounts in {plain(view.money.currency)}")
 
 
 def _steps(sheet: Sheet, view: View) -> None:
