@@ -5,12 +5,12 @@ that is not trades.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
 
-from settlement.books import NO_PARTS, Flows, Numbers, Parts, Terms, flows
+from settlement.books import Flows, Numbers, Parts, Terms, flows
 from settlement.books.settlements import Told
 from settlement.fees import VenueSchedule
 from settlement.market import Market
@@ -34,8 +34,8 @@ class Settlements:
     """
 
     settled: Mapping[date, Numbers]
-    parts: Parts = NO_PARTS
-    before: Parts = NO_PARTS
+    parts: Parts = field(default_factory=dict)
+    before: Parts = field(default_factory=dict)
     """Of `parts`, how much had settled before."""
     told: Sequence[Told] = ()
 
