@@ -30,7 +30,7 @@ from settlement.reconciliation.ledger_view import LedgerView, view
 from settlement.reconciliation.model import Break, Compared, Kind, Level, Refused, Result, Side
 from settlement.reconciliation.statements import match_movements
 from settlement.reconciliation.three_sides import Seen, merged
-from settlement.reconciliation.trades import Difference, Matched, compare
+from settlement.reconciliation.trades import Difference, compare
 from settlement.sources import EXACT, Source, Tolerances
 
 if TYPE_CHECKING:
@@ -275,7 +275,11 @@ class _Run:
         if self.scope.day is not None:
             covered = frozenset([self.scope.day])
         self.held.append(HeldAgainst(name, side, "trade", covered, shelf))
-        return self._delta(name, mine, theirs, matched) if matched.differences else {}
+        if not matched.differences:
+            return {}
+        # Records on the shelf close by what was told of their own numbers.
+        own = trades_of(mine) if shelf else trades_of(mine, matched.held, theirs)
+        return self._delta(name, own, trades_of(theirs))
 
     def _is_asked(self, keys: set[tuple[int, int]]) -> bool:
         """Whether trades that the ledger lacks are within the scope."""
@@ -283,10 +287,11 @@ class _Run:
             return False
         return self.scope.day is None or any(day == day_number(self.scope.day) for day, _ in keys)
 
-    def _delta(self, name: str, mine: Entries, theirs: Entries, matched: Matched) -> dict[Place, int]:
+    def _delta(
+        self, name: str, own: Mapping[date, Trades], ledgers: Mapping[date, Trades]
+    ) -> dict[Place, int]:
         charges, done = self.side.charges, self.side.done
-        kept = charges.places(name, charges.flows(name, trades_of(mine, matched.held, theirs), done))
-        expected = charges.places(name, charges.flows(name, trades_of(theirs), done))
+        kept, expected = (charges.places(name, charges.flows(name, days, done)) for days in (own, ledgers))
         places = kept.keys() | expected.keys()
         return {place: kept.get(place, 0) - expected.get(place, 0) for place in places}
 
