@@ -7,6 +7,7 @@ journal.sqlite    on a local chain: every transaction and what came of it. This 
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
 books/            the institutions' own books
+breaks.sqlite     what differed between books, and what was done about it
 keys/             on a network: keystores, encrypted
 lock              who is writing
 """
@@ -33,6 +34,7 @@ from ledger.deploy import Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
 from settlement.books.shelf import Shelf
+from settlement.breaks.events import FILE as BREAKS
 from settlement.day import opens_at
 from settlement.errors import (
     ClockRuns,
@@ -238,6 +240,8 @@ def backup(path: str | Path, to: str | Path) -> Block:
         for name in (BOOKS, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
+        if (source / BREAKS).is_file():
+            copy_database(source / BREAKS, target / BREAKS)
         for name in (SCENARIO, DEPLOYMENT):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))

@@ -14,6 +14,7 @@ import typer
 
 from settlement.cli import (
     agreeing,
+    breaking,
     days,
     ending,
     entering,
@@ -75,6 +76,15 @@ agreement = typer.Typer(
 agreeing.register(agreement)
 sharing.register(agreement)
 app.add_typer(agreement, name="agreement")
+
+breaks = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Differences between books that are kept, each with its reason, its age, its owner and its end.",
+)
+breaking.register(breaks)
+app.add_typer(breaks, name="breaks")
 
 
 def main() -> None:
