@@ -9,6 +9,7 @@ from settlement.report.elements import Markup, el
 from settlement.report.layout import Money, plural
 from settlement.report.reconciliation.view import Item, Sum, at_risk, by_level
 from settlement.report.reconciliation.words import LEVELS
+from settlement.report.wording import plain
 
 MOST = 12
 """Bars of a chart; the last is of all the others."""
@@ -51,7 +52,7 @@ def ages_chart(ages: Mapping[str, Sum], money: Money) -> Markup:
             [(4, plural(each.count, "break"), each.at_risk)],
             f"{money.bare(each.at_risk)}  ({each.count:,})",
         )
-        for age, each in ages.items()
+        for age, each in list(ages.items())[:MOST]
     ]
     return _bars(f"Value at risk by age, {money.currency}", bars, money)
 
@@ -68,7 +69,7 @@ def _bars(said: str, bars: Sequence[tuple[str, Pieces, str]], money: Money) -> M
     for row, (name, pieces, total) in enumerate(bars):
         top = row * _ROW + (_ROW - _BAR) // 2
         middle = top + _BAR - 4
-        drawn.append(el("text", short(name), x=_LEFT - 10, y=middle, class_="name"))
+        drawn.append(el("text", short(plain(name)), x=_LEFT - 10, y=middle, class_="name"))
         reached = 0
         for place, words, amount in pieces:
             # Both ends from the sums, so that pieces neither overlap nor leave a gap.

@@ -16,7 +16,7 @@ from settlement.report.layout import plural
 from settlement.report.page import page
 from settlement.report.reconciliation.charts import ages_chart, institutions_chart, levels_legend
 from settlement.report.reconciliation.style import STYLE
-from settlement.report.reconciliation.values import Row, marked, rows
+from settlement.report.reconciliation.values import Row, is_number, marked, rows
 from settlement.report.reconciliation.view import (
     Item,
     Step,
@@ -74,8 +74,14 @@ def _opening(view: View) -> Iterator[Markup]:
         el("p", "Reconciliation of ", el("bdi", plain(view.scope)), class_="kicker"),
         el("h1", headline(view), class_=state),
         el("p", oldest_words(view.breaks) if view.breaks else compared_words(view)),
-        *(el("p", el("bdi", said), class_="note") for said in notes(view)),
+        *_notes(view),
     )
+
+
+def _notes(view: View) -> Iterator[Markup]:
+    said = notes(view)
+    if said:
+        yield el("ul", *(el("li", el("bdi", each)) for each in said), class_="note")
 
 
 def _main(view: View) -> Iterator[Markup]:
@@ -141,7 +147,7 @@ def _step(view: View, step: Step) -> Markup:
     found, money = step.largest.found, view.money
     said: list[str] = [
         el("b", el("bdi", step_words(step))),
-        el("span", money.amount(step.at_risk), class_="n"),
+        el("span", f"{money.amount(step.at_risk)} at risk", class_="n"),
     ]
     if len(step.items) > 1:
         back = oldest(step.items)
@@ -221,7 +227,9 @@ def _values(found: Sequence[Row], odd: Side | None) -> Markup:
         cells = []
         for side, runs in zip(sides, texts, strict=True):
             nothing = row.said.get(side) == NOTHING
-            kind = " ".join(word for word, so in (("odd", side == odd), ("none", nothing)) if so)
+            whole = nothing or is_number(row.said.get(side, ""))
+            words = (("odd", side == odd), ("none", nothing), ("whole", whole))
+            kind = " ".join(word for word, so in words if so)
             cells.append(
                 el("td", el("bdi", *(el("mark", run) if off else run for run, off in runs)), class_=kind)
             )
@@ -250,7 +258,7 @@ def _refused(view: View) -> Iterator[Markup]:
 def _sources(view: View) -> Markup:
     body = []
     for each in view.sources:
-        name, side, institution, form, count, tolerances, more = source_cells(each)
+        name, side, institution, form, count, tolerances, more = source_cells(each, view.money)
         shown = "" if count is None else f"{count:,}"
         body.append(
             el(

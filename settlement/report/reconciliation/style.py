@@ -2,6 +2,8 @@
 
 STYLE = """
 .kicker { margin: 0; color: var(--soft); } header p { margin: .35rem 0; }
+ul.note { list-style: none; margin: .5rem 0; } ul.note li { margin: .15rem 0; }
+.chart { overflow: visible; }
 h1 { font-size: 1.9rem; } h1.bad { color: #a3341a; } h1.good { color: #1d6b4c; } h1.unsure { color: #8a4b00; }
 h3 { border-bottom: 2px solid var(--ink); padding-bottom: .2rem; overflow-wrap: anywhere; }
 h3 span { font-weight: 400; color: var(--soft); font-size: .9em; }
@@ -27,6 +29,7 @@ abbr { text-decoration: none; font-size: .75em; color: var(--soft); border: 1px 
   font-variant-numeric: tabular-nums; }
 .values thead th, .values thead td { font-weight: 400; font-size: .8em; color: var(--soft); }
 .values tbody th { font-weight: 400; color: var(--soft); overflow-wrap: normal; }
+.values thead th, .values .whole { white-space: nowrap; }
 .values .odd { background: #fff6e0; } .values .none { color: var(--soft); font-style: italic; }
 mark { background: #ffd9cc; color: inherit; font-weight: 700; border-radius: .15rem; }
 main dl dt { color: var(--ink); }
@@ -38,7 +41,7 @@ main dl dt { color: var(--ink); }
   .breaks > tbody > tr > td { border: 0; padding: .1rem 0; }
   .breaks > tbody > tr > td.n { text-align: left; } .breaks > tbody > tr > td.n::before {
     content: "at risk " attr(data-unit) " "; color: var(--soft); }
-  .chart { overflow: visible; } .chart text { font-size: 24px; }
+  .chart text { font-size: 24px; }
   dl { grid-template-columns: 1fr; } main dl dt { font-weight: 600; }
 }
 @media print { .breaks { font-size: 9pt; } h1 { font-size: 18pt; } .steps { font-size: 9.5pt; } }
