@@ -14,7 +14,7 @@ from settlement.report.elements import Markup, el, join
 from settlement.report.fields import NOTHING
 from settlement.report.layout import plural
 from settlement.report.page import page
-from settlement.report.reconciliation.charts import ages_chart, institutions_chart, levels_legend
+from settlement.report.reconciliation.charts import ages_chart, institutions_chart
 from settlement.report.reconciliation.style import STYLE
 from settlement.report.reconciliation.values import Row, is_number, marked, rows
 from settlement.report.reconciliation.view import (
@@ -22,7 +22,6 @@ from settlement.report.reconciliation.view import (
     Step,
     View,
     any_compared,
-    at_risk,
     by_age,
     by_institution,
     by_level,
@@ -89,10 +88,10 @@ def _main(view: View) -> Iterator[Markup]:
     if view.breaks:
         yield el("h2", "At stake")
         yield el("ul", *_levels(view), class_="tiles")
-        if at_risk(view.breaks):
-            yield from _charts(view, groups)
         yield el("h2", "Do first")
         yield el("ol", *(_step(view, step) for step in first_steps(view.breaks)), class_="steps")
+        yield el("h2", "Where it is")
+        yield _charts(view, groups)
         yield el("h2", "Every break, by institution")
         listed = frozenset(map(id, ordered(view.breaks)[:MOST]))
         for institution, items in groups.items():
@@ -127,20 +126,12 @@ def _levels(view: View) -> Iterator[Markup]:
         )
 
 
-def _charts(view: View, groups: Mapping[str, Sequence[Item]]) -> Iterator[Markup]:
-    drawn = [
-        el(
-            "figure",
-            el("figcaption", f"At risk by institution, {view.money.currency} (breaks)"),
-            institutions_chart(groups, view.money),
-            levels_legend(),
-        )
-    ]
+def _charts(view: View, groups: Mapping[str, Sequence[Item]]) -> Markup:
+    drawn = [institutions_chart(groups, view.money)]
     ages = by_age(view.breaks)
     if ages:
-        caption = el("figcaption", f"At risk by age, {view.money.currency} (breaks)")
-        drawn.append(el("figure", caption, ages_chart(ages, view.money)))
-    yield el("div", *drawn, class_="charts")
+        drawn.append(ages_chart(ages, view.money))
+    return el("div", *drawn, class_="charts")
 
 
 def _step(view: View, step: Step) -> Markup:
@@ -152,11 +143,9 @@ def _step(view: View, step: Step) -> Markup:
     if len(step.items) > 1:
         back = oldest(step.items)
         largest = f"The largest is {place(found)}, {money.amount(int(found.value_at_risk))}."
-        said.append(
-            el("div", el("bdi", largest + (f" The oldest is of {back.isoformat()}." if back else "")))
-        )
-    else:
-        said.append(_values(rows(found, money), found.odd))
+        since = f" The oldest is of {back.isoformat()}." if back else ""
+        said.append(el("div", el("bdi", largest + since)))
+    said.append(_values(rows(found, money), found.odd))
     said += [el("div", el("bdi", cause), class_="cause") for cause in cause_words(found)]
     said.append(el("div", el("bdi", to_do(found, money)), class_="mend"))
     return el("li", *said)
