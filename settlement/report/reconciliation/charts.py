@@ -1,85 +1,75 @@
-"""Charts of a reconciliation: what is at risk by institution, stacked by level, and by age."""
+"""Bars of a reconciliation's page: what is at risk by institution, stacked by level, and by age.
+
+Each is a row of a table with its figures, so that nobody has to see the bar to read it. Widths are per mille
+of the longest bar, from integers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from settlement.report.drawing import WIDTH, colour, legend, short, svg
+from settlement.report.drawing import colour, legend
 from settlement.report.elements import Markup, el
 from settlement.report.layout import Money, plural
-from settlement.report.reconciliation.view import Item, Sum, at_risk, by_level
+from settlement.report.reconciliation.view import Item, Sum, by_level
 from settlement.report.reconciliation.words import LEVELS
+from settlement.report.wording import plain
 
 MOST = 12
 """Bars of a chart; the last is of all the others."""
-_LEFT, _RIGHT = 190, 250
-_ROW, _BAR = 30, 18
+_ANY = 4
+"""The colour of what is of any level."""
+_FULL = 1000
 
-Pieces = Sequence[tuple[int, str, int]]
+Piece = tuple[int, str, int]
 """Of a bar: the place of its colour, what it is of, how much."""
+Bar = tuple[str, Sequence[Piece], int]
+"""What a bar is of, its pieces, and how many breaks."""
 
 
 def institutions_chart(groups: Mapping[str, Sequence[Item]], money: Money) -> Markup:
     """A bar an institution, most at risk first, stacked by level."""
-    names = list(groups)
-    shown = names if len(names) <= MOST else names[: MOST - 1]
-    of = [(name, list(groups[name])) for name in shown]
-    if len(names) > len(shown):
-        rest = names[len(shown) :]
-        of.append((f"{len(rest):,} others", [each for name in rest for each in groups[name]]))
+    of = list(groups.items())
+    if len(of) > MOST:
+        rest = [each for _, items in of[MOST - 1 :] for each in items]
+        of = [*of[: MOST - 1], (f"{len(of) - MOST + 1:,} others", rest)]
+    levels = {level: (place, words) for place, (level, words) in enumerate(LEVELS.items())}
     bars = [
-        (
-            name,
-            [
-                (place, words, sums[level].at_risk)
-                for sums in [by_level(items)]
-                for place, (level, words) in enumerate(LEVELS.items())
-                if level in sums
-            ],
-            f"{money.bare(at_risk(items))}  ({len(items):,})",
-        )
+        (name, [(*levels[level], each.at_risk) for level, each in by_level(items).items()], len(items))
         for name, items in of
     ]
-    return _bars(f"Value at risk by institution, {money.currency}", bars, money)
+    used = legend(list(LEVELS.values()))
+    return el("figure", _bars("At risk by institution", bars, money), used)
 
 
 def ages_chart(ages: Mapping[str, Sum], money: Money) -> Markup:
     """A bar an age bucket, the youngest first."""
-    bars = [
-        (
-            age,
-            [(4, plural(each.count, "break"), each.at_risk)],
-            f"{money.bare(each.at_risk)}  ({each.count:,})",
-        )
-        for age, each in ages.items()
-    ]
-    return _bars(f"Value at risk by age, {money.currency}", bars, money)
+    bars = [(age, [(_ANY, "at risk", each.at_risk)], each.count) for age, each in list(ages.items())[:MOST]]
+    return el("figure", _bars("At risk by age", bars, money))
 
 
-def levels_legend() -> Markup:
-    """What the colours of the levels are."""
-    return legend(list(LEVELS.values()))
-
-
-def _bars(said: str, bars: Sequence[tuple[str, Pieces, str]], money: Money) -> Markup:
+def _bars(caption: str, bars: Sequence[Bar], money: Money) -> Markup:
     most = max(1, *(sum(amount for _, _, amount in pieces) for _, pieces, _ in bars))
-    room = WIDTH - _LEFT - _RIGHT
-    drawn: list[str] = []
-    for row, (name, pieces, total) in enumerate(bars):
-        top = row * _ROW + (_ROW - _BAR) // 2
-        middle = top + _BAR - 4
-        drawn.append(el("text", short(name), x=_LEFT - 10, y=middle, class_="name"))
-        reached = 0
-        for place, words, amount in pieces:
-            # Both ends from the sums, so that pieces neither overlap nor leave a gap.
-            start, end = _LEFT + reached * room // most, _LEFT + (reached + amount) * room // most
-            reached += amount
-            title = el("title", f"{name}, {words}: {money.amount(amount)}")
-            if amount > 0:
-                width = max(1, end - start)
-                box = el("rect", x=start, y=top, width=width, height=_BAR, fill=colour(place))
-                drawn.append(el("g", title, box))
-        drawn.append(el("text", total, x=_LEFT + reached * room // most + 8, y=middle))
-    height = max(1, len(bars)) * _ROW
-    drawn.append(el("line", x1=_LEFT, x2=_LEFT, y1=0, y2=height, class_="axis"))
-    return svg(said, height, *drawn)
+    rows = (
+        el(
+            "tr",
+            el("th", el("bdi", plain(name)), scope="row"),
+            el("td", *_pieces(name, pieces, most, money), class_="bar"),
+            el("td", money.bare(sum(amount for _, _, amount in pieces)), class_="n"),
+            el("td", plural(count, "break"), class_="n"),
+        )
+        for name, pieces, count in bars
+    )
+    return el("table", el("caption", f"{caption}, {money.currency}"), el("tbody", *rows), class_="bars")
+
+
+def _pieces(name: str, pieces: Sequence[Piece], most: int, money: Money) -> Iterator[Markup]:
+    reached = 0
+    for place, words, amount in pieces:
+        # Both ends from the sums, so that the pieces of a bar come to its length.
+        start, end = reached * _FULL // most, (reached + amount) * _FULL // most
+        reached += amount
+        if amount > 0:
+            width = max(2, end - start)
+            style = f"width: {width // 10}.{width % 10}%; background: {colour(place)}"
+            yield el("span", style=style, title=f"{name}, {words}: {money.amount(amount)}")

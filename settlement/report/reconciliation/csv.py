@@ -6,9 +6,9 @@ the source, `fields`, `value_at_risk` and `currency`, `status`, `age`, `first_se
 that stands alone), `cause` (proposed), `mend` (the entry that would mend it).
 
 `fields` is what differs, as `quantity: book 510, ledger 150; settlement_amount: book 5100.00, ledger 15.00`,
-with each side that was held against another; `nothing` is what a side does not have. Amounts are plain decimal
-currency units. A cell that a spreadsheet might take for a formula has an apostrophe in front. Columns may be
-added at the end, none will change its meaning. Sums, refused rows and what was compared are in other forms.
+with each side that was held against another; `nothing` is what a side does not have. Amounts are plain
+decimal currency units. A cell that a spreadsheet might take for a formula has an apostrophe in front. Columns
+may be added at the end, none will change its meaning. Sums and refused rows are in the other forms.
 """
 
 from __future__ import annotations

@@ -14,15 +14,14 @@ from settlement.report.elements import Markup, el, join
 from settlement.report.fields import NOTHING
 from settlement.report.layout import plural
 from settlement.report.page import page
-from settlement.report.reconciliation.charts import ages_chart, institutions_chart, levels_legend
+from settlement.report.reconciliation.charts import ages_chart, institutions_chart
 from settlement.report.reconciliation.style import STYLE
-from settlement.report.reconciliation.values import Row, marked, rows
+from settlement.report.reconciliation.values import Row, is_number, marked, rows
 from settlement.report.reconciliation.view import (
     Item,
     Step,
     View,
     any_compared,
-    at_risk,
     by_age,
     by_institution,
     by_level,
@@ -74,8 +73,14 @@ def _opening(view: View) -> Iterator[Markup]:
         el("p", "Reconciliation of ", el("bdi", plain(view.scope)), class_="kicker"),
         el("h1", headline(view), class_=state),
         el("p", oldest_words(view.breaks) if view.breaks else compared_words(view)),
-        *(el("p", el("bdi", said), class_="note") for said in notes(view)),
+        *_notes(view),
     )
+
+
+def _notes(view: View) -> Iterator[Markup]:
+    said = notes(view)
+    if said:
+        yield el("ul", *(el("li", el("bdi", each)) for each in said), class_="note")
 
 
 def _main(view: View) -> Iterator[Markup]:
@@ -83,10 +88,10 @@ def _main(view: View) -> Iterator[Markup]:
     if view.breaks:
         yield el("h2", "At stake")
         yield el("ul", *_levels(view), class_="tiles")
-        if at_risk(view.breaks):
-            yield from _charts(view, groups)
         yield el("h2", "Do first")
         yield el("ol", *(_step(view, step) for step in first_steps(view.breaks)), class_="steps")
+        yield el("h2", "Where it is")
+        yield _charts(view, groups)
         yield el("h2", "Every break, by institution")
         listed = frozenset(map(id, ordered(view.breaks)[:MOST]))
         for institution, items in groups.items():
@@ -121,36 +126,26 @@ def _levels(view: View) -> Iterator[Markup]:
         )
 
 
-def _charts(view: View, groups: Mapping[str, Sequence[Item]]) -> Iterator[Markup]:
-    drawn = [
-        el(
-            "figure",
-            el("figcaption", f"At risk by institution, {view.money.currency} (breaks)"),
-            institutions_chart(groups, view.money),
-            levels_legend(),
-        )
-    ]
+def _charts(view: View, groups: Mapping[str, Sequence[Item]]) -> Markup:
+    drawn = [institutions_chart(groups, view.money)]
     ages = by_age(view.breaks)
     if ages:
-        caption = el("figcaption", f"At risk by age, {view.money.currency} (breaks)")
-        drawn.append(el("figure", caption, ages_chart(ages, view.money)))
-    yield el("div", *drawn, class_="charts")
+        drawn.append(ages_chart(ages, view.money))
+    return el("div", *drawn, class_="charts")
 
 
 def _step(view: View, step: Step) -> Markup:
     found, money = step.largest.found, view.money
     said: list[str] = [
         el("b", el("bdi", step_words(step))),
-        el("span", money.amount(step.at_risk), class_="n"),
+        el("span", f"{money.amount(step.at_risk)} at risk", class_="n"),
     ]
     if len(step.items) > 1:
         back = oldest(step.items)
         largest = f"The largest is {place(found)}, {money.amount(int(found.value_at_risk))}."
-        said.append(
-            el("div", el("bdi", largest + (f" The oldest is of {back.isoformat()}." if back else "")))
-        )
-    else:
-        said.append(_values(rows(found, money), found.odd))
+        since = f" The oldest is of {back.isoformat()}." if back else ""
+        said.append(el("div", el("bdi", largest + since)))
+    said.append(_values(rows(found, money), found.odd))
     said += [el("div", el("bdi", cause), class_="cause") for cause in cause_words(found)]
     said.append(el("div", el("bdi", to_do(found, money)), class_="mend"))
     return el("li", *said)
@@ -221,7 +216,9 @@ def _values(found: Sequence[Row], odd: Side | None) -> Markup:
         cells = []
         for side, runs in zip(sides, texts, strict=True):
             nothing = row.said.get(side) == NOTHING
-            kind = " ".join(word for word, so in (("odd", side == odd), ("none", nothing)) if so)
+            whole = nothing or is_number(row.said.get(side, ""))
+            words = (("odd", side == odd), ("none", nothing), ("whole", whole))
+            kind = " ".join(word for word, so in words if so)
             cells.append(
                 el("td", el("bdi", *(el("mark", run) if off else run for run, off in runs)), class_=kind)
             )
@@ -250,7 +247,7 @@ def _refused(view: View) -> Iterator[Markup]:
 def _sources(view: View) -> Markup:
     body = []
     for each in view.sources:
-        name, side, institution, form, count, tolerances, more = source_cells(each)
+        name, side, institution, form, count, tolerances, more = source_cells(each, view.money)
         shown = "" if count is None else f"{count:,}"
         body.append(
             el(

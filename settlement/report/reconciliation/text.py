@@ -202,7 +202,7 @@ def _compared(view: View, everything: bool) -> Iterator[RenderableType]:
     shown = view.sources if everything else view.sources[:TOP]
     _may_fold(table, [str(each.get("source", "")) for each in shown], 40)
     for each in shown:
-        name, side, institution, form, count, tolerances, more = source_cells(each)
+        name, side, institution, form, count, tolerances, more = source_cells(each, view.money)
         rows_said = "" if count is None else f"{count:,}"
         words = f"{tolerances}; {more}" if more else tolerances
         table.add_row(*map(Text, (name, side, institution, form, rows_said, words)))

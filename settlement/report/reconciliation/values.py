@@ -101,7 +101,7 @@ def marked(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:
     """
     if len(set(texts)) < 2 or NOTHING in texts:
         return [[(text, False)] for text in texts]
-    if all(_is_number(text) for text in texts):
+    if all(is_number(text) for text in texts):
         return [list(_digits(text, texts)) for text in texts]
     start = _alike(texts)
     end = _alike([text[start:][::-1] for text in texts])
@@ -119,7 +119,8 @@ def _alike(texts: Sequence[str]) -> int:
     return next(differs, shortest)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a value is a number, as one writes it."""
     return text.isascii() and text.lstrip("-").replace(",", "").replace(".", "", 1).isdigit()
 
 

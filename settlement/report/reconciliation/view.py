@@ -7,15 +7,19 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from typing import Self
 
-from settlement.reconciliation.model import Break, Compared, Level, Refused, Result
+from settlement.reconciliation.model import MONEY, Break, Compared, Level, Refused, Result
+from settlement.report.fields import price, whole_number
 from settlement.report.layout import Money, plural
-from settlement.report.reconciliation.words import LEVELS, SIDES
+from settlement.report.reconciliation.words import LEVELS, SIDES, field_words
 from settlement.report.wording import plain
 
 FIRST = 5
 """Steps of what to do first, besides the oldest."""
 NO_AGE = "not said"
-_TOLERANCES = {"amount": "minor units", "price": "millionths", "time": "seconds"}
+_EXACT = "to the unit"
+_IN_MONEY = {"amount", "commission", "levy", *MONEY}
+_SHOWN = {"source", "side", "institution", "format", "rows", "tolerances"}
+_BESIDES = {"others": "{} rows of others left alone", "cut_off": "cut-off {} UTC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,7 @@ def notes(view: View) -> list[str]:
         value = view.money.amount(at_risk(view.pending))
         said.append(
             f"{plural(len(view.pending), 'entry', 'entries')} only {_wait(len(view.pending))} ({value}):"
-            " the cut-off of the side that lacks it has not come."
+            f" the cut-off of the side that lacks {'it' if len(view.pending) == 1 else 'them'} has not come."
         )
     proposed = sum(each.status == "proposed" for each in view.breaks)
     if proposed:
@@ -251,35 +255,47 @@ def when(view: View) -> str:
     return said.removesuffix("+00:00") + " UTC" if said.endswith("+00:00") else said
 
 
-def tolerance_words(tolerances: object) -> str:
+def tolerance_words(tolerances: object, money: Money) -> str:
     """By how much fields of a source may differ, in words: "to the unit" where by nothing."""
-    if tolerances is None:
-        return "to the unit"
     if is_dataclass(tolerances) and not isinstance(tolerances, type):
         tolerances = {each.name: getattr(tolerances, each.name) for each in fields(tolerances)}
     if isinstance(tolerances, Mapping):
         some = {str(name): value for name, value in tolerances.items() if value not in (0, "0", None, "")}
-        said = (f"{name} ±{value} {_TOLERANCES.get(name, '')}".strip() for name, value in some.items())
-        return plain(", ".join(said)) or "to the unit"
-    return plain(str(tolerances)) or "to the unit"
+        return (
+            ", ".join(f"{field_words(name)} ±{_by(name, value, money)}" for name, value in some.items())
+            or _EXACT
+        )
+    return plain(str(tolerances or _EXACT))
 
 
-def source_cells(source: Mapping[str, object]) -> tuple[str, str, str, str, int | None, str, str]:
+def _by(name: str, value: object, money: Money) -> str:
+    number = whole_number(value)
+    if number is not None and name in _IN_MONEY:
+        return money.amount(number)
+    if number is not None and name == "price":
+        return price(number, money.exponent)
+    return plain(f"{value} {'seconds' if name == 'time' else ''}".strip())
+
+
+def source_cells(
+    source: Mapping[str, object], money: Money
+) -> tuple[str, str, str, str, int | None, str, str]:
     """A source's name, side, institution ("all" where it is of many), format, rows, tolerances, and what else
     there is to say of it.
     """
-    rows = source.get("rows")
-    known = {"source", "side", "institution", "format", "rows", "tolerances"}
+    rows = whole_number(source.get("rows"))
+    besides = {name: value for name, value in source.items() if name not in _SHOWN and value}
     more = (
-        f"{name.replace('_', ' ')} {value}" for name, value in source.items() if name not in known and value
+        _BESIDES[name].format(value) if name in _BESIDES else f"{name.replace('_', ' ')} {value}"
+        for name, value in besides.items()
     )
     return (
         plain(str(source.get("source", ""))),
         plain(str(source.get("side", ""))),
         plain(str(source.get("institution") or "all")),
         plain(str(source.get("format", ""))),
-        rows if isinstance(rows, int) else None,
-        tolerance_words(source.get("tolerances")),
+        rows,
+        tolerance_words(source.get("tolerances"), money),
         plain("; ".join(more)),
     )
 

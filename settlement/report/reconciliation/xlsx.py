@@ -272,7 +272,7 @@ def _compared(sheet: Sheet, view: View) -> None:
     )
     sheet.columns(*columns)
     for each in view.sources:
-        name, side, institution, form, count, tolerances, more = source_cells(each)
+        name, side, institution, form, count, tolerances, more = source_cells(each, view.money)
         for at, text in enumerate((name, side, institution, form)):
             sheet.text(at, text)
         if count is not None:
