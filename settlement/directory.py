@@ -29,7 +29,7 @@ from ledger.chain.local import ENGINES, JOURNAL
 from ledger.chain.lock import holder, writing
 from ledger.chain.store import copy_database
 from ledger.clock import Clock, SteppedClock, SystemClock
-from ledger.deploy import Deployment
+from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
 from settlement.books.shelf import Shelf
@@ -40,6 +40,7 @@ from settlement.errors import (
     FileUnreadable,
     FileUnwritable,
     LedgerExists,
+    LedgerOutdated,
     LedgerUnfinished,
     NotALedger,
     ScenarioDiffers,
@@ -165,7 +166,7 @@ def open_ledger(
 
     `start` moves a simulated clock forward to it, where it is not past that; `today` moves it to that day's
     opening, and raises ClockRuns or DayPast where it cannot be that day. Raises NotALedger, LedgerUnfinished,
-    LedgerLocked, StoreUnusable, JournalDamaged and what starting the engine raises.
+    LedgerOutdated, LedgerLocked, StoreUnusable, JournalDamaged and what starting the engine raises.
     """
     folder = Path(path)
     found = config(path)
@@ -270,9 +271,13 @@ def _encoded(wanted: Config) -> bytes:
 
 def _deployment(path: Path) -> Deployment:
     try:
-        return Deployment(**json.loads(read_regular(path)))
+        found = Deployment(**json.loads(read_regular(path)))
+        missing = [name for name in CONTRACTS if name not in found.addresses]
     except (ValueError, TypeError) as error:
         raise FileUnreadable(str(path), f"it is no deployment: {error}") from None
+    if missing:
+        raise LedgerOutdated(str(path), missing)
+    return found
 
 
 def _signers(
