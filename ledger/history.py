@@ -185,7 +185,9 @@ class History:
     blocks: dict[bytes, int] = field(default_factory=dict)
     """Block of every transaction with events."""
     times: dict[bytes, int] = field(default_factory=dict)
-    """When a transaction that settled, shared revenue, told of fails or attested a book was included, chain seconds."""
+    """When a transaction that settled, shared revenue, told of fails or attested a book was included, chain
+    seconds.
+    """
     concerned: dict[bytes, set[bytes]] = field(default_factory=dict)
     """Transaction that recorded, affirmed or settled → hashes of the batches it concerned."""
     cycles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)

@@ -7,6 +7,7 @@ journal.sqlite    on a local chain: every transaction and what came of it. This 
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
 books/            the institutions' own books
+attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
 lock              who is writing
 """
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from ledger.chain.resync import Resynced
 
 CONFIG, SCENARIO, DEPLOYMENT = "ledger.json", "scenario.yaml", "deployment.json"
-BOOKS, KEYS = "books", "keys"
+BOOKS, KEYS, ATTESTED = "books", "keys", "attested"
 Passphrase = Callable[[], str]
 _FIRST = {SCENARIO, SCENARIO + ".partial", CONFIG + ".partial"}
 """What is there where `init` ended before it was one."""
@@ -236,7 +237,7 @@ def backup(path: str | Path, to: str | Path) -> Block:
             database = JOURNAL if found.is_local else OUTBOX
             copy_database(source / database, target / database)
         # After the journal: a book may know more than the ledger, never less.
-        for name in (BOOKS, KEYS):
+        for name in (BOOKS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
         for name in (SCENARIO, DEPLOYMENT):

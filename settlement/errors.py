@@ -191,8 +191,8 @@ class LedgerOutdated(LedgerRefused):
     def __init__(self, path: str, missing: Sequence[str]) -> None:
         super().__init__(
             path,
-            f"names no {', '.join(missing)}: the ledger was set up by an earlier version; go on with that one, "
-            "or make a new ledger with `clearing init`",
+            f"names no {', '.join(missing)}: it was set up by an earlier version; go on with that one,"
+            " or make a new ledger with `clearing init`",
         )
         self.missing = tuple(missing)
 

@@ -12,8 +12,8 @@ from ledger.signatures import Attestation, Domain
 
 @dataclass(frozen=True, slots=True)
 class Attested:
-    """One revision as it stands on the ledger: the root of the tree over the book, the tree's `size` in leaves,
-    the block that brought it and that block's time in seconds.
+    """One revision as it stands on the ledger: the root of the tree over the book, the tree's `size` in
+    leaves, the block that brought it and that block's time in seconds.
     """
 
     root: bytes

@@ -288,7 +288,7 @@ def test_attest_given_signer_is_contract_its_word_decides(
         own = replace(said, institution=index)
         if not taken:
             refusal = refusal_of(lambda own=own, by=by: there.attest(ledger.outsider, own, by))  # type: ignore[misc]
-            assert refusal is not None and refusal[:2] == ("Attestations_InvalidSignature", index)
+            assert (refusal or ())[:2] == ("Attestations_InvalidSignature", index)
             continue
         assert refusal_of(lambda own=own: there.attest(ledger.outsider, own, b"no")) is not None  # type: ignore[misc]
         there.attest(ledger.outsider, own, by)
