@@ -186,7 +186,9 @@ class History:
     blocks: dict[bytes, int] = field(default_factory=dict)
     """Block of every transaction with events."""
     times: dict[bytes, int] = field(default_factory=dict)
-    """When a transaction that settled, shared revenue or told of fails was included, chain seconds."""
+    """When a transaction that settled, shared revenue, told of fails or attested a book was included, chain
+    seconds.
+    """
     concerned: dict[bytes, set[bytes]] = field(default_factory=dict)
     """Transaction that recorded, affirmed or settled → hashes of the batches it concerned."""
     cycles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
@@ -199,6 +201,8 @@ class History:
     """
     suspended: set[int] = field(default_factory=set)
     """Institutions that are suspended now."""
+    attested: list[Event] = field(default_factory=list)
+    """Every `BookAttested`: which roots institutions signed for their books."""
     marks: list[tuple[int, int]] = field(default_factory=list)
     """(block, how many movements came before its own), of blocks that moved anything."""
 
@@ -233,7 +237,9 @@ def read(clients: Clients, known: History | None = None) -> History:
         _read_clearing(history, clients, mined.transaction_hash, mined.logs)
         agreed = (clients.agreements, None), (clients.revenue, None)
         history.revenue += _told(agreed, mined.transaction_hash, mined.logs)
-        if len(history.said) + len(history.revenue) + len(history.netting_sets) > told:
+        attested = list(_told([(clients.attestations, None)], mined.transaction_hash, mined.logs))
+        history.attested += attested
+        if attested or len(history.said) + len(history.revenue) + len(history.netting_sets) > told:
             history.times[mined.transaction_hash] = chain.block(mined.block_number).timestamp
         moved.append((mined.transaction_hash, mined.logs))
     later = _movements(moved, clients.register.address)

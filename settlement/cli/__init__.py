@@ -14,6 +14,7 @@ import typer
 
 from settlement.cli import (
     agreeing,
+    attesting,
     breaking,
     days,
     ending,
@@ -62,6 +63,7 @@ for command in (
     *(settling.fund, settling.settle, settling.reconcile),
     *(ending.end_day, ending.default),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
+    attesting.attest,
     stating.statement,
     resolving.gridlock,
 ):
