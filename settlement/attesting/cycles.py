@@ -7,22 +7,17 @@ what has not settled of none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 
-from ledger.history import History, RecordedBatch
-from ledger.ids import day_number, parse_day_number
-from settlement.agreements.settled import before_each
-from settlement.books import Settlement, Terms, movements
-from settlement.books.settlements import told
+from ledger.ids import day_number
 from settlement.errors import NameUnknown
 from settlement.fees import VenueSchedule
-from settlement.model import Trades
 from settlement.operations import Ledger
-from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, Entries
+from settlement.reconciliation.entries import BY_NUMBER, Entries
+from settlement.reconciliation.flows import Charges, Settlements
+from settlement.reconciliation.ledger_side import NAMINGS, entries_of
 from settlement.sources import Balance
 
 
@@ -41,22 +36,14 @@ def closed_cycle(ledger: Ledger, cycle: int | None = None) -> int:
 
 def of_cycle(ledger: Ledger, cycle: int, entries: Entries) -> Entries:
     """Those of an institution's entries that are of the cycle."""
+    mine = {(day_number(day), number) for day, each in _settled(ledger, cycle).items() for number in each}
     history, venue = ledger.read(), ledger.market.index[ledger.market.scenario.venue]
-    settled = _settled(history, venue, cycle)
     keep = np.ones(len(entries), dtype=bool)
-    for day in np.unique(entries.day).tolist():
-        known = [
-            batch.records.number
-            for batch in history.batches.values()
-            if (batch.header.venue, batch.header.trading_day) == (venue, day)
-        ]
-        if known:
-            own = (entries.day == day) & (entries.number != NO_NUMBER)
-            others = np.isin(entries.number, np.concatenate(known))
-            there = settled.get(day)
-            if there is not None:
-                others &= ~np.isin(entries.number, there)
-            keep &= ~(own & others)
+    for batch in history.batches.values():
+        if batch.header.venue == venue:
+            day = batch.header.trading_day
+            known = [n for n in batch.records.number.tolist() if (day, n) not in mine]
+            keep &= ~((entries.day == day) & np.isin(entries.number, known))
     return entries.take(np.flatnonzero(keep))
 
 
@@ -64,90 +51,33 @@ def own_book(ledger: Ledger, institution: str, cycle: int) -> tuple[Entries, tup
     """The entries of a broker's shelf that are of the cycle, and by how much the cycle's settlements moved
     each of its balances. Raises NameUnknown where the institution has no book there.
     """
-    if institution not in ledger.market.scenario.brokers:
-        raise NameUnknown("broker with a book on the shelf", institution, ledger.market.scenario.brokers)
-    history, venue = ledger.read(), ledger.market.index[ledger.market.scenario.venue]
-    wanted = {parse_day_number(day) for day in _settled(history, venue, cycle)}
-    currency = ledger.market.scenario.cash.currency
-    days = {day: rows for day, rows in ledger.books[institution].days.items() if day in wanted}
-    entries = Entries.joined([_entries(rows, currency) for rows in days.values()])
-    moved = _moved(ledger, institution, cycle, days)
+    market = ledger.market
+    if institution not in market.scenario.brokers:
+        raise NameUnknown("broker with a book on the shelf", institution, market.scenario.brokers)
+    days = ledger.shelf.days(institution, market.scenario, only=_settled(ledger, cycle))
+    currency = market.scenario.cash.currency
+    naming = NAMINGS.get(market.scenario.format, BY_NUMBER)
+    entries = Entries.joined([entries_of(rows, currency, naming) for rows in days.values()])
+    charges = Charges(market, VenueSchedule.of(market.scenario))
+    moved = charges.places(institution, charges.flows(institution, days, _done(ledger, cycle)))
     balances = tuple(
-        Balance("cash" if asset == currency else "position", institution, asset, None, amount, None)
-        for asset, amount in sorted(moved.items())
+        Balance(level, institution, asset, None, amount, None)
+        for (level, asset), amount in sorted(moved.items())
+        if level != "revenue"
     )
     return of_cycle(ledger, cycle, entries), balances
 
 
-def _settled(history: History, venue: int, cycle: int) -> dict[int, npt.NDArray[np.uint32]]:
-    """Trading day, yyyymmdd → numbers of the trades that the cycle settled, or parts of them."""
-    transactions = history.cycles[venue, cycle]
-    hashes = {each for transaction in transactions for each in history.concerned.get(transaction, ())}
-    found: dict[int, npt.NDArray[np.uint32]] = {}
-    for batch_hash in hashes:
-        batch = history.batches[batch_hash]
-        rows = _rows(batch, transactions)
-        if len(rows):
-            there = found.get(batch.header.trading_day, np.zeros(0, dtype=np.uint32))
-            found[batch.header.trading_day] = np.union1d(there, batch.records.number[rows])
-    return found
+def _done(ledger: Ledger, cycle: int) -> Settlements:
+    history, venue = ledger.read(), ledger.market.index[ledger.market.scenario.venue]
+    told = ledger.tellings.follow(history).told
+    return Settlements.of_cycle([told[each] for each in history.cycles[venue, cycle] if each in told])
 
 
-def _rows(batch: RecordedBatch, transactions: Iterable[bytes]) -> npt.NDArray[np.int64]:
-    own = set(transactions)
-    places = [place for place, each in enumerate(batch.settlements) if each in own]
-    parts = [part.position for part in batch.parts if part.transaction in own]
-    return np.concatenate(
-        [np.flatnonzero(np.isin(batch.settled_in, places)), np.array(parts, dtype=np.int64)]
-    )
-
-
-def _moved(ledger: Ledger, institution: str, cycle: int, days: Mapping[date, Trades]) -> dict[str, int]:
-    """Asset → what the cycle's settlements moved by the institution's own book, levy and shares included."""
-    market, history = ledger.market, ledger.read()
-    transactions = set(history.cycles[market.index[market.scenario.venue], cycle])
-    order = [transaction for transaction, _ in before_each(history, market.cash_asset)]
-    index = market.index[institution]
-    done: list[Settlement] = [
-        each.to(index)
-        for transaction, each in zip(order, told(history, market.cash_asset), strict=True)
-        if transaction in transactions
-    ]
-    settled: dict[date, npt.NDArray[np.uint32]] = {}
-    starts: dict[date, dict[int, int]] = {}
-    ends: dict[date, dict[int, int]] = {}
-    for settlement in done:
-        for day, numbers in settlement.settled.items():
-            there = settled.get(day, np.zeros(0, dtype=np.uint32))
-            settled[day] = np.union1d(there, np.asarray(numbers, dtype=np.uint32))
-        for day, parts in settlement.parts.items():
-            for number, (start, end) in parts.items():
-                starts.setdefault(day, {}).setdefault(number, start)
-                ends.setdefault(day, {})[number] = end
-    currency, schedule = market.scenario.cash.currency, VenueSchedule.of(market.scenario)
-    after = movements(institution, days, settled, Terms(currency, schedule, settlements=done), ends)
-    before = movements(institution, days, {}, Terms(currency, schedule), starts)
-    moved = {asset: after.get(asset, 0) - before.get(asset, 0) for asset in after.keys() | before.keys()}
-    return {asset: amount for asset, amount in moved.items() if amount}
-
-
-def _entries(trades: Trades, currency: str) -> Entries:
-    """The shelf's rows, as they are; it says nothing of settlement dates, prices and charges."""
-    count = len(trades)
-    return Entries(
-        parties=trades.parties,
-        securities=trades.securities,
-        currencies=(currency,),
-        number=trades.number.astype(np.int64),
-        day=np.full(count, day_number(trades.trading_day), dtype=np.int32),
-        settles=np.full(count, NO_DAY, dtype=np.int32),
-        time=trades.time,
-        buyer=trades.buyer,
-        seller=trades.seller,
-        security=trades.security,
-        currency=np.zeros(count, dtype=np.int32),
-        quantity=trades.quantity,
-        amount=trades.amount,
-        price=np.full(count, -1, dtype=np.int64),
-        line=trades.line,
-    )
+def _settled(ledger: Ledger, cycle: int) -> dict[date, set[int]]:
+    """Trading day → numbers of the trades that the cycle settled, or parts of them."""
+    done = _done(ledger, cycle)
+    return {
+        day: {*map(int, done.settled.get(day, ())), *done.parts.get(day, ())}
+        for day in {*done.settled, *done.parts}
+    }
