@@ -20,14 +20,12 @@ from eth_utils import keccak
 from ledger.chain import LocalChain, Receipt
 from ledger.clients.clearing_house import NET
 from ledger.clock import Clock, SystemClock
-from ledger.errors import InvalidValue
 from ledger.history import History, RecordedBatch, read
-from ledger.ids import day_number, parse_day_number, parse_local_code
+from ledger.ids import day_number, parse_day_number
 from ledger.records import Records
-from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
 from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
-from settlement.books.settlements import Tellings, terms_of
+from settlement.books.settlements import Tellings, Told, terms_of
 from settlement.books.shelf import Shelf
 from settlement.errors import NameUnknown
 from settlement.funding import need
@@ -85,15 +83,13 @@ class Ledger:
     seconds: dict[str, float] = field(default_factory=dict)
     outcomes: Outcomes = field(init=False)
     """What failed and what defaulted, as it was read."""
-    tellings: Tellings = field(init=False)
-    """What institutions were told of settlements, as it was read."""
     _history: History = field(default_factory=History)
+    _tellings: Tellings = field(default_factory=Tellings)
     _verified: int = 0
     _books: dict[str, Book] | None = None
 
     def __post_init__(self) -> None:
         self.outcomes = Outcomes(self.market)
-        self.tellings = Tellings(self.market.cash_asset)
         self.read()
 
     def read(self) -> History:
@@ -172,34 +168,10 @@ class Ledger:
 
         It goes into both parties' books. Returns its number. Raises NameUnknown and InvalidValue.
         """
-        scenario = self.market.scenario
-        for name in (buyer, seller):
-            if name not in scenario.brokers:
-                raise NameUnknown("broker", name, scenario.brokers)
-        if scenario.securities.listing == "listed" and security not in scenario.securities.codes:
-            raise NameUnknown("security", security, scenario.securities.codes)
-        if not 0 < quantity <= MAX_QUANTITY:
-            raise InvalidValue("quantity", quantity, f"whole units from 1 to {MAX_QUANTITY:,} are wanted")
-        if not 0 < amount_minor <= MAX_AMOUNT:
-            raise InvalidValue("settlement amount", amount_minor, "more than nothing is wanted")
         now = self.clock.now()
-        today = now.date()
-        number = 1 + int(max(self.recorded_numbers(today), default=0))
-        seconds = now.hour * 3600 + now.minute * 60 + now.second
-        parties = scenario.brokers
-        trades = Trades(
-            trading_day=today,
-            parties=parties,
-            securities=(parse_local_code(security),),
-            number=np.array([number], dtype=np.uint32),
-            time=np.array([seconds], dtype=np.uint32),
-            buyer=np.array([parties.index(buyer)], dtype=np.int32),
-            seller=np.array([parties.index(seller)], dtype=np.int32),
-            security=np.zeros(1, dtype=np.int32),
-            quantity=np.array([quantity], dtype=np.uint64),
-            amount=exact([amount_minor]),
-            line=np.ones(1, dtype=np.int64),
-        )
+        number = 1 + int(max(self.recorded_numbers(now.date()), default=0))
+        said = buyer, seller, security, quantity, amount_minor
+        trades = entering.by_hand(self.market.scenario, now, number, *said)
         self.shelf.enter(trades, source="by hand")
         self._books = None
         self.enter(trades)
@@ -326,7 +298,11 @@ class Ledger:
 
     def terms(self) -> dict[str, Terms]:
         """What each broker knows of charges, and of the settlements so far."""
-        return terms_of(self.market, self.tellings.follow(self.read()).told.values())
+        return terms_of(self.market, self.told().values())
+
+    def told(self) -> dict[bytes, Told]:
+        """What institutions were told of each settlement, by transaction, in their order."""
+        return self._tellings.follow(self.read(), self.market.cash_asset)
 
     @property
     def moment(self) -> datetime:

@@ -70,7 +70,7 @@ def own_book(ledger: Ledger, institution: str, cycle: int) -> tuple[Entries, tup
 
 def _done(ledger: Ledger, cycle: int) -> Settlements:
     history, venue = ledger.read(), ledger.market.index[ledger.market.scenario.venue]
-    told = ledger.tellings.follow(history).told
+    told = ledger.told()
     return Settlements.of_cycle([told[each] for each in history.cycles[venue, cycle] if each in told])
 
 

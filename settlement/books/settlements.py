@@ -40,20 +40,20 @@ class Told:
 
 @dataclass(slots=True)
 class Tellings:
-    """Every settlement of a history in a currency, in their order. What is new is taken by `follow`, at a
-    cost that goes with what is new.
+    """Every settlement of a history, in their order. What is new is taken by `follow`, at a cost that goes
+    with what is new.
     """
 
-    currency: int
     told: dict[bytes, Told] = field(default_factory=dict)
-    """By transaction."""
     _following: Settled | None = None
     _events: int = 0
     _totals: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     """Transaction → (agreement, total before, total after) of each accrual."""
 
-    def follow(self, history: History) -> Tellings:
-        """Take what the history has read since."""
+    def follow(self, history: History, currency: int) -> dict[bytes, Told]:
+        """Take what the history has read since, of shares of commission in a currency; all so far, by
+        transaction.
+        """
         if self._following is None or self._following.history is not history:
             self._following, self._events = Settled(history), 0
             self.told.clear()
@@ -67,12 +67,12 @@ class Tellings:
             transaction = netting_set.transaction
             self._following.before(transaction)
             at_s = history.times[transaction]
-            sharing = self._following.standing.sharings(self.currency, at_s)
+            sharing = self._following.standing.sharings(currency, at_s)
             settled, parts = _settled_in(history, transaction)
             self.told[transaction] = Told(
                 transaction, sharing, settled, parts, self._accrued(transaction, sharing)
             )
-        return self
+        return self.told
 
     def _accrued(self, transaction: bytes, sharing: Mapping[int, Sharing]) -> dict[tuple[int, int], int]:
         reached = {each[0]: each[1:] for each in self._totals.get(transaction, ())}

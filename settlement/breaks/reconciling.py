@@ -4,7 +4,7 @@ found and kept with their history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.breaks.codec import substance
@@ -19,7 +19,7 @@ from settlement.reconciliation.ledger_side import EVERYTHING, Scope
 from settlement.reconciliation.model import Break, Side
 from settlement.reconciliation.running import Reconciled
 from settlement.sources.configured import Brought
-from settlement.sources.gathering import Gathered, gather
+from settlement.sources.gathering import gather
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Reported:
     """What came of a run, and how what is kept stands after it."""
 
     result: Reconciled
-    kept: tuple[Kept, ...]
-    """Of the run's breaks and pending ones, in their order."""
-    unread: bool
-    """Whether any source could not be read at all."""
+    breaks: tuple[tuple[Break, Kept | None], ...]
+    """Without the differences that two people have accepted; with what is kept of each, if anything is."""
+    pending: tuple[tuple[Break, Kept | None], ...]
+    accepted: int = 0
 
 
 def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHING) -> Reported:
@@ -46,9 +46,9 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
     if not there:
         result = ledger.reconcile(scope, gathered.sources, gathered.refused)
         if not (result.breaks or result.pending) or ledger.path is None:
-            return Reported(result, (), bool(gathered.refused))
+            return _reported(result, {})
         with Breaks.open(ledger.path, write=True, owners=owners) as breaks:
-            return _kept(ledger, breaks, result, gathered, scope)
+            return _kept(ledger, breaks, result, scope)
     with Breaks.open(ledger.path, write=True, owners=owners) as breaks:
         known = {name: breaks.corrections(name) for name in ledger.market.index}
 
@@ -56,14 +56,20 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
             return apply(entries, known.get(name, ()))
 
         result = ledger.reconcile(scope, gathered.sources, gathered.refused, amend)
-        return _kept(ledger, breaks, result, gathered, scope)
+        return _kept(ledger, breaks, result, scope)
 
 
-def _kept(ledger: Ledger, breaks: Breaks, result: Reconciled, gathered: Gathered, scope: Scope) -> Reported:
+def _kept(ledger: Ledger, breaks: Breaks, result: Reconciled, scope: Scope) -> Reported:
     standing = breaks.sync(result, covered(result, scope), ledger.moment)
-    by_content = {_content(each.found): each for each in standing}
-    found = (by_content.get(_content(each)) for each in (*result.breaks, *result.pending))
-    return Reported(result, tuple(each for each in found if each is not None), bool(gathered.refused))
+    return _reported(result, {_content(each.found): each for each in standing})
+
+
+def _reported(result: Reconciled, kept: Mapping[object, Kept]) -> Reported:
+    breaks, pending = (
+        [(each, kept.get(_content(each))) for each in found] for found in (result.breaks, result.pending)
+    )
+    standing = [(each, its) for each, its in breaks if its is None or its.status != "closed"]
+    return Reported(result, tuple(standing), tuple(pending), len(breaks) - len(standing))
 
 
 def _content(each: Break) -> tuple[object, ...]:

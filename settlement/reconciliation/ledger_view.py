@@ -188,7 +188,7 @@ def view(ledger: Ledger, scope: Scope, *, closing: bool = False) -> LedgerView:
     the day's last settlement. Raises NameUnknown where there is no such cycle.
     """
     market, history = ledger.market, ledger.read()
-    told = ledger.tellings.follow(history).told
+    told = ledger.told()
     charges = Charges(market, VenueSchedule.of(market.scenario))
     on_chain = Charges(market, market.registered_fees()[1])
     if scope.cycle is not None:

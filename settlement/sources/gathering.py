@@ -80,7 +80,7 @@ def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
     history = ledger.read()
     if scope.cycle is not None:
         venue = ledger.market.index[ledger.market.scenario.venue]
-        told = ledger.tellings.follow(history).told
+        told = ledger.told()
         within = [told[each] for each in history.cycles.get((venue, scope.cycle), ()) if each in told]
         return sorted({day for each in within for day in (*each.settled, *each.parts)})
     return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
