@@ -21,6 +21,8 @@ _BYTES = 1 << 20
 _UNKNOWN = "?"
 """Stands for a column that was not found: such a mapping loads, and says so when it is used."""
 _FALLBACK = "cp1252"
+_SPECIAL = re.compile(r"[.^$*+?{}\[\]|()\\]")
+"""Characters that mean something in a regular expression."""
 
 
 def guess_mapping(where: str, context: Context) -> tuple[str, list[Guess]]:
@@ -124,7 +126,8 @@ def _line(guess: Guess, proposal: Proposal) -> str:
         if cells.contracts:
             more.append(f"pattern: {_quoted('[0-9]{8}([0-9]{8})')}")
         elif prefix:
-            more.append(f"pattern: {_quoted(re.sub(r'([.^$*+?{}\[\]|()\\])', r'\\\1', prefix) + '([0-9]+)')}")
+            plain = _SPECIAL.sub(r"\\\g<0>", prefix)
+            more.append(f"pattern: {_quoted(plain + '([0-9]+)')}")
     elif guess.field == "trading_day" and cells.contracts:
         more.append(f"pattern: {_quoted('([0-9]{8})[0-9]{8}')}")
     elif guess.field == "side":
