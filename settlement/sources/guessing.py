@@ -54,8 +54,8 @@ class Product:
     """Whether the amount is in minor units of what the price is in currency units."""
     share: int
     """Percent of the rows in which it holds."""
-    fractions: bool
-    """Whether any price or amount has digits after the point, so that its unit shows."""
+    decided: bool
+    """Whether decimals show the unit of the amount, which could otherwise be another with other lots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def propose(cells: Sequence[Cells], context: Context) -> Proposal:
     for decimal, thousands in WRITINGS:
         read = {each.column: each.numbers(decimal, thousands) for each in cells}
         numbers = {column: values for column, values in read.items() if values is not None}
-        product = _product(numbers, context)
+        pointed = frozenset(name for name in numbers if any(decimal in text for text in by_name[name].given))
+        product = _product(numbers, pointed, context)
         for level in FIELDS:
             guesses = _assign(level, cells, numbers, product if level == "trades" else None, context)
             score = sum(guess.sure for guess in guesses) + 20 * len(numbers) - 200 * _lacking(level, guesses)
@@ -118,7 +119,7 @@ def _assign(
     if product is not None:
         where = "every row" if product.share == CERTAIN else f"{product.share} % of the rows"
         why = f"{product.quantity} × {product.price} = {product.amount} in {where}"
-        money = product.share if product.fractions else LIKELY
+        money = product.share if product.decided else LIKELY
         proved = [
             Guess("quantity", product.quantity, product.share, why),
             Guess("price", product.price, money, why),
@@ -211,13 +212,21 @@ def _content(
     return 1, ""
 
 
-def _product(numbers: Mapping[str, Values], context: Context) -> Product | None:
-    """Three columns of which the first times the second is the third; of several the best named."""
+def _product(numbers: Mapping[str, Values], pointed: frozenset[str], context: Context) -> Product | None:
+    """Three columns of which the first times the second is the third; of several the best named. Those in
+    `pointed` are written with decimals.
+    """
     found = sorted(
-        _products(numbers, context),
-        key=lambda each: (-each.share, -_names(each), each.lot, each.minor, each.quantity, each.price),
+        _products(numbers, pointed, context),
+        key=lambda each: (-each.share, -_names(each), *_simplest(each), each.quantity, each.price),
     )
     return found[0] if found else None
+
+
+def _simplest(product: Product) -> tuple[int, bool]:
+    """What is likelier comes first: units rather than lots, unless the column is called after them."""
+    lots = "lot" in product.quantity.casefold()
+    return (-product.lot if lots else product.lot, product.minor)
 
 
 def _names(product: Product) -> int:
@@ -228,7 +237,7 @@ def _names(product: Product) -> int:
     )
 
 
-def _products(numbers: Mapping[str, Values], context: Context) -> Iterator[Product]:
+def _products(numbers: Mapping[str, Values], pointed: frozenset[str], context: Context) -> Iterator[Product]:
     """All such columns; rows in which one of the three is no number are left out."""
     one = 10**DIGITS
     varied = [name for name, values in numbers.items() if len(set(values)) > 1 or len(values) < 3]
@@ -241,13 +250,14 @@ def _products(numbers: Mapping[str, Values], context: Context) -> Iterator[Produ
         ]
         if not rows or any(q % one for q, _, _ in rows) or all(q == a or not p for q, p, a in rows):
             continue
-        fractions = any(p % one or a % one for _, p, a in rows)
+        _, price, amount = names
         for lot in _LOTS:
-            for minor in (False, True):
+            for minor in (False,) if amount in pointed else (False, True):
                 up = lot * 10**context.exponent if minor else lot
                 share = 100 * sum(q * p * up == a * one for q, p, a in rows) // len(rows)
                 if share >= 90:
-                    yield Product(*names, lot, minor, share, fractions)
+                    decided = amount in pointed or (price in pointed and lot == 1 and not minor)
+                    yield Product(*names, lot, minor, share, decided)
 
 
 def undecided(proposal: Proposal, context: Context) -> list[str]:

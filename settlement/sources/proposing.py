@@ -92,7 +92,7 @@ def _yaml(where: str, proposal: Proposal, context: Context, encoding: str, delim
     absent = [guess.field for guess in proposal.guesses if not guess.column]
     if absent:
         lines.append(f"# not found: {', '.join(absent)}")
-    return "\n".join(lines) + "\n"
+    return "".join(f"{_printable(line)}\n" for line in lines)
 
 
 def _source(where: str, context: Context) -> str:
@@ -141,7 +141,7 @@ def _line(guess: Guess, proposal: Proposal) -> str:
         ]
     more += _counted(guess.field, proposal)
     said = f"{{column: {_quoted(guess.column)}, {', '.join(more)}}}" if more else _quoted(guess.column)
-    return f"  {guess.field}: {said}  # {guess.sure} %: {guess.why}".replace("\n", " ")
+    return f"  {guess.field}: {said}  # {guess.sure} %: {guess.why}"
 
 
 def _counted(field: str, proposal: Proposal) -> list[str]:
@@ -177,5 +177,10 @@ def _lacking(proposal: Proposal) -> list[str]:
     return [field for field in FIELDS[proposal.level] if field in wanted and field not in found]
 
 
+def _printable(line: str) -> str:
+    """A line that YAML takes, whatever the columns' names are."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+
+
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=not text.isprintable())
