@@ -143,8 +143,8 @@ class BookDamaged(FileRefused):
 
 
 class MessageRefused(FileRefused):
-    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between them;
-    empty outside of all), which starts or stops in `line`, for `cause`.
+    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
+    them; empty outside of all), which starts or stops in `line`, for `cause`.
     """
 
     def __init__(self, path: str, where: str, line: int, cause: str) -> None:

@@ -1,4 +1,4 @@
-"""FIX 4.4 by hand from the standard: reports of trades, what takes them back, and messages that are damaged."""
+"""FIX 4.4 by hand from the standard: reports of trades, what takes them back, and damaged messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOG = (MESSAGES / "executions.log").read_bytes()
 
 
 def message(body: str, kind: str = "8", version: str = "FIX.4.4", ends: str = "\x01") -> bytes:
-    """One message around `body`, whose fields have strokes between them; BodyLength and CheckSum are right."""
+    """One message around `body`, whose fields have strokes between them; its length and sum are right."""
     head = f"35={kind}|49=NEPSE|56=BRK58|34=2|52=20191121-05:20:00|{body}|".replace("|", "\x01").encode()
     whole = f"8={version}\x019={len(head)}\x01".encode() + head
     whole += f"10={sum(whole) % 256:03}\x01".encode()
@@ -181,7 +181,8 @@ def test_read_given_log_by_hand() -> None:
 
 
 def test_read_given_nothing_or_another_day() -> None:
-    assert is_fix(LOG) and not is_fix(b"trade_no,trade_date")
+    assert is_fix(LOG)
+    assert not is_fix(b"trade_no,trade_date")
     with pytest.raises(FileEmpty):
         read(b" \n", "s", BOOK)
     with pytest.raises(MessageRefused, match="no FIX message"):
@@ -205,7 +206,7 @@ def test_checksum_given_any_byte_changed_is_refused_or_the_same(ends: str) -> No
                 assert found == [replace(sound[1], line=0)], (place, other)
             else:
                 assert found == [replace(row, line=0) for row in sound], (place, other)
-                assert place == len(whole) - 1, (place, other)
+                assert place >= len(whole) - len(ends), (place, other)
 
 
 @settings(max_examples=60)
