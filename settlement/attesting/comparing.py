@@ -13,7 +13,7 @@ from typing import Any
 from settlement.attesting.kept import SignedBook
 from settlement.attesting.leaves import decode, leaves, of_entries
 from settlement.reconciliation.entries import Entries
-from settlement.reconciliation.model import NAMED
+from settlement.reconciliation.model import NAMED, Level
 from settlement.sources import Balance
 
 ENTRY = "entry"
@@ -34,6 +34,7 @@ _BALANCE_KEYS: _Keys = (lambda said: (said["level"], said["holder"], said["asset
 class Change:
     """One difference between a signed book and the book as it is now."""
 
+    level: Level
     trade: str
     """As its source names it; of a balance "HOLDER ASSET"."""
     field: str
@@ -100,12 +101,12 @@ def _differing(names: Mapping[bytes, str], before: Fields | None, after: Fields 
     one = before or after or {}
     name = names.get(one["leaf"]) or f"{one['holder']} {one['asset']}"
     if before is None or after is None:
-        yield Change(name, ENTRY, _shown(before), _shown(after))
+        yield Change(one["level"], name, ENTRY, _shown(before), _shown(after))
         return
     fields = ("trade_number", *NAMED) if one["level"] == "trade" else _BALANCE
     for field in fields:
         if before[field] != after[field]:
-            yield Change(name, field, before[field], after[field])
+            yield Change(one["level"], name, field, before[field], after[field])
 
 
 def _shown(said: Fields | None) -> Fields | None:
