@@ -26,6 +26,7 @@ _Keys = Sequence[Callable[[Fields], object]]
 _KEYS: _Keys = (
     lambda said: (said["trading_day"], said["trade_number"]) if said["trade_number"] is not None else None,
     lambda said: said["trade_number"],
+    lambda said: tuple(value for name, value in said.items() if name not in ("trade_number", "leaf")),
 )
 _BALANCE_KEYS: _Keys = (lambda said: (said["level"], said["holder"], said["asset"], said["day"]),)
 
@@ -84,17 +85,22 @@ def _paired(
     gone: Sequence[Fields], come: Sequence[Fields], keys: _Keys
 ) -> Iterator[tuple[Fields | None, Fields | None]]:
     """What went with what came under the same key, by the first key that finds anything; then the rest."""
-    gone, come = list(gone), list(come)
+    left, right = list(gone), list(come)
     for key in keys:
-        for before in list(gone):
-            value = key(before)
-            same = [after for after in come if value is not None and key(after) == value]
-            if same:
-                gone.remove(before)
-                come.remove(same[0])
-                yield before, same[0]
-    yield from ((before, None) for before in gone)
-    yield from ((None, after) for after in come)
+        there: dict[object, list[Fields]] = {}
+        for after in reversed(right):
+            there.setdefault(key(after), []).append(after)
+        there.pop(None, None)
+        alone = []
+        for before in left:
+            if there.get(key(before)):
+                yield before, there[key(before)].pop()
+            else:
+                alone.append(before)
+        left, waiting = alone, {id(after) for some in there.values() for after in some}
+        right = [after for after in right if key(after) is None or id(after) in waiting]
+    yield from ((before, None) for before in left)
+    yield from ((None, after) for after in right)
 
 
 def _differing(names: Mapping[bytes, str], before: Fields | None, after: Fields | None) -> Iterator[Change]:
