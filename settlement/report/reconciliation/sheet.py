@@ -50,11 +50,13 @@ class Styles:
 
     def __getitem__(self, name: str) -> Any:
         """Words of what a cell is, as "amount" or "text quoted"."""
-        if name not in self.made:
-            given: dict[str, Any] = {"valign": "top"}
-            for word in name.split():
-                given |= self._word(word)
-            self.made[name] = self.workbook.add_format(given)
+        known = self.made.get(name)
+        if known is not None:
+            return known
+        given: dict[str, Any] = {"valign": "top"}
+        for word in name.split():
+            given |= self._word(word)
+        self.made[name] = self.workbook.add_format(given)
         return self.made[name]
 
     def _word(self, word: str) -> dict[str, Any]:
@@ -127,8 +129,9 @@ class Sheet:
         if not text:
             return
         self.sheet.write_string(self.row, at, _cut(text), self.styles[_quoted(text, style)])
-        room = max(1, self._widths[at] - 1) if at < len(self._widths) else _LONGEST
-        self._lines = max(self._lines, sum(1 + max(0, len(line) - 1) // room for line in text.split("\n")))
+        room = self._widths[at] - 1 if at < len(self._widths) else _LONGEST
+        if len(text) > room or "\n" in text:
+            self._lines = max(self._lines, sum(1 + (len(line) - 1) // room for line in text.split("\n")))
 
     def number(self, at: int, units: int, decimals: int, style: str) -> None:
         """So many units of the last of so many decimals: a number while a spreadsheet keeps all its digits,
@@ -186,7 +189,9 @@ def _kept(units: int) -> bool:
 
 
 def _quoted(text: str, style: str) -> str:
-    return f"{style} quoted".strip() if like_a_formula(text) else style
+    if text[:1].isalnum() or not like_a_formula(text):
+        return style
+    return f"{style} quoted".strip()
 
 
 def _cut(text: str) -> str:

@@ -33,7 +33,7 @@ from settlement.report.reconciliation.view import (
     source_cells,
     when,
 )
-from settlement.report.reconciliation.wording import cause_words, glossary, place, step_words, to_do
+from settlement.report.reconciliation.wording import cause_words, glossary, mending, place, step_words, to_do
 from settlement.report.reconciliation.words import LEVELS, SIDES, kind_words
 from settlement.report.wording import plain
 
@@ -41,7 +41,7 @@ _BEFORE: tuple[Width, ...] = (
     *(("Institution", 18), ("What is wrong", 20), ("Trade or asset", 18), ("Trading day", 11), ("Field", 13)),
 )
 _AFTER: tuple[Width, ...] = (
-    *(("Age", 12), ("Owner", 12), ("Proposed cause", 32), ("What to do", 34)),
+    *(("Age", 12), ("Owner", 12), ("Proposed cause", 32), ("Mending entry", 34)),
     # Not printed: what one filters by.
     *(("Level", 10), ("ISO reason", 8), ("Lines", 12), ("First seen", 11), ("Status", 10)),
     *(("Stands alone", 12), ("Id", 12)),
@@ -189,7 +189,7 @@ def _item(sheet: Sheet, item: Item, money: Money) -> None:
     sheet.amount(_AT_RISK, int(found.value_at_risk))
     texts = (
         *(plain(item.age or ""), plain(item.owner or "")),
-        *("\n".join(cause_words(found)), to_do(found, money)),
+        *("\n".join(cause_words(found)), mending(found, money)),
         *(found.level, found.reason, ", ".join(map(str, found.lines)), "", plain(item.status or "")),
         *(found.odd or "", plain(item.id or "")),
     )
