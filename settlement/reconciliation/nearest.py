@@ -176,6 +176,7 @@ def _near_pairs(both: Both, mine: Sequence[Row], theirs: Sequence[Row]) -> tuple
 
 
 def blocks(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, list[int]]:
+    """The positions of the rows that share a key, by key."""
     found: dict[Hashable, list[int]] = {}
     for place, row in enumerate(rows):
         found.setdefault(key(row), []).append(place)
