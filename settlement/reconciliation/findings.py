@@ -13,6 +13,8 @@ from settlement.reconciliation.fields import Fields, differing, kind_of, said, s
 from settlement.reconciliation.model import Kind
 from settlement.reconciliation.sides import Both, Places, Row
 
+CHUNK = 1 << 20
+"""Rows compared at once, so that what is made on the way stays small."""
 _ORDER = {kind: place for place, kind in enumerate(Kind)}
 
 
@@ -103,6 +105,7 @@ class Findings:
         """Several rows of which something is wrong; where they are ambiguous, theirs are the candidates, and
         mine are held against none."""
         self.take(mine, theirs)
+        mine, theirs = sorted(mine), sorted(theirs)
         candidates = tuple(theirs) if kind is Kind.AMBIGUOUS else ()
         if candidates:
             self.held[[row.at for row in mine]] = -1
