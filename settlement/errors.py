@@ -145,32 +145,6 @@ class BookDamaged(FileRefused):
         self.what = what
 
 
-class SourceRefused(FileRefused):
-    """The source `path` (a file, a database's table) is not what can be held against the ledger."""
-
-
-class MessageRefused(FileRefused):
-    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
-    them; empty outside of all), which starts or stops in `line`, for `cause`.
-    """
-
-    def __init__(self, path: str, where: str, line: int, cause: str) -> None:
-        super().__init__(path, f"line {line}: {where} {cause}" if where else f"line {line}: {cause}")
-        self.where = where
-        self.line = line
-        self.cause = cause
-
-
-class DayOther(FileRefused):
-    """The source `path` is of the days `found`, and none is `wanted`; all as YYYY-MM-DD."""
-
-    def __init__(self, path: str, found: Sequence[str], wanted: str) -> None:
-        days = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
-        super().__init__(path, f"is of {days}, not of {wanted}, which is asked for")
-        self.found = tuple(found)
-        self.wanted = wanted
-
-
 class ConsentDiffers(FileRefused):
     """The consent in the file at `path` does not count for the terms that it was given with."""
 
@@ -326,16 +300,7 @@ class ScenarioInvalid(SettlementError):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
-
-
-class MappingInvalid(SettlementError):
-    """The mapping `source` has mistakes: all that were found, in the order of its lines."""
-
-    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        self.source = source
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
+        super().__init__(listed(source, self.mistakes))
 
 
 class AgreementInvalid(SettlementError):
@@ -344,10 +309,11 @@ class AgreementInvalid(SettlementError):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
+        super().__init__(listed(source, self.mistakes))
 
 
-def _listed(source: str, mistakes: Sequence[Mistake]) -> str:
+def listed(source: str, mistakes: Sequence[Mistake]) -> str:
+    """Mistakes of a file, one a line."""
     if len(mistakes) == 1:
         return f"{source}: {mistakes[0]}"
     return "\n".join([f"{source}: {len(mistakes)} mistakes", *(f"  {mistake}" for mistake in mistakes)])

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from settlement.breaks.codec import substance
+from settlement.breaks.codec import break_to, substance
 from settlement.breaks.corrections import apply
 from settlement.breaks.covered import Covered
 from settlement.breaks.events import FILE
@@ -73,7 +73,7 @@ def _reported(result: Reconciled, kept: Mapping[object, Kept]) -> Reported:
 
 
 def _content(each: Break) -> tuple[object, ...]:
-    return place_of(each), each.sides, substance(each)
+    return place_of(each), each.sides, substance(break_to(each))
 
 
 def covered(result: Reconciled, scope: Scope) -> Sequence[Covered]:

@@ -12,11 +12,12 @@ import numpy as np
 
 from ledger.errors import LedgerError
 from ledger.ids import day_number, parse_day_number
-from settlement.errors import SettlementError, SourceRefused
+from settlement.errors import SettlementError
 from settlement.reconciliation.ledger_side import Scope
 from settlement.reconciliation.model import Refused
 from settlement.sources import Context, Source, read_source
 from settlement.sources.configured import Brought
+from settlement.sources.errors import SourceRefused
 
 if TYPE_CHECKING:
     from settlement.operations import Ledger
