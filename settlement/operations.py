@@ -6,7 +6,7 @@ interrupted it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -278,13 +278,14 @@ class Ledger:
         sources: Sequence[Source] = (),
         refused: Sequence[Refused] = (),
         amend: Amend = as_it_is,
+        unread: Collection[str] = (),
     ) -> Reconciled:
         """Hold books and statements against the ledger: the `sources`, and of each broker that brings none
-        its own records, both as `amend` corrects them. Of one trading day its trades, and positions and cash
-        as they stand; of one cycle what it moved. Raises NameUnknown.
+        its own records, unless its book is `unread`; both as `amend` corrects them. Of one trading day its
+        trades, and positions and cash as they stand; of one cycle what it moved. Raises NameUnknown.
         """
         with self._stage("reconcile"):
-            return reconcile(self, scope, sources, refused, amend)
+            return reconcile(self, scope, sources, refused, amend, unread)
 
     def closed_books(self) -> dict[str, Book]:
         """Every broker's book as it closes now, by what the broker was told."""

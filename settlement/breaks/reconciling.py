@@ -44,7 +44,7 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
     owners["custodian"] = scenario.securities.issuer
     there = ledger.path is not None and (ledger.path / FILE).exists()
     if not there:
-        result = ledger.reconcile(scope, gathered.sources, gathered.refused)
+        result = ledger.reconcile(scope, gathered.sources, gathered.refused, unread=gathered.unread)
         if not (result.breaks or result.pending) or ledger.path is None:
             return _reported(result, {})
         with Breaks.open(ledger.path, write=True, owners=owners) as breaks:
@@ -55,7 +55,7 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
         def amend(name: str, entries: Entries) -> Entries:
             return apply(entries, known.get(name, ()))
 
-        result = ledger.reconcile(scope, gathered.sources, gathered.refused, amend)
+        result = ledger.reconcile(scope, gathered.sources, gathered.refused, amend, gathered.unread)
         return _kept(ledger, breaks, result, scope)
 
 

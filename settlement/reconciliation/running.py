@@ -81,10 +81,11 @@ def reconcile(
     sources: Sequence[Source] = (),
     refused: Sequence[Refused] = (),
     amend: Amend = as_it_is,
+    unread: Collection[str] = (),
 ) -> Reconciled:
     """Hold books and statements against the ledger: the `sources`, and of every broker that brings none of
     its own its records on the shelf. `refused` are sources that could not be read; `amend` applies
-    corrections to books.
+    corrections to books. An institution whose own book is `unread` is not held against its records instead.
 
     Raises NameUnknown where there is no such cycle, or a source is of an institution that does not take part.
     """
@@ -96,18 +97,19 @@ def reconcile(
         for name in run.holders(source):
             brought[name, source.side].append(source)
     for name in ledger.market.index:
-        if (name, "book") not in brought and name in ledger.market.scenario.brokers:
+        has_own = (name, "book") in brought or name in unread
+        if name in ledger.market.scenario.brokers and not has_own:
             run.shelf_book(name)
         for side in SIDES:
             if (name, side) in brought:
                 run.brought(name, side, brought[name, side])
     breaks, pending = run.outcome()
     statements = sum(source.owner is None for source in sources)
-    unread = (*refused, *(each for source in sources for each in source.refused), *run.refused)
+    could_not = (*refused, *(each for source in sources for each in source.refused), *run.refused)
     shown = tuple(_shown(source) for source in sources)
     compared = run.compared + Compared(statements=statements)
     held = tuple(dict.fromkeys(run.held))
-    return Reconciled(breaks, pending, compared, unread, shown, there.accounts, held)
+    return Reconciled(breaks, pending, compared, could_not, shown, there.accounts, held)
 
 
 def _shown(source: Source) -> dict[str, object]:
