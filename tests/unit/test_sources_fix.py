@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import simplefix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.units import TIME_UNKNOWN
-from settlement.errors import FileEmpty
+from ledger.units import MAX_AMOUNT, TIME_UNKNOWN
+from settlement.errors import DayOther, FileEmpty, MessageRefused
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER
 from settlement.sources import Source
-from settlement.sources.errors import DayOther, MessageRefused
 from settlement.sources.fix import is_fix, read
 from settlement.sources.messages import Row
 from tests.unit.message_cases import BOOK, MESSAGES, Renaming, rows_of
@@ -51,7 +51,10 @@ def one(source: Source) -> tuple[int, str, str]:
 
 
 def test_execution_given_trade() -> None:
-    assert rows(message(TRADE)) == [BOUGHT]
+    source = read(message(TRADE), "s", BOOK)
+    assert rows_of(source.entries) == [BOUGHT]
+    assert source.entries is not None
+    assert source.entries.name(0) == "2019112100000012"
 
 
 @pytest.mark.parametrize("ends", ["|", "^A", "\x01"])
@@ -190,6 +193,37 @@ def test_read_given_nothing_or_another_day() -> None:
         read(b"hello\n", "s", BOOK)
     with pytest.raises(DayOther, match="2019-11-21, not of 2019-11-20"):
         read(message(TRADE), "s", replace(BOOK, day=20191120))
+
+
+VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=12)
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(1, 2**32 - 1),
+    st.integers(1, 2**64 - 1),
+    st.integers(0, 10**9),
+    st.sampled_from("12"),
+    VALUE,
+    VALUE,
+)
+def test_execution_given_another_encoder_reads_what_it_wrote(
+    number: int, quantity: int, cents: int, side: str, contra: str, text: str
+) -> None:
+    """simplefix counts lengths and sums by itself."""
+    sent = simplefix.FixMessage()
+    price = f"{cents // 100}.{cents % 100:02}"
+    pairs = [(8, "FIX.4.4"), (35, "8"), (58, text), (1003, f"T{number}"), (150, "F"), (55, "NTC"), (54, side)]
+    pairs += [(32, quantity), (31, price), (75, "20191121"), (453, 2), (448, contra), (452, 17), (448, "58")]
+    for tag, value in (*pairs, (452, 1)):
+        sent.append_pair(tag, value)  # type: ignore[no-untyped-call]
+    names = (contra, "58") if side == "2" else ("58", contra)
+    wanted = Row(number, 20191121, NO_DAY, TIME_UNKNOWN, *names, "NTC", "NPR", quantity, 0, cents * 10**4, 1)
+    source = read(sent.encode(), "s", BOOK)  # type: ignore[no-untyped-call]
+    if quantity * cents > MAX_AMOUNT:
+        assert one(source)[1] == "31"
+    else:
+        assert rows_of(source.entries) == [replace(wanted, amount=quantity * cents)]
 
 
 @pytest.mark.parametrize("ends", ["\x01", "|", "^A"])

@@ -35,6 +35,8 @@ def test_sese_given_message_by_hand() -> None:
     assert first == sold
     bought = Row(15, 20191121, 20191121, TIME_UNKNOWN, "58", "17", "AAPL", "USD", 7, 199570, -1, 47)
     assert second == bought
+    assert source.entries is not None
+    assert [source.entries.name(row) for row in (0, 1)] == ["12", "15"]
 
 
 def test_sese_given_no_mapping_keeps_the_ids() -> None:
