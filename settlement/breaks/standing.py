@@ -20,6 +20,7 @@ Status = Literal["open", "pending", "proposed", "closed"]
 BY_ITSELF = "reconciliation"
 """Who does what nobody did by hand."""
 AGREED = "the books agree"
+CORRECTED = "the books agree with its correction"
 
 
 @dataclass(slots=True, eq=False)
