@@ -37,6 +37,13 @@
     │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
     │   ├── NotTheirs           the terms have another institution do that
     │   └── MeasureStands       a measure that stands otherwise than it would have to
+    ├── BreakRefused            what cannot be done with a break that is kept; in settlement.breaks.errors
+    │   ├── BreakUnknown        there is none of that name
+    │   ├── BreakClosed         it is closed
+    │   ├── BreakPending        it only waits for the other side's cut-off
+    │   ├── SamePerson          who proposed something would approve it
+    │   ├── NothingProposed     nothing waits for an approval
+    │   └── CorrectionInvalid   an entry that could correct nothing
     ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
