@@ -21,8 +21,6 @@ _DIGITS = 15
 _LONGEST = 32_767
 """Characters of a cell."""
 _A4 = 9
-_MARGINS_WIDTH = (0.4, 0.4, 0.5, 0.5)
-"""Inches: left, right, top, bottom."""
 _LINE, _TITLE = 15, 28
 """Heights of a line of text and of a title, in points."""
 _HIGHEST = 27
@@ -91,7 +89,6 @@ class Sheet:
         self._lines = 1
         self.sheet.set_landscape()
         self.sheet.set_paper(_A4)
-        self.sheet.set_margins(*_MARGINS_WIDTH)
         self.sheet.fit_to_pages(1, 0)
         self.sheet.set_footer("&L&A&RPage &P of &N")
 
