@@ -37,8 +37,9 @@ class Item:
 
     @property
     def since(self) -> date | None:
-        """How far back it goes: when it was first seen, else its trading day."""
-        return self.first_seen or self.found.trading_day
+        """How far back it goes: to its trading day, or to when it was first seen."""
+        known = [day for day in (self.first_seen, self.found.trading_day) if day is not None]
+        return min(known, default=None)
 
 
 @dataclass(frozen=True, slots=True)
