@@ -50,13 +50,16 @@ class View:
     head: str
     """Hash of the newest final block, as text."""
     block: int
+    """Its number."""
     scope: str
     """In words: "cycle 3", "2019-11-21", "everything"."""
     money: Money
     made: datetime
     """When; the same view makes the same report, to the byte."""
     breaks: tuple[Item, ...]
+    """Those that stand, open or proposed to be closed."""
     pending: tuple[Item, ...]
+    """What only waits."""
     compared: Compared
     refused: tuple[Refused, ...] = ()
     sources: tuple[Mapping[str, object], ...] = ()
