@@ -81,6 +81,8 @@ class Ledger:
     """Says which day today is."""
     receipts: dict[str, list[Receipt]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    on_cycle: Callable[[Ledger, int], None] | None = None
+    """Called with the number of each cycle that has settled."""
     outcomes: Outcomes = field(init=False)
     """What failed and what defaulted, as it was read."""
     _history: History = field(default_factory=History)
@@ -259,6 +261,13 @@ class Ledger:
             self._books = {
                 name: self._closed(book, numbers, terms[name]) for name, book in self._books.items()
             }
+
+        if self.on_cycle is not None:
+            sent = {receipt.transaction_hash for receipt in receipts}
+            venue = self.market.index[self.market.scenario.venue]
+            for (opened_by, cycle), transactions in history.cycles.items():
+                if opened_by == venue and sent.intersection(transactions):
+                    self.on_cycle(self, cycle)
 
     def _closed(self, book: Book, settled: Mapping[date, npt.NDArray[np.uint32]], terms: Terms) -> Book:
         parts = settled_parts(self.read().batches.values())

@@ -51,6 +51,8 @@ class Reconciled(Result):
     """What the ledger says that each institution holds; of a cycle in the assets that it moved."""
     held: tuple[HeldAgainst, ...] = ()
     """What was compared, so that a later run knows what this one would have found."""
+    entries: Mapping[str, Entries] = field(default_factory=dict)
+    """The books' trades, by institution, as they were read: nothing corrected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def reconcile(
     shown = tuple(_shown(source) for source in sources)
     compared = run.compared + Compared(statements=statements)
     held = tuple(dict.fromkeys(run.held))
-    return Reconciled(breaks, pending, compared, could_not, shown, there.accounts, held)
+    return Reconciled(breaks, pending, compared, could_not, shown, there.accounts, held, run.entries)
 
 
 def _shown(source: Source) -> dict[str, object]:
@@ -146,6 +148,7 @@ class _Run:
     deposited: dict[tuple[str, Side], int] = field(default_factory=dict)
     """(institution, side) → what was issued to it and the side booked as movements."""
     held: list[HeldAgainst] = field(default_factory=list)
+    entries: dict[str, Entries] = field(default_factory=dict)
     cut_offs: dict[tuple[str, Side], str] = field(default_factory=dict)
     """(institution, side) → until when what it lacks is only pending."""
 
@@ -258,6 +261,7 @@ class _Run:
         if side == "custodian":
             rows = rows[self.side.trades.settled[rows]]
         if side == "book":
+            self.entries[name] = mine
             mine = self.amend(name, mine)
         theirs = self.side.seen_by(side, name, rows, mine)
         if days is not None:
