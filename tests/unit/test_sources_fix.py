@@ -118,6 +118,28 @@ def test_execution_given_value_that_cannot_be_held_is_refused_alone(
     assert rows_of(source.entries) == [replace(BOUGHT, line=2)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "field", "value"),
+    [
+        ("9|447=D|452=4|381=70.00", "9|447=D|452=4|381=71.00", "381", "70.00 and 71.00"),
+        ("54=2", "54=1", "54", "1"),
+        ("552=2", "552=3", "552", "3"),
+        ("136=2", "136=3", "136", "3"),
+        ("31=10", "31=10|423=1|381=1|381=2", "381", "2"),
+        ("12=2.50", "12=2.505", "12", ""),
+    ],
+)
+def test_capture_given_sides_that_do_not_fit_is_refused(old: str, new: str, field: str, value: str) -> None:
+    assert old in SIDES
+    assert one(read(message(SIDES.replace(old, new), "AE"), "s", BOOK)) == (1, field, value)
+
+
+def test_capture_given_price_in_percent_and_commission_by_unit() -> None:
+    body = SIDES.replace("31=10", "31=99.5|423=1").replace("12=2.50|13=3", "12=0.05|13=1")
+    (row,) = rows(message(body, "AE"))
+    assert (row.price, row.amount, row.commission) == (-1, 7000, 35)
+
+
 def test_execution_given_gross_amount_and_ids_of_many_sorts() -> None:
     body = TRADE.replace("31=425.5|", "31=0.00001|381=0.50|").replace("55=NABIL", "55=[N/A]|48=NPE1|22=4")
     body += "|454=1|455=NTC|456=8|880=X-99"
@@ -173,6 +195,13 @@ def test_raw_field_given_separators_in_it_is_one_value() -> None:
     raw = "354=20|355=\x0110=000\x018=FIX.4.4\x0132"
     body = TRADE + "|" + raw
     assert rows(message(body)) == [BOUGHT]
+
+
+def test_checksum_given_no_separator_before_it_is_refused() -> None:
+    body = b"35=8\x01150=F\x0158=x"
+    whole = b"8=FIX.4.4\x019=%d\x01" % len(body) + body
+    whole += b"10=%03d\x01" % (sum(whole) % 256)
+    assert one(read(whole, "s", BOOK))[1] == "9"
 
 
 def test_read_given_log_by_hand() -> None:
