@@ -8,11 +8,11 @@
     │   ├── FileUnreadable      the system does not let it be read
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
+    │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
+    │   ├── DayOther            a statement or messages of other days than the one that is asked for
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
-    │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
-    │   ├── DayOther            a statement or messages of other days than the one that is asked for
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
     │   ├── NotALedger          it holds no ledger
@@ -114,6 +114,28 @@ class HeaderWrong(FileRefused):
         self.found = found
 
 
+class MessageRefused(FileRefused):
+    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
+    them; empty outside of all), which starts or stops in `line`, for `cause`.
+    """
+
+    def __init__(self, path: str, where: str, line: int, cause: str) -> None:
+        super().__init__(path, f"line {line}: {where} {cause}" if where else f"line {line}: {cause}")
+        self.where = where
+        self.line = line
+        self.cause = cause
+
+
+class DayOther(FileRefused):
+    """The source `path` is of the days `found`, and none is `wanted`; all as YYYY-MM-DD."""
+
+    def __init__(self, path: str, found: Sequence[str], wanted: str) -> None:
+        days = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
+        super().__init__(path, f"is of {days}, not of {wanted}, which is asked for")
+        self.found = tuple(found)
+        self.wanted = wanted
+
+
 class TradingDayUnknown(FileRefused):
     """No row of the file has a readable trading day; `refused` rows stand before its end."""
 
@@ -140,28 +162,6 @@ class BookDamaged(FileRefused):
     def __init__(self, path: str, what: str) -> None:
         super().__init__(path, f"is not what was kept: {what}; restore it from a backup")
         self.what = what
-
-
-class MessageRefused(FileRefused):
-    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
-    them; empty outside of all), which starts or stops in `line`, for `cause`.
-    """
-
-    def __init__(self, path: str, where: str, line: int, cause: str) -> None:
-        super().__init__(path, f"line {line}: {where} {cause}" if where else f"line {line}: {cause}")
-        self.where = where
-        self.line = line
-        self.cause = cause
-
-
-class DayOther(FileRefused):
-    """The source `path` is of the days `found`, and none is `wanted`; all as YYYY-MM-DD."""
-
-    def __init__(self, path: str, found: Sequence[str], wanted: str) -> None:
-        days = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
-        super().__init__(path, f"is of {days}, not of {wanted}, which is asked for")
-        self.found = tuple(found)
-        self.wanted = wanted
 
 
 class ConsentDiffers(FileRefused):

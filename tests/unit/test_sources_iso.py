@@ -48,7 +48,7 @@ def test_sese_given_no_mapping_keeps_the_ids() -> None:
 
 def test_sese_given_no_account_is_of_the_owner_of_the_book() -> None:
     data = SESE.replace(b"AcctOwnr>", b"Other>").replace(b"SfkpgAcct>", b"Other>")
-    assert [row.seller for row in rows_of(read(data, "s", NEPSE).entries)][0] == ""
+    assert rows_of(read(data, "s", NEPSE).entries)[0].seller == ""
     first, second = rows_of(read(data, "s", BOOK).entries)
     assert (first.seller, first.buyer, second.buyer) == ("58", "42", "58")
 
