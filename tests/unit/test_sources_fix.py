@@ -227,7 +227,7 @@ def test_read_given_nothing_or_another_day() -> None:
 VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 2**32 - 1),
     st.integers(1, 2**64 - 1),
@@ -273,7 +273,7 @@ def test_checksum_given_any_byte_changed_is_refused_or_the_same(ends: str) -> No
                 assert place >= len(whole) - len(ends), (place, other)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80), st.binary(max_size=80), st.integers(0, 40))
 def test_read_given_noise_never_breaks_and_keeps_what_is_whole(before: bytes, after: bytes, cut: int) -> None:
     noise = before.replace(b"8=FIX", b"") + b"\n"

@@ -171,6 +171,7 @@ def test_number_given_id(text: str, day: int, strict: bool, number: int) -> None
     assert number_of(text, day, strict) == number
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**20), 10**20), st.integers(0, 6), st.text("0", max_size=9))
 def test_exact_given_any_integer_reads_what_is_written(value: int, decimals: int, zeros: str) -> None:
     whole, fraction = divmod(abs(value), 10**decimals)
@@ -184,7 +185,7 @@ def test_exact_given_no_plain_number_refuses(text: str) -> None:
         parse_exact("amount", text, 2)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(any_entries())
 def test_sese_given_any_entries_reads_what_was_written(entries: Entries) -> None:
     if not len(entries):
@@ -214,7 +215,7 @@ HELD = st.dictionaries(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(HELD)
 def test_semt_given_any_balances_reads_what_was_written(held: dict[tuple[str, str], int]) -> None:
     balances = [
@@ -228,7 +229,7 @@ def test_semt_given_any_balances_reads_what_was_written(held: dict[tuple[str, st
 MOVED = st.lists(st.integers(-(10**15), 10**15), max_size=4)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.sampled_from(["NPR", "JPY", "KWD"]), st.tuples(st.integers(-99, 10**15), MOVED)))
 def test_camt_given_any_movements_reads_what_was_written(cash: dict[str, tuple[int, list[int]]]) -> None:
     if not cash:
