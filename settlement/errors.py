@@ -13,12 +13,9 @@
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
-<<<<<<< HEAD
     │   ├── SourceRefused       a table or statement that cannot be held against the ledger
     │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
     │   ├── DayOther            a statement or messages of other days than the one that is asked for
-=======
->>>>>>> msg
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
     │   ├── NotALedger          it holds no ledger
