@@ -39,24 +39,35 @@ def closed_cycle(ledger: Ledger, cycle: int | None = None) -> int:
     return closed[-1] if cycle is None else cycle
 
 
-def of_cycle(ledger: Ledger, cycle: int, entries: Entries) -> Entries:
-    """Those of an institution's entries that are of the cycle."""
+def index_of(ledger: Ledger, institution: str) -> int:
+    """The index of an institution. Raises NameUnknown."""
+    if institution not in ledger.market.index:
+        raise NameUnknown("institution", institution, list(ledger.market.index))
+    return ledger.market.index[institution]
+
+
+def of_cycle(ledger: Ledger, institution: str, cycle: int, entries: Entries) -> Entries:
+    """Those entries that are the institution's and of the cycle. Of a file of the whole market its own are
+    those in which it is a party, and those under a number that is one of its trades on the ledger.
+    """
     history, venue = ledger.read(), ledger.market.index[ledger.market.scenario.venue]
+    index = index_of(ledger, institution)
     settled = _settled(history, venue, cycle)
-    keep = np.ones(len(entries), dtype=bool)
+    keep = np.array(entries.of(institution))
     for day in np.unique(entries.day).tolist():
-        known = [
-            batch.records.number
+        there = [
+            batch.records
             for batch in history.batches.values()
             if (batch.header.venue, batch.header.trading_day) == (venue, day)
         ]
-        if known:
-            own = (entries.day == day) & (entries.number != NO_NUMBER)
-            others = np.isin(entries.number, np.concatenate(known))
-            there = settled.get(day)
-            if there is not None:
-                others &= ~np.isin(entries.number, there)
-            keep &= ~(own & others)
+        if not there:
+            continue
+        known = np.concatenate([records.number for records in there])
+        party = np.concatenate([(each.buyer == index) | (each.seller == index) for each in there])
+        rows = (entries.day == day) & (entries.number != NO_NUMBER)
+        keep |= rows & np.isin(entries.number, known[party])
+        others = np.setdiff1d(known, settled.get(day, ()))
+        keep &= ~(rows & np.isin(entries.number, others))
     return entries.take(np.flatnonzero(keep))
 
 
@@ -76,7 +87,7 @@ def own_book(ledger: Ledger, institution: str, cycle: int) -> tuple[Entries, tup
         Balance("cash" if asset == currency else "position", institution, asset, None, amount, None)
         for asset, amount in sorted(moved.items())
     )
-    return of_cycle(ledger, cycle, entries), balances
+    return of_cycle(ledger, institution, cycle, entries), balances
 
 
 def _settled(history: History, venue: int, cycle: int) -> dict[int, npt.NDArray[np.uint32]]:
