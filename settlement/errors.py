@@ -126,28 +126,6 @@ class HeaderWrong(FileRefused):
         self.found = found
 
 
-class MessageRefused(FileRefused):
-    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
-    them; empty outside of all), which starts or stops in `line`, for `cause`.
-    """
-
-    def __init__(self, path: str, where: str, line: int, cause: str) -> None:
-        super().__init__(path, f"line {line}: {where} {cause}" if where else f"line {line}: {cause}")
-        self.where = where
-        self.line = line
-        self.cause = cause
-
-
-class DayOther(FileRefused):
-    """The source `path` is of the days `found`, and none is `wanted`; all as YYYY-MM-DD."""
-
-    def __init__(self, path: str, found: Sequence[str], wanted: str) -> None:
-        days = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
-        super().__init__(path, f"is of {days}, not of {wanted}, which is asked for")
-        self.found = tuple(found)
-        self.wanted = wanted
-
-
 class TradingDayUnknown(FileRefused):
     """No row of the file has a readable trading day; `refused` rows stand before its end."""
 
