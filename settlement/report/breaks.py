@@ -46,14 +46,14 @@ def break_json(
             }
             for name, values in found.fields.items()
         },
-        "value_at_risk_minor": str(found.value_at_risk),
+        "value_at_risk_minor": str(int(found.value_at_risk)),
         "status": status or "open",
         "age": age,
         "first_seen": None if first_seen is None else first_seen.isoformat(),
         "owner": owner,
         "sides": list(found.sides),
         "odd": found.odd,
-        "lines": list(found.lines),
+        "lines": [int(line) for line in found.lines],
         "candidates": list(found.candidates),
         "causes": [
             {"code": cause.code, "said": cause.said, "mend": _mend(found.level, cause.mend)}
