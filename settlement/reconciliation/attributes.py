@@ -149,7 +149,7 @@ def _place(both: Both, side: Side, rows: Places) -> list[Column]:
 
 def _words(column: npt.NDArray[Any]) -> Words:
     if column.dtype == object:
-        return np.array([(value ^ (value >> 64)) & (2**64 - 1) for value in column.tolist()], dtype=np.uint64)
+        return np.array([value & (2**64 - 1) for value in column.tolist()], dtype=np.uint64)
     return column.astype(np.uint64)
 
 

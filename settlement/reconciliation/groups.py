@@ -174,7 +174,7 @@ def _agree(found: Findings, mine: list[Row], theirs: list[Row]) -> None:
     names = differing(found.both, here, there)
     if names:
         fields = values_of(found.both, here, there, names)
-        found.found.append(Found(kind_of(here, there, names), tuple(mine), tuple(theirs), fields))
+        found.found.append(Found(kind_of(found.both, here, there, names), tuple(mine), tuple(theirs), fields))
 
 
 def _total(rows: Sequence[Row]) -> Row:

@@ -96,7 +96,7 @@ def _left(found: Findings, crowded: Sequence[tuple[list[Row], list[Row]]]) -> No
         if here and there:
             found.group(Kind.AMBIGUOUS, here, there)
     mine, theirs = found.free()
-    again = copies(found, [row for row in mine if not row.numbered])
+    again = found.extra | copies(found, [row for row in mine if not row.numbered])
     for row in mine:
         found.alone(Kind.DUPLICATE if row.at in again else Kind.MISSING_THERE, row)
     for row in theirs:
