@@ -37,7 +37,8 @@ def by_attributes(found: Findings) -> None:
         mine = np.flatnonzero(bare & ~found.mine_done)
         said = _said(both.mine, mine)
         # Those that say more first: the others take what is left.
-        for pattern in sorted(set(np.unique(said).tolist()), key=lambda bits: (-bits.bit_count(), bits)):
+        patterns = np.flatnonzero(np.bincount(said)).tolist()
+        for pattern in sorted(patterns, key=lambda bits: (-bits.bit_count(), bits)):
             free = ~found.theirs_done if other is None else other & ~found.theirs_done
             _match(found, mine[said == pattern], np.flatnonzero(free), pattern)
 

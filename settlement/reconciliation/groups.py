@@ -19,7 +19,7 @@ from settlement.reconciliation.model import Kind
 from settlement.reconciliation.sides import Row
 from settlement.reconciliation.sums import choose, subsets
 
-KINDS = 60
+KINDS = 40
 """Entries of different content in one place; with more, sums are not looked for."""
 
 Key = tuple[str, object]

@@ -29,8 +29,10 @@ class Difference:
     mine: tuple[int, ...]
     theirs: tuple[int, ...]
     fields: Mapping[str, tuple[object, object]]
-    """Field of `model.NAMED` → the value of mine and of theirs, None where a side has nothing. Names, not
-    codes; quantities and amounts as integers (of several rows their sum), days yyyymmdd, times seconds."""
+    """Field of `model.NAMED` → the value of mine and of theirs, None where a side has nothing; of a wrong
+    number `trade_number` alone. Names, not codes; quantities and amounts as integers, days yyyymmdd, times
+    seconds. Of several rows (merged, split, ambiguous) quantity and amount are their sums, even where these
+    agree. Of a row that is missing or a duplicate it is all that the row says."""
     candidates: tuple[int, ...] = ()
     """Where `kind` is ambiguous: the rows of theirs (of mine, where `mine` is empty) that fit equally."""
 
@@ -41,7 +43,8 @@ class Matched:
 
     differences: list[Difference]
     held: npt.NDArray[np.int64]
-    """For each row of mine the row of theirs that it is held against (of several, one), else -1."""
+    """For each row of mine the row of theirs that it is held against (of several, one), else -1: it has no
+    partner, is ambiguous, or is no business of the owner."""
     compared: int
     """How many trades were compared: those that either side has."""
 
