@@ -37,9 +37,14 @@ class _Whole:
     options: Sequence[Option]
 
 
-def by_sums(found: Findings) -> None:
-    """Match one to many and many to one, and name what is merged or split among numbered entries."""
+def by_sums(found: Findings, spoken_for: Sequence[tuple[list[Row], list[Row]]] = ()) -> None:
+    """Match one to many and many to one, and name what is merged or split among numbered entries. What is
+    `spoken_for` has partners one to one, if not clear which, and is left alone.
+    """
     here, there = found.free()
+    mine, theirs = ({row.at for each in spoken_for for row in each[side]} for side in (0, 1))
+    here = [row for row in here if row.at not in mine]
+    there = [row for row in there if row.at not in theirs]
     places: dict[tuple[int, int, int, int], tuple[list[Row], list[Row], list[tuple[Row, Row]]]] = {}
     for row in here:
         places.setdefault(row.place, ([], [], []))[0].append(row)

@@ -34,7 +34,7 @@ class Difference:
     seconds. Of several rows (merged, split, ambiguous) quantity and amount are their sums, even where these
     agree. Of a row that is missing or a duplicate it is all that the row says."""
     candidates: tuple[int, ...] = ()
-    """Where `kind` is ambiguous: the rows of theirs (of mine, where `mine` is empty) that fit equally."""
+    """Where `kind` is ambiguous: the rows of theirs that fit equally, which are all of `theirs`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +71,11 @@ def compare(mine: Entries, theirs: Entries, *, owner: str, tolerances: Tolerance
     if tolerances != EXACT:
         reopened(found)
     by_other_number(found)
-    for row, its in nearest(both, *found.free())[0]:
+    pairs, unclear, _ = nearest(both, *found.free())
+    for row, its in pairs:
         if not differing(both, row, its):
             found.pair(row, its)
-    by_sums(found)
+    by_sums(found, [each for each in unclear if _agreeing(both, *each)])
     pairs, unclear, crowded = nearest(both, *found.free())
     for row, its in [*pairs, *found.pairs]:
         found.pair(row, its)
@@ -84,6 +85,11 @@ def compare(mine: Entries, theirs: Entries, *, owner: str, tolerances: Tolerance
     differences = sorted(found.found, key=lambda each: each.order)
     extra = sum(max(0, len(each.mine) - len(each.theirs)) for each in differences if _more(each))
     return Matched([_difference(each) for each in differences], found.held, len(theirs) + extra)
+
+
+def _agreeing(both: Both, mine: Sequence[Row], theirs: Sequence[Row]) -> bool:
+    """Whether any of mine agrees with any of theirs: then it goes with one of those, whichever."""
+    return any(not differing(both, row, its) for row in mine for its in theirs)
 
 
 def _more(found: Found) -> bool:
