@@ -15,7 +15,7 @@ from tests.unit.breaks.kept import made
 KNOWN = Known(
     commission=400,
     levy=15,
-    parties=("Himal", "Himalaya", "Kali", "Kalo", "44", "45"),
+    parties=("Himal", "Himalaya", "Kali", "KALI", "Kalo", "44", "45"),
     securities=("NABIL", "NIBL"),
 )
 
@@ -45,6 +45,7 @@ def codes(found: tuple[Cause, ...]) -> list[str]:
         ({"quantity": (123, 456)}, [], ""),
         ({"quantity": (1234, 1289)}, [], ""),
         ({"buyer": ("Kalo", "Kali")}, [], ""),
+        ({"buyer": ("KALI", "Kali")}, [], ""),
         ({"quantity": (510, 0)}, [], ""),
         ({"quantity": (1 << 70, 10 << 70)}, ["unit"], None),
         ({"settlement_amount": (20400, 20000)}, ["gross_of_fee", "wrong_digit"],
