@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from settlement.errors import SourceRefused
 from settlement.intake.rows import shown
 from settlement.reconciliation.model import Refused
+from settlement.sources.errors import SourceRefused
 from settlement.sources.table import Loaded, Table, check_columns
 
 _BOM = b"\xef\xbb\xbf"

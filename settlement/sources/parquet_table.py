@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from settlement.errors import SourceRefused
+from settlement.sources.errors import SourceRefused
 from settlement.sources.table import Loaded, Table, check_columns, check_text
 
 MAGIC = b"PAR1"
