@@ -18,7 +18,7 @@ from settlement.sources import (
 )
 from settlement.sources.errors import SourceRefused
 from settlement.sources.mapping import Mapping
-from settlement.sources.table import Table, headless
+from settlement.sources.table import Table, check_delimiter, headless
 from settlement.sources.trade_rows import iso
 
 _BOM = b"\xef\xbb\xbf"
@@ -80,6 +80,7 @@ def _known(table: Table, context: Context) -> Source:
     plan = trade_rows.known_plan(table.columns, context.exponent)
     if plan is not None:
         return trade_rows.read(table, plan, context)
+    check_delimiter(table)
     if table.looks_like_data():
         raise headless(table)
     raise SourceRefused(
