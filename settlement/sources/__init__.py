@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import Level, Refused, Side
+
+if TYPE_CHECKING:
+    from settlement.sources.guessing import Guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +100,27 @@ class Source:
     others: int = 0
     """Rows that are of other institutions, and were left alone."""
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_source(where: str, context: Context, *, mapping: Path | None = None) -> Source:
+    """What `where` holds: a file (CSV, Parquet, FIX, ISO 20022, or a mapping in YAML that names its data) or
+    a database's table (`sqlite:PATH#TABLE`, `postgresql://user@host:port/db#TABLE`).
+
+    What the columns of a table are says `mapping`, unless they are those of a known trade format. Raises
+    FileRefused (SourceRefused among its kinds) where the source cannot be held against the ledger at all, and
+    MappingInvalid; rows that cannot be read are in `refused`.
+    """
+    from settlement.sources import reading
+
+    return reading.read(where, context, mapping)
+
+
+def guess_mapping(where: str, context: Context) -> tuple[str, list[Guess]]:
+    """A mapping proposed for a table: YAML that loads, and for each field of its level the column it may be
+    in, how sure that is in whole percent, and why; "" and 0 where no column looks like it.
+
+    Raises FileRefused where the table cannot be opened or has no rows.
+    """
+    from settlement.sources import proposing
+
+    return proposing.guess_mapping(where, context)

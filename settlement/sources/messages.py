@@ -17,10 +17,10 @@ import numpy as np
 from ledger.errors import InvalidValue
 from ledger.ids import currency_exponent, day_number, parse_day_number
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, MAX_TRADE_NO, TIME_UNKNOWN
-from settlement.errors import DayOther
 from settlement.reconciliation.entries import NO_NUMBER, Entries
 from settlement.reconciliation.model import Refused
 from settlement.sources import Context
+from settlement.sources.errors import DayOther
 
 BY_DAY = "{day}{number:08}"
 """How messages name a trade whose id begins with its trading day."""

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.units import MAX_AMOUNT, TIME_UNKNOWN
-from settlement.errors import DayOther, FileEmpty, MessageRefused
+from settlement.errors import FileEmpty
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER
 from settlement.sources import Source
+from settlement.sources.errors import DayOther, MessageRefused
 from settlement.sources.fix import is_fix, read
 from settlement.sources.messages import Row
 from tests.unit.message_cases import BOOK, MESSAGES, Renaming, rows_of

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidValue
 from ledger.units import TIME_UNKNOWN
-from settlement.errors import DayOther
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, Entries
 from settlement.reconciliation.model import Refused
 from settlement.sources import Balance, CashMovement
+from settlement.sources.errors import DayOther
 from settlement.sources.iso import kind_of, read, write_camt053, write_semt002, write_sese025
 from settlement.sources.messages import Row, entries_of, number_of, parse_exact
 from tests.unit.message_cases import BOOK, MESSAGES, NEPSE, Renaming, any_entries, rows_of
