@@ -8,8 +8,6 @@
     │   ├── FileUnreadable      the system does not let it be read
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
-    │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
-    │   ├── DayOther            a statement or messages of other days than the one that is asked for
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
