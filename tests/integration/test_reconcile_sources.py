@@ -256,6 +256,34 @@ def test_what_a_book_has_that_nobody_knows_is_a_break_and_not_refused(made: Mark
     assert sorted(each.kind for each in found) == [Kind.COUNTERPARTY, Kind.DUPLICATE, Kind.SECURITY]
 
 
+def test_entry_on_a_wrong_day_is_that_break_alone(made: Market) -> None:
+    """A book of one day is not one of all days up to an entry that is misdated, and either day finds it."""
+    there = {row["trade_no"] for row in rows_of(made.files[DAY], None)}
+
+    def alter(rows: Rows) -> None:
+        row = next(r for r in rows if r["trade_date"] == str(NEXT_DAY) and r["trade_no"] not in there)
+        row["trade_date"] = str(DAY)
+
+    for brought, scope in (
+        (book(made, alter, NEXT_DAY), EVERYTHING),
+        (book(made, alter), EVERYTHING),
+        (book(made, alter), Scope(day=DAY)),
+    ):
+        (found,) = made.breaks(brought, scope=scope)
+        assert (found.kind, found.trading_day) == (Kind.DATE, NEXT_DAY)
+    (source,) = made.run(book(made, alter, NEXT_DAY)).result.sources
+    assert source["days_not_compared"] == str(DAY)
+
+
+def test_book_without_rows_lacks_every_trade_by_the_name_that_its_format_gives_it(made: Market) -> None:
+    header = "Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount"
+    found = made.breaks(Brought("book", NAME, made.file("none.csv", f"{header}\n")))
+    own = [row for data in made.files.values() for row in rows_of(data)]
+    assert len(found) == len(own)
+    names = {f"{row['trade_date'].replace('-', '')}{int(row['trade_no']):08d}" for row in own}
+    assert {each.subject for each in found} == names
+
+
 def test_cycle_is_compared_by_itself(made: Market) -> None:
     """What differs in the other cycle is not of this one; what this one moved is compared on each level."""
     wrong_next = book(
