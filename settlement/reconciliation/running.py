@@ -186,7 +186,7 @@ class _Run:
             for asset in {*book.opening, *book.closing, currency}:
                 opening, closing = book.opening.get(asset, 0), book.closing.get(asset, 0)
                 stated[self.side.place(asset)] = Stated(opening, None, closing)
-        self._balances(self.side, name, "book", stated, delta, self.side.expected(name))
+        self._balances(self.side, name, "book", stated, delta, self.side.expected(name), shelf=True)
         self.held += [HeldAgainst(name, "book", level, shelf=True) for level in LEVELS[1:]]
 
     def brought(self, name: str, side: Side, sources: Sequence[Source]) -> None:
@@ -334,6 +334,8 @@ class _Run:
         delta: Mapping[Place, int],
         expected: Mapping[Place, int] | None,
         whole: Collection[tuple[Level, str]] = (),
+        *,
+        shelf: bool = False,
     ) -> None:
         """Hold balances against the ledger's: those that are `stated`, those of the listings that are stated
         as a `whole`, and where it is known what is `expected` of the ledger, all.
@@ -369,7 +371,7 @@ class _Run:
                     found = replace(found, kind=Kind.MISSING_THERE)
                 elif place not in stated and _listing(*place) in whole:
                     found = replace(found, kind=Kind.MISSING_HERE)
-                self.found.append(found)
+                self.found.append(replace(found, shelf=shelf))
             if level == "revenue" and asset != COMMISSION and wanted is not None and known is not None:
                 wrong += (known.movements or 0) - wanted
             self.seen.balance(name, side, place)

@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from settlement import sample
-from settlement.breaks.reconciling import Reported, run
+from settlement.books.shelf import Shelf
+from settlement.breaks.reconciling import Reported, covered, run
 from settlement.errors import NameUnknown
 from settlement.operations import Ledger
 from settlement.reconciliation.ledger_side import EVERYTHING, Scope
@@ -315,6 +316,33 @@ def test_source_of_another_day_is_refused_and_the_others_go_on(made: Market) -> 
     assert [each.kind for each, _ in reported.breaks] == [Kind.QUANTITY]
     (refused,) = made.run(book(made, lambda rows: None, NEXT_DAY), scope=Scope(day=DAY)).result.refused
     assert str(NEXT_DAY) in refused.reason
+
+
+def test_trades_that_settle_one_by_one_share_commission_several_times_in_a_cycle() -> None:
+    with in_memory(load("sample"), DAY) as ledger:
+        record(ledger, sample_file(DAY, trades=40, seed=3), DAY)
+        ledger.fund(20_000_000)
+        ledger.settle(model=1)
+        told = [
+            (each.transaction, each["agreementId"])
+            for each in ledger.read().revenue
+            if each.name == "RevenueAccrued"
+        ]
+        assert len(told) > len(set(told))
+        result = run(ledger).result
+    assert result.breaks == ()
+    assert result.compared.revenue > 0
+
+
+def test_what_differs_from_the_shelf_is_covered_by_the_run_that_found_it(made: Market) -> None:
+    """Else it would never close by itself."""
+    empty = Ledger(made.ledger.market, Shelf())
+    result = run(empty).result
+    assert {each.level for each in result.breaks} == {"trade", "cash"}
+    places = covered(result, EVERYTHING)
+    assert [each for each in result.breaks if not any(place.has(each) for place in places)] == []
+    held = [place for place in covered(made.run().result, EVERYTHING) if place.shelf]
+    assert all(any(place.has(each) for place in held) for each in result.breaks)
 
 
 def test_unread_book_is_not_replaced_by_the_shelf(made: Market) -> None:
