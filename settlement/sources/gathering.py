@@ -15,9 +15,10 @@ from ledger.ids import day_number, parse_day_number
 from settlement.errors import SettlementError
 from settlement.reconciliation.ledger_side import Scope
 from settlement.reconciliation.model import Refused
-from settlement.sources import Context, Source, read_source
+from settlement.sources import Context, Source, database, read_source
 from settlement.sources.configured import Brought
 from settlement.sources.errors import SourceRefused
+from settlement.sources.mapping import load
 
 if TYPE_CHECKING:
     from settlement.operations import Ledger
@@ -48,24 +49,29 @@ def gather(
     days = trading_days(ledger, scope)
     known = _days_of_statements(ledger, days)
     for each in brought:
-        for where in _dated(each.where, days):
+        try:
+            places = _places(each, days, scope)
+        except SettlementError as error:
+            refused.append(_unread(each.where, error))
+            unread.update({each.owner} if each.owner else ())
+            continue
+        for where, mapping, day in places:
             if progress is not None:
                 progress(where)
             try:
-                mapping = None if each.mapping is None else Path(each.mapping)
-                source = read_source(where, context(ledger, each), mapping=mapping)
+                source = read_source(where, context(ledger, each, day), mapping=mapping)
+                _check_any(source)
                 _check_day(source, days, known)
             except (SettlementError, LedgerError) as error:
-                reason = str(error).removeprefix(f"{where}: ")
-                refused.append(Refused(where, 0, "", "", reason))
+                refused.append(_unread(where, error))
                 unread.update({each.owner} if each.owner else ())
             else:
                 sources.append(replace(source, name=where))
     return Gathered(tuple(sources), tuple(refused), frozenset(unread))
 
 
-def context(ledger: Ledger, brought: Brought) -> Context:
-    """What a reader has to know of the ledger."""
+def context(ledger: Ledger, brought: Brought, day: date | None = None) -> Context:
+    """What a reader has to know of the ledger; `day` is that of trades in a table that does not say."""
     market = ledger.market
     cash = market.scenario.cash
     return Context(
@@ -75,6 +81,7 @@ def context(ledger: Ledger, brought: Brought) -> Context:
         exponent=market.scenario.exponent,
         institutions=tuple(market.index),
         securities=tuple(code for code in market.asset if code != cash.currency),
+        day=0 if day is None else day_number(day),
     )
 
 
@@ -91,8 +98,43 @@ def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
     return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
 
 
-def _dated(where: str, days: Iterable[date]) -> list[str]:
-    return [where.replace(_DATE, day.isoformat()) for day in days] if _DATE in where else [where]
+def _places(each: Brought, days: list[date], scope: Scope) -> list[tuple[str, Path | None, date | None]]:
+    """Where what is brought is to be read, by which mapping, and of which day trades are that do not say:
+    the one that is asked for, or that the name of their file has. Raises FileRefused and MappingInvalid.
+    """
+    path, where = None if each.mapping is None else Path(each.mapping), each.where
+    if path is None and not database.is_database(where) and where.endswith((".yaml", ".yml")):
+        path = Path(where)
+    if path is None:
+        dated = [where.replace(_DATE, day.isoformat()) for day in days] if _DATE in where else [where]
+        return [(place, None, None) for place in dated]
+    columns = load(path)
+    dayless = columns.level == "trades" and columns.columns.trading_day is None
+    found = where
+    if each.mapping is None and columns.source is not None and _DATE in columns.source:
+        found = columns.source
+        found = (
+            database.beside(found, path.parent) if database.is_database(found) else str(path.parent / found)
+        )
+    if _DATE in found:
+        places = [(found.replace(_DATE, day.isoformat()), day) for day in days]
+        return [(place, path, day if dayless else None) for place, day in places]
+    mapping = None if each.mapping is None else path
+    return [(where, mapping, scope.day if dayless else None)]
+
+
+def _unread(where: str, error: Exception) -> Refused:
+    return Refused(where, 0, "", "", str(error).removeprefix(f"{where}: "))
+
+
+def _check_any(source: Source) -> None:
+    """Raises SourceRefused where not one row could be read: it is the source, then, and not what it lacks."""
+    has_any = source.balances or source.movements or (source.entries is not None and len(source.entries))
+    if source.refused and not has_any:
+        first = source.refused[0]
+        what = f"{first.field} {first.value!r}" if first.field else first.value
+        reason = f"none of its {source.rows:,} rows could be read; the first, line {first.line}: {what} "
+        raise SourceRefused(source.name, reason + first.reason)
 
 
 def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:
