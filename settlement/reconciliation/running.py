@@ -30,7 +30,7 @@ from settlement.reconciliation.ledger_side import (
 )
 from settlement.reconciliation.ledger_view import LedgerView, view
 from settlement.reconciliation.model import Break, Compared, Kind, Level, Refused, Result, Side
-from settlement.reconciliation.source_rows import source_row
+from settlement.reconciliation.source_rows import source_row, with_unread
 from settlement.reconciliation.statements import match_movements
 from settlement.reconciliation.three_sides import Seen, merged
 from settlement.reconciliation.trades import Difference, compare
@@ -107,7 +107,7 @@ def reconcile(
         for side in SIDES:
             if (name, side) in brought:
                 run.brought(name, side, brought[name, side])
-    breaks, pending = run.outcome()
+    breaks, pending = (with_unread(each, sources) for each in run.outcome())
     statements = sum(source.owner is None for source in sources)
     could_not = (*refused, *(each for source in sources for each in source.refused), *run.refused)
     shown = tuple(source_row(source, run.notes.get((source.owner, source.side), {})) for source in sources)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 
+from settlement.intake.rows import shown
+from settlement.reconciliation.model import Break, Cause, Kind
 from settlement.sources import Source
 
 
@@ -23,3 +25,21 @@ def source_row(source: Source, notes: Mapping[str, object]) -> dict[str, object]
         **(notes if source.entries is not None else {}),
         **source.notes,
     }
+
+
+def with_unread(breaks: Iterable[Break], sources: Sequence[Source]) -> tuple[Break, ...]:
+    """The breaks; of a trade that a book lacks because its row could not be read it says so."""
+    unread: dict[tuple[str | None, str], Cause] = {}
+    for source in sources:
+        for each in source.refused:
+            called, _, reason = each.reason.partition(": ")
+            if called.startswith("trade ") and reason:
+                value = f"{each.field} {shown(each.value)!r}"
+                said = f"Line {each.line} has it and could not be read: {value} {reason}."
+                unread[source.owner, called.removeprefix("trade ")] = Cause("unreadable", said, {})
+
+    def told(each: Break) -> Break:
+        cause = unread.get((each.institution, each.subject)) if each.kind is Kind.MISSING_HERE else None
+        return each if cause is None else replace(each, causes=(cause, *each.causes))
+
+    return tuple(map(told, breaks))

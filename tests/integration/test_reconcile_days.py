@@ -144,3 +144,12 @@ def test_source_of_which_no_row_can_be_read_is_refused_whole(made: Market) -> No
     header = ",".join("a" for _ in range(100_000))
     (refused,) = made.run(Brought("book", NAME, made.file("wide.csv", header))).result.refused
     assert "has the column 'a' more than once (columns 1, 2," in refused.reason
+
+
+def test_trade_whose_row_cannot_be_read_says_so(made: Market) -> None:
+    result = made.run(book(made, lambda rows: rows[5].update(quantity="ten"))).result
+    (refused,), (found,) = result.refused, result.breaks
+    assert (refused.line, found.kind) == (7, Kind.MISSING_HERE)
+    (cause,) = found.causes
+    assert cause.code == "unreadable"
+    assert cause.said == "Line 7 has it and could not be read: quantity 'ten' is not a plain decimal number."
