@@ -24,6 +24,9 @@ def misdated(mine: Entries, ledger: Entries, rows: Rows, owner: str) -> tuple[Ma
     """Which of the owner's entries have a day and number that none of its trades on the ledger, `rows`, has,
     while one of another day has their number and is not there itself; and which of `rows` these may be.
     """
+    days = np.unique(ledger.day[rows])
+    if not len(days) or (len(days) == 1 and (mine.day == days[0]).all()):
+        return np.zeros(len(mine), dtype=np.bool_), rows[:0]
     sound = (mine.number >= 0) & (mine.number < _NUMBERS)
     here, there = _keys(mine), _keys(ledger)[rows]
     astray: Mask = sound & mine.of(owner) & ~np.isin(here, there)

@@ -284,11 +284,16 @@ class _Run:
         numbers = set(zip(theirs.day[within].tolist(), theirs.number[within].tolist(), strict=True))
         disputed = self.side.trades.disputed.get(name, frozenset()) if side == "book" else frozenset()
         exponent = self.ledger.market.scenario.exponent
+        lacking = 0
         for each in differences:
             keys = _keys(each, mine, theirs)
             if not keys <= disputed and (keys & numbers or self._is_asked(keys)):
                 found = trade_break(each, mine, theirs, institution=name, side=side, exponent=exponent)
                 self.found.append(replace(found, shelf=shelf))
+            elif not each.theirs:
+                lacking += len(each.mine)
+        if lacking:
+            self.notes.setdefault((name, side), {})["rows_that_the_ledger_lacks"] = lacking
         compared = int(within.sum()) if self.scope != EVERYTHING else matched.compared - len(unasked)
         self.compared += Compared(books=side == "book", trades=compared)
         self.seen.trades(name, side, numbers)

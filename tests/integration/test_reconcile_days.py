@@ -153,3 +153,12 @@ def test_trade_whose_row_cannot_be_read_says_so(made: Market) -> None:
     (cause,) = found.causes
     assert cause.code == "unreadable"
     assert cause.said == "Line 7 has it and could not be read: quantity 'ten' is not a plain decimal number."
+
+
+def test_entry_that_the_ledger_lacks_is_said_where_a_cycle_alone_is_compared(made: Market) -> None:
+    """It is no part of the cycle, but silence would say that it was compared."""
+    extra = book(made, lambda rows: rows.append(dict(rows[0], trade_no="999999", quantity="3")))
+    result = made.run(extra, scope=Scope(cycle=1)).result
+    assert (result.breaks, result.sources[0]["rows_that_the_ledger_lacks"]) == ((), 1)
+    (found,) = made.breaks(extra)
+    assert (found.kind, found.subject) == (Kind.MISSING_THERE, "999999")
