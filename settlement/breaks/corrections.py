@@ -262,4 +262,4 @@ def _entries(rows: Sequence[Row], like: Entries) -> Entries:
             codes.append(-1 if text is None else known.setdefault(text, len(known)))
         columns[name] = np.array(codes, dtype=np.int32)
     named: dict[str, Any] = {table: tuple(known) for table, known in tables.items()}
-    return Entries(**named, **columns, naming=like.naming)
+    return Entries(**named, **columns, naming=like.naming, by_sides=like.by_sides)

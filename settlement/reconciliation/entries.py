@@ -70,6 +70,8 @@ class Entries:
     levy: Column | None = None
     naming: str = BY_NUMBER
     """How the side names a trade: a format of `day`, `number` and `line`."""
+    by_sides: bool = True
+    """Whether an entry may be one side of a trade only, so that a trade with oneself has two."""
 
     def __post_init__(self) -> None:
         for name, dtype in _PLAIN.items():
@@ -136,13 +138,14 @@ class Entries:
                 for name in codes:
                     columns.setdefault(name, []).append(renamed[getattr(part, name)])
         for field in fields(cls):
-            if field.name in tables or field.name in columns or field.name == "naming":
+            if field.name in tables or field.name in columns or field.name in ("naming", "by_sides"):
                 continue
             found = [getattr(part, field.name) for part in parts]
             if all(column is not None for column in found):
                 columns[field.name] = found
         joined: dict[str, Any] = {name: np.concatenate(found) for name, found in columns.items()}
-        return cls(**tables, **joined, naming=parts[0].naming)
+        by_sides = any(part.by_sides for part in parts)
+        return cls(**tables, **joined, naming=parts[0].naming, by_sides=by_sides)
 
 
 _CODED = {"parties": ("buyer", "seller"), "securities": ("security",), "currencies": ("currency",)}

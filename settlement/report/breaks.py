@@ -47,7 +47,7 @@ def break_json(each: Kept | Break, causes: Sequence[Cause] = (), *, status: str 
         "owner": kept.owner if kept else None,
         "sides": list(found.sides),
         "odd": found.odd,
-        "lines": list(found.lines),
+        "lines": [int(line) for line in found.lines],
         "candidates": list(found.candidates),
         "causes": [cause_json(cause, found.level) for cause in found.causes or causes],
     }
@@ -66,7 +66,7 @@ def entry_json(entry: Mapping[str, Any], level: Level = "trade") -> dict[str, An
     """An entry that corrects a book, its values as those of breaks."""
     shown: dict[str, Any] = {}
     for name, value in entry.items():
-        if name == "was":
+        if name in ("was", "fields"):
             shown[name] = entry_json(value, level)
         elif name == "into":
             shown[name] = [entry_json(part, level) for part in value]

@@ -203,6 +203,7 @@ class _Reading:
             commission=self._counted(plan.commission) if plan.commission else None,
             levy=self._counted(plan.levy) if plan.levy else None,
             naming=plan.naming,
+            by_sides=plan.direction is not None,
         )
 
     def _called(self, number: Column, day: npt.NDArray[np.int32], row: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -285,6 +286,15 @@ def test_compare_given_a_statement_that_never_names_the_other_party() -> None:
         "wrong_side",
         "counterparty",
     )
+
+
+def test_compare_given_a_self_trade_twice_is_a_duplicate_where_an_entry_has_both_sides() -> None:
+    twice = [*LEDGER, ITSELF]
+    assert said(held(twice, LEDGER)) == []
+    for rows, there in ((twice, LEDGER), (bare(*twice), LEDGER)):
+        mine = replace(entries(rows), by_sides=False)
+        kinds = [str(each.kind) for each in compare(mine, entries(there), owner="A").differences]
+        assert kinds == ["duplicate"]
 
 
 def test_compare_given_the_whole_market_leaves_others_alone() -> None:
