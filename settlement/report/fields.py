@@ -1,10 +1,10 @@
-"""Values of the fields of trades and balances for people, each in its unit. Money and quantities are
-integers, of whose digits the text is made.
+"""Values of the fields of trades and balances, for people and for programs, each in its unit. Money and
+quantities are integers, of whose digits the text is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Literal
 
@@ -15,6 +15,7 @@ from ledger.ids import parse_day_number
 from ledger.units import TIME_UNKNOWN, format_minor, format_quantity
 from settlement.reconciliation.model import MONEY, Level
 from settlement.report.layout import Money
+from settlement.report.vocabulary import field_words
 from settlement.report.wording import plain
 
 Unit = Literal["money", "price", "quantity", "day", "time", "text"]
@@ -28,6 +29,7 @@ _UNITS: Mapping[str, Unit] = {
     "day": "day",
     "date": "day",
     "time": "time",
+    "currency": "text",
     **dict.fromkeys(MONEY, "money"),
 }
 
@@ -63,6 +65,35 @@ def say(money: Money, level: Level, name: str, value: object) -> str:
     if unit == "price":
         return price(number, money.exponent)
     return clock(number) if unit == "time" else str(number)
+
+
+def pieces(money: Money, level: Level, fields: Mapping[str, object]) -> Iterator[str]:
+    """Fields with their values in words: "quantity 510". Those that have nothing are left out."""
+    for name, value in fields.items():
+        if value is not None and value != "":
+            yield f"{field_words(name)} {say(money, level, name, value)}"
+
+
+def name_json(level: Level, name: str) -> str:
+    """The name of a field in JSON: of money it ends in `_minor`."""
+    return f"{name}_minor" if unit_of(level, name) == "money" else name
+
+
+def value_json(level: Level, name: str, value: object) -> object:
+    """One side's value in JSON: money and prices as text, days as YYYY-MM-DD, times as HH:MM:SS."""
+    day, number = day_of(level, name, value), whole_number(value)
+    if day is not None:
+        return day.isoformat()
+    if number is None:
+        return list(value) if isinstance(value, tuple) else value
+    unit = unit_of(level, name)
+    if unit == "money":
+        return str(number)
+    if unit == "price":
+        return format_minor(number, PRICE_DECIMALS).replace(",", "")
+    if unit == "time":
+        return None if number == TIME_UNKNOWN else clock(number)
+    return number
 
 
 def whole_number(value: object) -> int | None:

@@ -22,7 +22,7 @@ from settlement.report.fields import say, unit_of
 from settlement.report.layout import Money
 from settlement.report.reconciliation.view import Item, View, ordered
 from settlement.report.reconciliation.wording import mending
-from settlement.report.reconciliation.words import SIDES
+from settlement.report.vocabulary import SIDES
 from settlement.report.wording import cell
 
 COLUMNS = (

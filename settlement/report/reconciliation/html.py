@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from settlement.reconciliation.model import Side
+from settlement.report.breaks import lines_words, place
 from settlement.report.elements import Markup, el, join
 from settlement.report.fields import NOTHING
 from settlement.report.layout import plural
@@ -38,16 +39,14 @@ from settlement.report.reconciliation.wording import (
     cause_words,
     glossary,
     group_words,
-    lines_words,
     mending,
     oldest_words,
-    place,
     rest_words,
     standing,
     step_words,
     to_do,
 )
-from settlement.report.reconciliation.words import LEVELS, REASONS, kind_words
+from settlement.report.vocabulary import LEVELS, REASONS, kind_words
 from settlement.report.wording import plain
 
 MOST = 2_000

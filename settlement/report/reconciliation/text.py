@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from settlement.report.breaks import lines_words, place
 from settlement.report.layout import columns_table, whole
 from settlement.report.reconciliation.values import Row, rows
 from settlement.report.reconciliation.view import (
@@ -34,15 +35,13 @@ from settlement.report.reconciliation.wording import (
     cause_words,
     glossary,
     group_words,
-    lines_words,
     oldest_words,
-    place,
     rest_words,
     standing,
     step_words,
     to_do,
 )
-from settlement.report.reconciliation.words import LEVELS, kind_words
+from settlement.report.vocabulary import LEVELS, kind_words
 from settlement.report.wording import plain
 
 TOP = 10

@@ -10,7 +10,7 @@ from typing import Self
 from settlement.reconciliation.model import MONEY, Break, Compared, Level, Refused, Result
 from settlement.report.fields import price, whole_number
 from settlement.report.layout import Money, plural
-from settlement.report.reconciliation.words import LEVELS, SIDES, field_words
+from settlement.report.vocabulary import LEVELS, SIDES, field_words
 from settlement.report.wording import plain
 
 FIRST = 5

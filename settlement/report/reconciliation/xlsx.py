@@ -11,6 +11,7 @@ from datetime import UTC
 from io import BytesIO
 
 from settlement.reconciliation.model import Side
+from settlement.report.breaks import place
 from settlement.report.fields import day_of, unit_of, whole_number
 from settlement.report.layout import Money
 from settlement.report.reconciliation.sheet import MOST_ROWS, OPTIONS, Sheet, Styles, Width, has_long
@@ -34,8 +35,8 @@ from settlement.report.reconciliation.view import (
     source_cells,
     when,
 )
-from settlement.report.reconciliation.wording import cause_words, glossary, mending, place, step_words, to_do
-from settlement.report.reconciliation.words import LEVELS, SIDES, kind_words
+from settlement.report.reconciliation.wording import cause_words, glossary, mending, step_words, to_do
+from settlement.report.vocabulary import LEVELS, SIDES, kind_words
 from settlement.report.wording import plain
 
 _BEFORE: tuple[Width, ...] = (

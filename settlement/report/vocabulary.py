@@ -1,4 +1,4 @@
-"""Words of reconciliation for people: kinds and reasons of breaks, what each asks for, names of fields."""
+"""What people call what a reconciliation finds: levels, kinds and reasons of breaks, fields."""
 
 from __future__ import annotations
 
@@ -147,14 +147,6 @@ REASONS: Mapping[str, str] = {
 """ISO 20022 code → what it says."""
 
 _FIELDS = {"settlement_amount": "amount", "settlement_date": "settles", "trade_number": "trade number"}
-_ACTIONS = {
-    "replace": ("set", " to "),
-    "correct": ("set", " to "),
-    "add": ("enter", ": "),
-    "remove": ("take out", ": "),
-    "split": ("split", " into "),
-    "merge": ("merge", " into "),
-}
 
 
 def kind_words(found: Break) -> str:
@@ -183,8 +175,3 @@ def field_words(name: str) -> str:
     """A field's name for people."""
     bare = name.removesuffix("_minor")
     return _FIELDS.get(bare) or plain(bare.replace("_", " "))
-
-
-def action_words(action: str) -> tuple[str, str]:
-    """What a mending entry does, as one says it, and what stands between it and the fields."""
-    return _ACTIONS.get(action) or (plain(action.replace("_", " ")), ": ")
