@@ -1,4 +1,4 @@
-"""Breaks as JSON has them, and in words."""
+"""Breaks as JSON has them, and in words; and what was compared to find them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from settlement.breaks.codec import break_from, decoded
 from settlement.breaks.events import Event
 from settlement.breaks.store import Kept
-from settlement.reconciliation.model import Break, Cause, Level, Side
+from settlement.reconciliation.model import Break, Cause, Compared, Level, Side
 from settlement.report.fields import name_json, say, value_json
-from settlement.report.layout import Money
+from settlement.report.layout import Money, plural
 from settlement.report.mending import mend_json, mend_words
 from settlement.report.vocabulary import field_words
 from settlement.report.wording import plain
@@ -72,6 +72,20 @@ def history_json(event: Event, money: Money) -> dict[str, Any]:
         "by": event.by,
         "said": said(event, money),
     }
+
+
+def compared_words(of: Compared) -> str:
+    """What was held against what, in one sentence."""
+    held = plural(of.books, "book")
+    if of.statements:
+        held += f" and {plural(of.statements, 'statement')}"
+    parts = [
+        f"{plural(of.trades, 'entry', 'entries')} of trades",
+        plural(of.positions, "position"),
+        plural(of.cash, "cash account"),
+        plural(of.revenue, "line of revenue", "lines of revenue"),
+    ]
+    return f"{held} held against the ledger: {', '.join(parts)}."
 
 
 def place(found: Break) -> str:

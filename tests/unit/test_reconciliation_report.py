@@ -92,7 +92,7 @@ def test_forms_given_a_clean_day_say_what_was_compared() -> None:
         said = " ".join(form.split())
         assert "No breaks" in said
         assert "2 books and 1 statement held against the ledger" in said
-        assert "800 trades, 96 positions, 2 cash accounts, 6 lines of revenue" in said
+        assert "800 entries of trades, 96 positions, 2 cash accounts, 6 lines of revenue" in said
         assert "camt.053" in said
         assert "to the unit" in said
     assert table(clean) == []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from settlement.reconciliation.model import Side
-from settlement.report.breaks import lines_words, place
+from settlement.report.breaks import compared_words, lines_words, place
 from settlement.report.elements import Markup, el, join
 from settlement.report.fields import NOTHING
 from settlement.report.layout import plural
@@ -26,7 +26,6 @@ from settlement.report.reconciliation.view import (
     by_age,
     by_institution,
     by_level,
-    compared_words,
     first_steps,
     headline,
     notes,
@@ -71,7 +70,7 @@ def _opening(view: View) -> Iterator[Markup]:
         "header",
         el("p", "Reconciliation of ", el("bdi", plain(view.scope)), class_="kicker"),
         el("h1", headline(view), class_=state),
-        el("p", oldest_words(view.breaks) if view.breaks else compared_words(view)),
+        el("p", oldest_words(view.breaks) if view.breaks else compared_words(view.compared)),
         *_notes(view),
     )
 
@@ -105,7 +104,7 @@ def _main(view: View) -> Iterator[Markup]:
         yield from _refused(view)
     yield el("h2", "What was compared")
     if view.breaks:
-        yield el("p", compared_words(view))
+        yield el("p", compared_words(view.compared))
     if view.sources:
         yield _sources(view)
     used = glossary([*view.breaks, *view.pending])

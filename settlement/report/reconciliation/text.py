@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from settlement.report.breaks import lines_words, place
+from settlement.report.breaks import compared_words, lines_words, place
 from settlement.report.layout import columns_table, whole
 from settlement.report.reconciliation.values import Row, rows
 from settlement.report.reconciliation.view import (
@@ -22,7 +22,6 @@ from settlement.report.reconciliation.view import (
     by_age,
     by_institution,
     by_level,
-    compared_words,
     first_steps,
     headline,
     notes,
@@ -81,7 +80,7 @@ def _headline(view: View) -> Text:
     style = "bold green" if good else "bold red" if view.breaks else "bold yellow"
     said = f": {plain(view.scope)}, ledger {plain(view.ledger)}."
     if not view.breaks and any_compared(view):
-        return Text.assemble((headline(view), style), said, f" {compared_words(view)}")
+        return Text.assemble((headline(view), style), said, f" {compared_words(view.compared)}")
     return Text.assemble((headline(view), style), said, f" {oldest_words(view.breaks)}".rstrip())
 
 
@@ -191,7 +190,7 @@ def _refused(view: View, everything: bool) -> Iterator[RenderableType]:
 
 def _compared(view: View, everything: bool) -> Iterator[RenderableType]:
     if view.breaks or not any_compared(view):
-        yield Text(compared_words(view))
+        yield Text(compared_words(view.compared))
     if not view.sources:
         return
     table = columns_table(

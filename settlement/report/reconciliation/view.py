@@ -217,21 +217,6 @@ def any_compared(view: View) -> bool:
     return view.compared != Compared() and view.compared != Compared(books=view.compared.books)
 
 
-def compared_words(view: View) -> str:
-    """What was held against what, in one sentence."""
-    of = view.compared
-    parts = [
-        plural(of.trades, "trade"),
-        plural(of.positions, "position"),
-        plural(of.cash, "cash account"),
-        plural(of.revenue, "line of revenue", "lines of revenue"),
-    ]
-    held = plural(of.books, "book")
-    if of.statements:
-        held += f" and {plural(of.statements, 'statement')}"
-    return f"{held} held against the ledger: {', '.join(parts)}."
-
-
 def notes(view: View) -> list[str]:
     """What has to be known beside the headline, each in a sentence."""
     said = []

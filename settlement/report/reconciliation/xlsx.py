@@ -11,7 +11,7 @@ from datetime import UTC
 from io import BytesIO
 
 from settlement.reconciliation.model import Side
-from settlement.report.breaks import place
+from settlement.report.breaks import compared_words, place
 from settlement.report.fields import day_of, unit_of, whole_number
 from settlement.report.layout import Money
 from settlement.report.reconciliation.sheet import MOST_ROWS, OPTIONS, Sheet, Styles, Width, has_long
@@ -25,7 +25,6 @@ from settlement.report.reconciliation.view import (
     by_age,
     by_institution,
     by_level,
-    compared_words,
     first_steps,
     headline,
     notes,
@@ -80,7 +79,7 @@ def _summary(sheet: Sheet, view: View) -> None:
     state = "bad" if view.breaks else "good" if any_compared(view) and not view.refused else "unsure"
     sheet.line(headline(view), f"title {state}")
     sheet.line(plain(f"Reconciliation of {view.scope}, ledger {view.ledger}"))
-    sheet.line(compared_words(view))
+    sheet.line(compared_words(view.compared))
     for said in notes(view):
         sheet.line(said, "unsure")
     if has_long([at_risk([each]) for each in view.breaks] + [at_risk(view.breaks)]):
