@@ -141,6 +141,8 @@ def view_of(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> Vie
         made=ledger.moment,
         breaks=[item(*each) for each in reported.breaks],
         pending=[item(*each) for each in reported.pending],
+        accepted=reported.accepted,
+        corrected=reported.corrected,
     )
 
 

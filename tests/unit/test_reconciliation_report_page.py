@@ -95,7 +95,7 @@ def test_page_given_every_kind_is_well_formed_and_says_it_all() -> None:
         assert cases.NPR.bare(each.found.value_at_risk) in said
         assert str(each.id) in said
     assert "1 source could not be read and was not compared: books/cobalt.csv." in said
-    assert "1 break waits for a second person to approve closing." in said
+    assert "1 break waits for a second person to approve." in said
     assert "Pending These are no breaks" in said
 
 

@@ -2,7 +2,9 @@
 
     {"ledger", "head", "block", "scope", "made", "currency", "exponent", "books_compared",
      "compared": {"trades", "positions", "cash", "revenue", "statements"},
-     "value_at_risk_minor": of all breaks, "breaks": [as settlement.report.breaks has it], "pending": [alike],
+     "value_at_risk_minor": of all breaks, "accepted": differences that are left out, since two people have
+     accepted them, "corrections_applied": corrections in force where a source is still wrong,
+     "breaks": [as settlement.report.breaks has it], "pending": [alike],
      "refused": [{"source", "line": 0 is the whole source, "field", "value", "reason"}],
      "sources": [{"source", "side", "institution", "format", "rows", "tolerances", …}]}
 
@@ -34,6 +36,8 @@ def as_json(view: View) -> dict[str, Any]:
         "books_compared": view.compared.books,
         "compared": {name: getattr(view.compared, name) for name in _COMPARED},
         "value_at_risk_minor": str(at_risk(view.breaks)),
+        "accepted": view.accepted,
+        "corrections_applied": view.corrected,
         "breaks": [_item(each) for each in ordered(view.breaks)],
         "pending": [_item(each) for each in ordered(view.pending)],
         "refused": [

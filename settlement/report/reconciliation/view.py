@@ -63,6 +63,10 @@ class View:
     compared: Compared
     refused: tuple[Refused, ...] = ()
     sources: tuple[Mapping[str, object], ...] = ()
+    accepted: int = 0
+    """Differences that are left out, since two people have accepted them."""
+    corrected: int = 0
+    """Corrections in force that stood in for a source that is still wrong."""
 
     @classmethod
     def of(
@@ -77,6 +81,8 @@ class View:
         made: datetime,
         breaks: Iterable[Item] | None = None,
         pending: Iterable[Item] | None = None,
+        accepted: int = 0,
+        corrected: int = 0,
     ) -> Self:
         """What came of a run; `breaks` and `pending` in place of the run's where more of them is known."""
         return cls(
@@ -91,6 +97,8 @@ class View:
             compared=result.compared,
             refused=result.refused,
             sources=result.sources,
+            accepted=accepted,
+            corrected=corrected,
         )
 
 
@@ -239,7 +247,13 @@ def notes(view: View) -> list[str]:
         )
     proposed = sum(each.status == "proposed" for each in view.breaks)
     if proposed:
-        said.append(f"{plural(proposed, 'break')} {_wait(proposed)} for a second person to approve closing.")
+        said.append(f"{plural(proposed, 'break')} {_wait(proposed)} for a second person to approve.")
+    if view.corrected:
+        applied = plural(view.corrected, "correction")
+        said.append(f"{applied} in force {_was(view.corrected)} applied: the sources are still wrong there.")
+    if view.accepted:
+        left_out = plural(view.accepted, "difference")
+        said.append(f"{left_out} that two people have accepted {_was(view.accepted)} left out.")
     return said
 
 
