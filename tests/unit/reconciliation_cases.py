@@ -192,7 +192,7 @@ def full() -> View:
         Refused("books/aldersgate-2019-11-21.csv", 40, "quantity", "5l0", "plain digits are wanted"),
     )
     pending = (Item(alone("ledger")), Item(replace(alone("ledger"), subject="20191121-10121")))
-    return view(items, pending=pending, refused=refused)
+    return view(items, pending=pending, refused=refused, accepted=1, corrected=2)
 
 
 def many(count: int, seed: int = 6, parties: int = 20) -> View:

@@ -44,7 +44,7 @@ from settlement.report.vocabulary import REASONS as SAID_REASONS
 from tests.unit import reconciliation_cases as cases
 
 GOLDEN = """\
-1 break, NPR 195,120.00 at risk: cycle 3, ledger demo. The oldest is of 2019-11-21.
+1 break, NPR 195,120.00 at risk: cycle 3 in demo. The oldest is of 2019-11-21.
 
 At stake
   1  trades  NPR 195,120.00

@@ -96,6 +96,8 @@ def test_page_given_every_kind_is_well_formed_and_says_it_all() -> None:
         assert str(each.id) in said
     assert "1 source could not be read and was not compared: books/cobalt.csv." in said
     assert "1 break waits for a second person to approve." in said
+    assert "2 corrections in force were applied where the source is still wrong." in said
+    assert "1 difference that two people have accepted was left out." in said
     assert "Pending These are no breaks" in said
 
 

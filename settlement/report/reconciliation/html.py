@@ -22,7 +22,7 @@ from settlement.report.reconciliation.view import (
     Item,
     Step,
     View,
-    any_compared,
+    about,
     by_age,
     by_institution,
     by_level,
@@ -32,6 +32,7 @@ from settlement.report.reconciliation.view import (
     oldest,
     ordered,
     source_cells,
+    state,
     when,
 )
 from settlement.report.reconciliation.wording import (
@@ -55,7 +56,7 @@ _ELSEWHERE = "; the xlsx, CSV and JSON forms have every one"
 
 def as_html(view: View) -> str:
     """The report as a page. Whatever names say, it is shown and does nothing else."""
-    title = f"{headline(view)}: {view.scope}"
+    title = f"{headline(view)}: {about(view)}"
     return page(
         f"Reconciliation, {title}",
         el("main", *_opening(view), *_main(view)),
@@ -65,11 +66,10 @@ def as_html(view: View) -> str:
 
 
 def _opening(view: View) -> Iterator[Markup]:
-    state = "bad" if view.breaks else "good" if any_compared(view) and not view.refused else "unsure"
     yield el(
         "header",
-        el("p", "Reconciliation of ", el("bdi", plain(view.scope)), class_="kicker"),
-        el("h1", headline(view), class_=state),
+        el("p", "Reconciliation of ", el("bdi", about(view)), class_="kicker"),
+        el("h1", headline(view), class_=state(view)),
         el("p", oldest_words(view.breaks) if view.breaks else compared_words(view.compared)),
         *_notes(view),
     )

@@ -18,6 +18,7 @@ from settlement.report.reconciliation.view import (
     Item,
     Step,
     View,
+    about,
     any_compared,
     by_age,
     by_institution,
@@ -28,6 +29,7 @@ from settlement.report.reconciliation.view import (
     oldest,
     ordered,
     source_cells,
+    state,
     when,
 )
 from settlement.report.reconciliation.wording import (
@@ -46,6 +48,7 @@ from settlement.report.wording import plain
 TOP = 10
 """Rows of a list that may be long."""
 INDENT = 2
+_STYLES = {"good": "bold green", "bad": "bold red", "unsure": "bold yellow"}
 
 
 def as_text(view: View, everything: bool = False) -> list[RenderableType]:
@@ -76,9 +79,8 @@ def _section(title: str, body: Iterator[RenderableType]) -> list[RenderableType]
 
 
 def _headline(view: View) -> Text:
-    good = not view.breaks and any_compared(view) and not view.refused
-    style = "bold green" if good else "bold red" if view.breaks else "bold yellow"
-    said = f": {plain(view.scope)}, ledger {plain(view.ledger)}."
+    style = _STYLES[state(view)]
+    said = f": {about(view)}."
     if not view.breaks and any_compared(view):
         return Text.assemble((headline(view), style), said, f" {compared_words(view.compared)}")
     return Text.assemble((headline(view), style), said, f" {oldest_words(view.breaks)}".rstrip())

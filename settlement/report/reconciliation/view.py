@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
-from typing import Self
+from typing import Literal, Self
 
 from settlement.reconciliation.model import MONEY, Break, Compared, Level, Refused, Result
 from settlement.report.fields import price, whole_number
@@ -211,6 +211,11 @@ def first_steps(items: Iterable[Item]) -> list[Step]:
     return chosen
 
 
+def about(view: View) -> str:
+    """What was reconciled: "everything in L", "cycle 3 in L"."""
+    return f"{plain(view.scope)} in {plain(view.ledger)}"
+
+
 def headline(view: View) -> str:
     """What is wrong and how much is at stake, in a line."""
     if view.breaks:
@@ -218,6 +223,13 @@ def headline(view: View) -> str:
     if not any_compared(view):
         return "Nothing was compared"
     return "No breaks"
+
+
+def state(view: View) -> Literal["good", "bad", "unsure"]:
+    """Whether all is well, something is wrong, or nobody can say."""
+    if view.breaks:
+        return "bad"
+    return "good" if any_compared(view) and not view.refused else "unsure"
 
 
 def any_compared(view: View) -> bool:
@@ -250,7 +262,7 @@ def notes(view: View) -> list[str]:
         said.append(f"{plural(proposed, 'break')} {_wait(proposed)} for a second person to approve.")
     if view.corrected:
         applied = plural(view.corrected, "correction")
-        said.append(f"{applied} in force {_was(view.corrected)} applied: the sources are still wrong there.")
+        said.append(f"{applied} in force {_was(view.corrected)} applied where the source is still wrong.")
     if view.accepted:
         left_out = plural(view.accepted, "difference")
         said.append(f"{left_out} that two people have accepted {_was(view.accepted)} left out.")

@@ -20,7 +20,7 @@ from settlement.report.reconciliation.view import (
     Item,
     Sum,
     View,
-    any_compared,
+    about,
     at_risk,
     by_age,
     by_institution,
@@ -32,6 +32,7 @@ from settlement.report.reconciliation.view import (
     ordered,
     sides_in,
     source_cells,
+    state,
     when,
 )
 from settlement.report.reconciliation.wording import cause_words, glossary, mending, step_words, to_do
@@ -62,7 +63,7 @@ def as_xlsx(view: View) -> bytes:
     out = BytesIO()
     workbook = Workbook(out, OPTIONS)
     made = view.made.astimezone(UTC).replace(tzinfo=None) if view.made.tzinfo else view.made
-    title = plain(f"Reconciliation of {view.scope}")[:200]
+    title = f"Reconciliation of {about(view)}"[:200]
     workbook.set_properties({"title": title, "created": made, "author": "", "comments": ""})
     styles = Styles(workbook, view.money)
     _summary(Sheet(workbook, "Summary", styles), view)
@@ -76,9 +77,8 @@ def as_xlsx(view: View) -> bytes:
 
 def _summary(sheet: Sheet, view: View) -> None:
     sheet.widen(44, 11, _amount_width(view.breaks, view.money), 13, 46, 46)
-    state = "bad" if view.breaks else "good" if any_compared(view) and not view.refused else "unsure"
-    sheet.line(headline(view), f"title {state}")
-    sheet.line(plain(f"Reconciliation of {view.scope}, ledger {view.ledger}"))
+    sheet.line(headline(view), f"title {state(view)}")
+    sheet.line(f"Reconciliation of {about(view)}")
     sheet.line(compared_words(view.compared))
     for said in notes(view):
         sheet.line(said, "unsure")
