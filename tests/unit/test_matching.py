@@ -339,5 +339,7 @@ def test_compare_given_a_number_on_two_days_holds_each_against_its_own() -> None
     assert said(held(large[:1], large)) == [("missing_here", (), (1,), {})]
     assert [each[0] for each in said(held(large[:1], large[1:]))] == ["missing_there", "missing_here"]
     assert said(held(trades[:1], trades[:1] * 2)) == [("missing_here", (), (1,), {})]
+    again = trades[0]._replace(quantity=11)
+    assert said(held([again], [trades[0], again])) == [("missing_here", (), (0,), {})]
     moved = trades[0]._replace(day=DAY + 3)
     assert said(held([moved, *trades[1:]], trades)) == [("date", (0,), (0,), {"trading_day": (DAY + 3, DAY)})]

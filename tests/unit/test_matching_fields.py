@@ -38,7 +38,7 @@ ROW = st.builds(
 MAY = st.builds(Tolerances, *[st.integers(0, 2)] * 6)
 
 
-@given(st.lists(st.tuples(ROW, ROW, st.sampled_from(Trade._fields[1:])), min_size=1, max_size=8), MAY)
+@given(st.lists(st.tuples(ROW, ROW, st.sampled_from(Trade._fields[1:])), min_size=6, max_size=12), MAY)
 @settings(max_examples=80, deadline=None)
 def test_differ_given_any_columns_says_what_differing_says_of_rows(
     drawn: list[tuple[Trade, Trade, str]], may: Tolerances
