@@ -15,13 +15,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from eth_utils import to_checksum_address
 
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Receipt
+from ledger.chain.connection import Connection
 from ledger.chain.engine import StateForgotten
 from ledger.chain.jsonrpc import from_hex, logs_of
 from ledger.errors import (
@@ -92,8 +92,9 @@ class AnvilEngine:
     def execute(self, raw: bytes, timestamp: int) -> Receipt:
         """See `Engine.execute`."""
         transaction_hash = self._submit(raw)
-        self._ask("evm_mine", hex(timestamp))
-        receipt = self._ask("eth_getTransactionReceipt", transaction_hash)
+        _, receipt = self._ask_all(
+            ("evm_mine", hex(timestamp)), ("eth_getTransactionReceipt", transaction_hash)
+        )
         if receipt is None:  # what its pool lets through and its blocks do not; an empty block was made
             self._ask("anvil_dropAllTransactions")
             raise TransactionRefused(
@@ -183,13 +184,15 @@ class AnvilEngine:
     def _submit(self, raw: bytes) -> str:
         """Hand a transaction to the pool; anvil would keep one of a later nonce there for ever."""
         try:
-            transaction_hash = str(self._ask("eth_sendRawTransaction", "0x" + raw.hex()))
+            transaction_hash, pool = self._ask_all(
+                ("eth_sendRawTransaction", "0x" + raw.hex()), ("txpool_status",)
+            )
         except _Refused as error:
             raise TransactionRefused(error.reason) from None
-        if self._ask("txpool_status")["queued"] != "0x0":
+        if pool["queued"] != "0x0":
             self._ask("anvil_dropAllTransactions")  # anvil_dropTransaction leaves what is queued
             raise TransactionRefused("its nonce is higher than the sender's next")
-        return transaction_hash
+        return str(transaction_hash)
 
     def _revert_data(self, transaction_hash: str) -> bytes:
         trace = self._ask("debug_traceTransaction", transaction_hash, {"tracer": "callTracer"})
@@ -197,15 +200,25 @@ class AnvilEngine:
 
     def _ask(self, method: str, *parameters: object) -> Any:
         """The result of a JSON-RPC request. Raises ChainUnavailable or _Refused."""
-        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
+        return self._ask_all((method, *parameters))[0]
+
+    def _ask_all(self, *requests: tuple[object, ...]) -> list[Any]:
+        """The results of several, (method, *parameters) each, which anvil works off in their order and
+        whatever came of those before. Raises ChainUnavailable, or _Refused for the first that was refused.
+        """
+        bodies = [
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
+            for method, *parameters in requests
+        ]
         try:
-            self._connection.request("POST", "/", request, {"Content-Type": "application/json"})
-            answer = json.loads(self._connection.getresponse().read())
-        except (OSError, HTTPException, ValueError) as error:
-            raise ChainUnavailable(self.name, f"{method} was not answered: {error!r}") from None
-        if "error" in answer:
-            raise _Refused(method, answer["error"])
-        return answer["result"]
+            answers = [json.loads(answer) for answer in self._connection.ask(*bodies)]
+        except (OSError, ValueError) as error:
+            asked = ", ".join(str(method) for method, *_ in requests)
+            raise ChainUnavailable(self.name, f"{asked} was not answered: {error!r}") from None
+        for (method, *_), answer in zip(requests, answers, strict=True):
+            if "error" in answer:
+                raise _Refused(str(method), answer["error"])
+        return [answer["result"] for answer in answers]
 
 
 class _Refused(EngineFailed):
@@ -218,7 +231,7 @@ class _Refused(EngineFailed):
         self.data = from_hex(data) if isinstance(data, str) else b""
 
 
-def _start(binary: Path, timestamp: int, whole: bool) -> tuple[subprocess.Popen[bytes], HTTPConnection]:
+def _start(binary: Path, timestamp: int, whole: bool) -> tuple[subprocess.Popen[bytes], Connection]:
     """Start anvil on a free port; another program may take the port first, or kill it, so a few are tried."""
     reason = ""
     for _ in range(PORTS_TRIED):
@@ -226,7 +239,7 @@ def _start(binary: Path, timestamp: int, whole: bool) -> tuple[subprocess.Popen[
             port, ready, errors = _free_port(), Path(folder) / "ready.json", Path(folder) / "errors"
             process = _spawn(binary, port, timestamp, whole, ready, errors)
             if _wait(process, ready):
-                return process, HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
+                return process, Connection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
             killed = (process.poll() or 0) > _BY_SIGNAL
             _end(process)
             reason = errors.read_text(errors="replace").strip()
