@@ -1,0 +1,12 @@
+"""Books with breaks planted by seed, and what is wrong in them: the truth that reconciliation is held to.
+
+Nothing is shared with the package but the words of `settlement.reconciliation.model`: files are read and
+written with the csv module and computed with ints, so that a mistake of either side shows.
+"""
+
+from planting.bed import Book, Planted
+from planting.market import Day, Form, Row, read_day
+from planting.plants import PLANTS, plant
+from planting.score import Score, score
+
+__all__ = ["PLANTS", "Book", "Day", "Form", "Planted", "Row", "Score", "plant", "read_day", "score"]
