@@ -14,6 +14,12 @@ MAPPING_FILE = "book.yaml"
 MAPPING = """\
 source: book.csv
 """
+FIGURES_MAPPING: Mapping[str, str] = {
+    "position": MAPPING,
+    "cash": MAPPING,
+    "revenue": MAPPING,
+}
+"""Of tables of balances, by level."""
 
 
 def write(form: Form, rows: Sequence[Row], owner: str) -> tuple[Mapping[str, bytes], str]:
