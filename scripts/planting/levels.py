@@ -39,7 +39,7 @@ def plant_table(figures: Sequence[Figure], owner: str, seed: int) -> Book:
     unit = chance.choice([-1, 1])
     part = chance.choice(PARTS)
     parts = (Kind.OPENING, Kind.CLOSING) if part is Kind.OPENING and chance.randrange(2) else (part,)
-    off = _off(wrong, {each: unit for each in parts})
+    off = _off(wrong, dict.fromkeys(parts, unit))
     rows = [off if each is wrong else each for each in own]
     chance.shuffle(rows)
     table = [["Level", "Asset", "Opened", "Moved", "Closed"]]

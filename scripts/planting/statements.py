@@ -1,4 +1,4 @@
-"""Statements of a bank and a custodian, written from plain templates with the elements that they must have."""
+"""Statements of a bank and a custodian, from plain templates with the elements that they must have."""
 
 from __future__ import annotations
 
