@@ -11,6 +11,7 @@
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
+    │   ├── SourceRefused       a table or statement that cannot be held against the ledger
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
     │   ├── NotALedger          it holds no ledger
@@ -26,6 +27,7 @@
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
+    ├── MappingInvalid          a mapping of a source's columns with mistakes, each with its key and line
     ├── AgreementInvalid        an agreement's document with mistakes, each with its key and line
     ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
     ├── SharingRefused          what an agreement does not allow; one subclass a cause
@@ -138,6 +140,10 @@ class BookDamaged(FileRefused):
     def __init__(self, path: str, what: str) -> None:
         super().__init__(path, f"is not what was kept: {what}; restore it from a backup")
         self.what = what
+
+
+class SourceRefused(FileRefused):
+    """The source `path` (a file, a database's table) is not what can be held against the ledger."""
 
 
 class ConsentDiffers(FileRefused):
@@ -279,6 +285,15 @@ class Mistake:
 
 class ScenarioInvalid(SettlementError):
     """The scenario `source` has mistakes: all that were found, in the order of its lines."""
+
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
+        self.source = source
+        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
+        super().__init__(_listed(source, self.mistakes))
+
+
+class MappingInvalid(SettlementError):
+    """The mapping `source` has mistakes: all that were found, in the order of its lines."""
 
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source

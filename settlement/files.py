@@ -16,8 +16,10 @@ from settlement.errors import (
 )
 
 
-def read_regular(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of the regular file at `path`; pipes and devices are refused before they can block."""
+def read_regular(path: str | os.PathLike[str], most: int = -1) -> bytes:
+    """The bytes of the regular file at `path`, or the first `most` of them; pipes and devices are refused
+    before they can block.
+    """
     shown = os.fspath(path)
     try:
         mode = os.stat(path).st_mode
@@ -26,7 +28,7 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
         if not stat.S_ISREG(mode):
             raise FileNotRegular(shown)
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read(most)
     except (FileNotFoundError, NotADirectoryError):
         raise FileMissing(shown) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import Level, Refused, Side
@@ -95,3 +96,16 @@ class Source:
     others: int = 0
     """Rows that are of other institutions, and were left alone."""
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_source(where: str, context: Context, *, mapping: Path | None = None) -> Source:
+    """What `where` holds: a file (CSV, Parquet, FIX, ISO 20022, or a mapping in YAML that names its data) or
+    a database's table (`sqlite:PATH#TABLE`, `postgresql://user@host:port/db#TABLE`).
+
+    What the columns of a table are says `mapping`, unless they are those of a known trade format. Raises
+    FileRefused (SourceRefused among its kinds) where the source cannot be held against the ledger at all, and
+    MappingInvalid; rows that cannot be read are in `refused`.
+    """
+    from settlement.sources import reading
+
+    return reading.read(where, context, mapping)

@@ -1,0 +1,107 @@
+"""A table before anything in it has a meaning: named columns of Arrow, and which line each row stands on.
+
+Every kind of table (CSV, Parquet, a database's) comes to this, and one path goes on from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from settlement.errors import SourceRefused
+from settlement.reconciliation.model import Refused
+
+MOST_REFUSED = 10_000
+"""So many refused rows of a source are told one by one; of the others only how many they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a source. `load` reads columns by name: text, or of whatever type the source gave them."""
+
+    name: str
+    columns: tuple[str, ...]
+    load: Callable[[Sequence[str]], Loaded]
+    header: bool = True
+    """Whether the columns' names are a line of the source."""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Some columns of a table, of equal length; `rows` in all with those refused."""
+
+    array: Callable[[str], Any]
+    """A column as a chunked array; asked for when it is needed, as many columns are much memory."""
+    line: npt.NDArray[np.int64]
+    """Of each row, from 1, a header counted."""
+    rows: int
+    refused: list[Refused] = field(default_factory=list)
+    """Rows that do not even have their columns."""
+
+
+def missing_column(source: str, wanted: str, columns: Sequence[str]) -> SourceRefused:
+    """The error for a column that a table does not have: which there are, and the nearest."""
+    lowered = {column.casefold().strip(): column for column in columns}
+    near = get_close_matches(wanted.casefold().strip(), list(lowered), n=1, cutoff=0.5)  # share_of alike
+    meant = f" (did you mean {lowered[near[0]]!r}?)" if near else ""
+    return SourceRefused(
+        source, f"has no column {wanted!r}{meant}; its columns are {', '.join(map(repr, columns))}"
+    )
+
+
+def check_columns(source: str, columns: Sequence[str]) -> None:
+    """Raises SourceRefused where two columns have one name."""
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        places = [str(place) for place, column in enumerate(columns, start=1) if column == twice[0]]
+        raise SourceRefused(
+            source, f"has the column {twice[0]!r} more than once (columns {', '.join(places)}): rename one"
+        )
+
+
+class Rows:
+    """The rows of one loaded table while they are read: which have been refused, and why.
+
+    A row is refused once, for the first of its faults in the order in which its fields are read.
+    """
+
+    def __init__(self, source: str, line: npt.NDArray[np.int64], refused: Sequence[Refused] = ()) -> None:
+        self.source = source
+        self.line = line
+        self.bad = np.zeros(len(line), dtype=np.bool_)
+        self.untold = max(0, len(refused) - MOST_REFUSED)
+        self._found = list(refused[:MOST_REFUSED])
+        self._called: Callable[[int], str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def call(self, name: Callable[[int], str]) -> None:
+        """From here on refused rows name their trade: `name` gives "trade 42" for a row, or nothing."""
+        self._called = name
+
+    def refuse(
+        self,
+        rows: npt.NDArray[np.int64],
+        field: str,
+        value: Callable[[int], str],
+        reason: Callable[[int], str],
+    ) -> None:
+        """Refuse `rows` for their `field`; `value` and `reason` are asked for each that is told."""
+        fresh = rows[~self.bad[rows]]
+        self.bad[fresh] = True
+        told = fresh[: max(0, MOST_REFUSED - len(self._found))]
+        self.untold += len(fresh) - len(told)
+        for row in told.tolist():
+            called = self._called(row) if self._called else ""
+            said = f"{called}: {reason(row)}" if called else reason(row)
+            self._found.append(Refused(self.source, int(self.line[row]), field, value(row), said))
+
+    def refused(self) -> tuple[Refused, ...]:
+        """All that were told, by line."""
+        return tuple(sorted(self._found, key=lambda each: each.line))
