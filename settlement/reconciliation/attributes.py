@@ -1,0 +1,158 @@
+"""Entries without a number that agree with others in everything, matched as sets, column against column.
+
+What an entry says is hashed into one word, and words are sorted and matched; a pair counts only once its
+columns are found equal, so a collision costs time, not truth.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ledger.units import TIME_UNKNOWN, Column
+from settlement.reconciliation.entries import NO_DAY, NO_NUMBER
+from settlement.reconciliation.fields import differ
+from settlement.reconciliation.findings import Findings
+from settlement.reconciliation.sides import Both, Places, Row, Side
+
+Words = npt.NDArray[np.uint64]
+_TIME, _SETTLES, _CURRENCY = 1, 2, 4
+"""What an entry may leave unsaid, as bits."""
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+
+
+def by_attributes(found: Findings) -> None:
+    """Match entries of which at most one side has a number and which agree in all that both say.
+
+    Of k alike there and n here, k are matched where n ≥ k; where there are fewer here than there it cannot be
+    told which are missing, and all stay. Of a self-trade a book by sides has two rows, so 2 × k are matched.
+    """
+    both = found.both
+    here, there = (each.entries.number == NO_NUMBER for each in (both.mine, both.theirs))
+    for bare, other in ((here, None), (~here, there)):
+        mine = np.flatnonzero(bare & ~found.mine_done)
+        said = _said(both.mine, mine)
+        # Those that say more first: the others take what is left.
+        for pattern in sorted(set(np.unique(said).tolist()), key=lambda bits: (-bits.bit_count(), bits)):
+            free = ~found.theirs_done if other is None else other & ~found.theirs_done
+            _match(found, mine[said == pattern], np.flatnonzero(free), pattern)
+
+
+def _said(side: Side, rows: Places) -> npt.NDArray[np.uint8]:
+    entries = side.entries
+    bits: npt.NDArray[np.uint8] = (entries.time[rows] != TIME_UNKNOWN) * np.uint8(_TIME)
+    bits |= (entries.settles[rows] != NO_DAY) * np.uint8(_SETTLES)
+    bits |= (side.currency[rows] >= 0) * np.uint8(_CURRENCY)
+    return bits
+
+
+def _match(found: Findings, mine: Places, theirs: Places, pattern: int) -> None:
+    if not len(mine) or not len(theirs):
+        return
+    both = found.both
+    bits = int(np.bitwise_or.reduce(_said(both.theirs, theirs))) & pattern
+    mine = mine[np.argsort(both.mine.entries.line[mine], kind="stable")]
+    theirs = theirs[np.argsort(both.theirs.entries.number[theirs], kind="stable")]
+    words, its = hashed(both, both.mine, mine, bits), hashed(both, both.theirs, theirs, bits)
+    order = np.argsort(words, kind="stable")
+    mine, words = mine[order], words[order]
+    order = np.argsort(its, kind="stable")
+    theirs, its = theirs[order], its[order]
+    starts = np.flatnonzero(np.append(True, words[1:] != words[:-1]))
+    counts = np.diff(np.append(starts, len(words)))
+    left = np.searchsorted(its, words[starts], "left")
+    there = np.searchsorted(its, words[starts], "right") - left
+    first = mine[starts]
+    own = (both.mine.buyer[first] == both.owner) & (both.mine.seller[first] == both.owner)
+    most = np.where(counts >= there, there * (1 + own), 0)
+    rank = np.arange(len(words)) - np.repeat(starts, counts)
+    taken = np.flatnonzero(rank < np.repeat(most, counts))
+    at = np.repeat(left, counts)[taken] + rank[taken] % np.repeat(there, counts)[taken]
+    here, there = mine[taken], theirs[at]
+    agree = ~differ(both, here, there)
+    found.hold(here[agree], there[agree])
+
+
+def hashed(both: Both, side: Side, rows: Places, bits: int) -> Words:
+    """One word for each row, equal where day, parties, security, quantity, amount, charges and what `bits`
+    asks for are.
+    """
+    entries = side.entries
+    charges = [
+        getattr(entries, name)
+        for name in ("commission", "levy")
+        if getattr(both.mine.entries, name) is not None and getattr(both.theirs.entries, name) is not None
+    ]
+    columns: list[Column] = [entries.day, *_parties(both, side), side.security, entries.quantity]
+    columns += [entries.amount, *charges]
+    columns += [entries.time] if bits & _TIME else []
+    columns += [entries.settles] if bits & _SETTLES else []
+    columns += [side.currency] if bits & _CURRENCY else []
+    words = np.zeros(len(rows), dtype=np.uint64)
+    for column in columns:
+        words ^= _words(column[rows])
+        words *= _ODD
+        words ^= words >> _SHIFT
+    return words
+
+
+def _parties(both: Both, side: Side) -> tuple[Column, Column]:
+    """The parties, without the other one where mine never names it."""
+    if both.names_both:
+        return side.buyer, side.seller
+    return tuple(np.where(party == both.owner, party, -1) for party in (side.buyer, side.seller))  # type: ignore[return-value]
+
+
+def _words(column: npt.NDArray[Any]) -> Words:
+    if column.dtype == object:
+        return np.array([(value ^ (value >> 64)) & (2**64 - 1) for value in column.tolist()], dtype=np.uint64)
+    return column.astype(np.uint64)
+
+
+_FEW = 40
+"""Entries of one place that are matched anew where tolerances leave a choice."""
+
+
+def reopened(found: Findings) -> None:
+    """Where tolerances are given, entries that agree exactly may be better held against others within them:
+    give back those of a place in which others found no partner, where they are few.
+    """
+    both = found.both
+    held = np.flatnonzero((found.held >= 0) & (both.mine.entries.number == NO_NUMBER))
+    held = held[np.bincount(found.held[held], minlength=len(both.theirs))[found.held[held]] == 1]
+    free = np.flatnonzero(~found.mine_done), np.flatnonzero(~found.theirs_done)
+    words = _places(both, both.mine, held)
+    open_, count = np.unique(
+        np.concatenate([_places(both, both.mine, free[0]), _places(both, both.theirs, free[1]), words]),
+        return_counts=True,
+    )
+    open_ = open_[count <= _FEW]
+    left = np.concatenate([_places(both, both.mine, free[0]), _places(both, both.theirs, free[1])])
+    again = held[np.isin(words, np.intersect1d(open_, left))]
+    found.mine_done[again] = False
+    found.theirs_done[found.held[again]] = False
+    found.held[again] = -1
+
+
+def _places(both: Both, side: Side, rows: Places) -> Words:
+    """One word for each row, equal where day, security and parties are."""
+    words = np.zeros(len(rows), dtype=np.uint64)
+    for column in (side.entries.day, side.security, *_parties(both, side)):
+        words = (words ^ _words(column[rows])) * _ODD
+        words ^= words >> _SHIFT
+    return words
+
+
+def copies(found: Findings, rows: list[Row]) -> set[int]:
+    """Which of these rows of mine say what one says that has a partner."""
+    both = found.both
+    held = np.flatnonzero((found.held >= 0) & (both.mine.entries.number == NO_NUMBER))
+    if not rows or not len(held):
+        return set()
+    asked = np.array([row.at for row in rows], dtype=np.int64)
+    alike = np.isin(hashed(both, both.mine, held, ~0), hashed(both, both.mine, asked, ~0))
+    said = {row.content for row in both.mine.rows(held[alike])}
+    return {row.at for row in rows if row.content in said}
