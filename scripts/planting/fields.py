@@ -86,6 +86,14 @@ def _stranger(bed: Bed, row: Row) -> dict[str, Any] | None:
     return _against(bed, row, STRANGERS.get(bed.form, "Unheard Of & Sons"))
 
 
+def _not_own(bed: Bed, row: Row) -> dict[str, Any] | None:
+    """Another in the owner's place: a row that is not the owner's, under the number of its trade."""
+    names = [name for name in bed.day.brokers if name not in (row.buyer, row.seller)]
+    if row.buyer == row.seller:
+        return None
+    return {"buyer" if row.buyer == bed.owner else "seller": bed.chance.choice(names)}
+
+
 def _wrong_side(bed: Bed, row: Row) -> dict[str, Any] | None:
     if row.buyer == row.seller:
         return None
@@ -133,6 +141,7 @@ ALTERATIONS: Mapping[str, tuple[Kind, frozenset[Form], Alteration]] = {
     "security, unlisted": (Kind.SECURITY, ALL, _unlisted),
     "counterparty, another": (Kind.COUNTERPARTY, ALL, _other_party),
     "counterparty, unknown": (Kind.COUNTERPARTY, ALL, _stranger),
+    "counterparty, not the owner's": (Kind.COUNTERPARTY, MARKET_FORMS, _not_own),
     "wrong side": (Kind.WRONG_SIDE, ALL, _wrong_side),
     "currency": (Kind.CURRENCY, MAPPED_FORMS, _currency),
     "date, trading day": (Kind.DATE, ALL, _another_day),
@@ -142,7 +151,12 @@ ALTERATIONS: Mapping[str, tuple[Kind, frozenset[Form], Alteration]] = {
     "fee, one minor unit": (Kind.FEE, MAPPED_FORMS, _fee_one_minor),
     "fee, twice": (Kind.FEE, MAPPED_FORMS, _fee_twice),
 }
-_ALONE = {"date, trading day", "wrong side", "quantity and amount, swapped digits"}
+_ALONE = {
+    "date, trading day",
+    "wrong side",
+    "counterparty, not the owner's",
+    "quantity and amount, swapped digits",
+}
 """Not together with another on one trade: of several that differ it would be another trade, or more would
 differ than leave one trade without a number recognisable."""
 

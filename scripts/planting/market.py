@@ -22,7 +22,8 @@ NEPSE = ["S.N", "Contract_No", "Stock_Symbol", "Buyer_Broker", "Seller_Broker", 
 NEPSE += ["Date"]
 CANONICAL = ["trade_no", "trade_date", "trade_time", "buyer", "seller", "security", "quantity", "price"]
 CANONICAL += ["settlement_amount"]
-MAPPED = ["Ref", "Day", "Side", "Against", "Paper", "Units", "Each", "Total", "Money", "Value day", "Fee"]
+SIDE = "Side"
+MAPPED = ["Ref", "Day", SIDE, "Against", "Paper", "Units", "Each", "Total", "Money", "Value day", "Fee"]
 
 Tiers = Sequence[tuple[int | None, int]]
 """Up to and including so many minor units (None: any), the rate in ppm; a tier is of the whole amount."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from planting.bed import Bed, Book
 from planting.fields import ALL, ALTERATIONS, alter, alter_twice, swapped
-from planting.market import Day, Form, Row, altered
+from planting.market import MAPPED_FORMS, Day, Form, Row, altered
 from planting.writing import write
 from settlement.reconciliation.model import Kind
 
@@ -45,7 +45,9 @@ def _missing_there(bed: Bed) -> bool:
 
 
 def _duplicate(bed: Bed) -> bool:
-    row = bed.pick()
+    """A row twice; but a book by sides may have a trade of its owner with itself bought and sold."""
+    sided = bed.form in MAPPED_FORMS
+    row = bed.pick(lambda each: not (sided and each.buyer == each.seller))
     if row is None:
         return False
     again = altered(row)
@@ -112,6 +114,8 @@ def _split_off(bed: Bed) -> bool:
     if row is None:
         return False
     parts = _halves(bed, row, bed.chance.choice([-1, 1]))
+    if len({part.quantity for part in parts}) == 1:
+        return False  # the same row twice is a duplicate
     if any(part.quantity >= row.quantity or part.amount <= 0 for part in parts):
         return False
     bed.replace([row], parts)
@@ -139,6 +143,16 @@ def _twin_missing(bed: Bed) -> bool:
     row = bed.chance.choice(some)
     bed.replace([row], [])
     bed.planted("ambiguous, twin missing", Kind.AMBIGUOUS, [], bed.twins_of(row))
+    return True
+
+
+def _bought_and_sold(bed: Bed) -> bool:
+    """A trade of the owner with itself, once for each side, each with its part of the commission."""
+    row = bed.pick(lambda each: each.buyer == each.seller)
+    if row is None:
+        return False
+    bed.replace([row], [row, altered(row)])
+    bed.rightly(row)
     return True
 
 
@@ -195,6 +209,7 @@ PLANTS: Mapping[str, Plant] = {
 DECOYS: Sequence[Plant] = (
     (ALL, _rightly_split),
     (UNNUMBERED, _rightly_merged),
+    (MAPPED_FORMS, _bought_and_sold),
 )
 """What looks wrong and is not."""
 

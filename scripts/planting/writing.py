@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from planting.market import MAPPED_FORMS, Form, Row, cells, day_text, header, money_text, price_text
+from planting.market import MAPPED_FORMS, SIDE, Form, Row, cells, day_text, header, money_text, price_text
 
 MAPPING_FILE = "book.yaml"
 MAPPING = """\
@@ -28,8 +28,21 @@ def write(form: Form, rows: Sequence[Row], owner: str) -> tuple[Mapping[str, byt
         return {"book.parquet": _parquet(rows)}, "book.parquet"
     table = [header(form), *(cells(form, row, place, owner) for place, row in enumerate(rows, 1))]
     if form in MAPPED_FORMS:
+        _sell_second(table, rows)
+    if form in MAPPED_FORMS:
         return {"book.csv": text(table, ";"), MAPPING_FILE: mapping(form).encode()}, MAPPING_FILE
     return {"book.csv": text(table, ",")}, "book.csv"
+
+
+def _sell_second(table: list[list[str]], rows: Sequence[Row]) -> None:
+    """Of a trade of the owner with itself that is there twice, the second row is the sale."""
+    seen = set()
+    side = table[0].index(SIDE)
+    for row, line in zip(rows, table[1:], strict=True):
+        if row.buyer == row.seller:
+            if (row.number, row.like()) in seen:
+                line[side] = "S"
+            seen.add((row.number, row.like()))
 
 
 def mapping(form: Form) -> str:
