@@ -7,7 +7,6 @@ by Arrow as decimals of 38 digits; only what does not fit is looked at by itself
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +21,9 @@ from settlement.sources.table import Rows
 Sign = Literal["none", "signed", "reversed", "ignored"]
 """none: a sign is refused; signed: it is kept; reversed: it is turned round; ignored: it is dropped."""
 
+_CURRENCY = re.compile(r"(?<![A-Za-z])([A-Z]{3}|[$€£¥₹])(?![A-Za-z])")
+INEXACT = " (floating point)"
+"""After a number that a database keeps in floating point and cannot tell exactly."""
 _EXTRA = 6
 """Digits after the point beyond the scale that a factor may make whole."""
 _QUANTITY_DIGITS, _MONEY_DIGITS = 20, 27
@@ -41,6 +43,8 @@ class Form:
     largest: int = MAX_AMOUNT
     pattern: str | None = None
     """An expression with one group, which is the number; the whole cell must fit."""
+    money: bool = False
+    """Whether cells that name different currencies have to be told."""
 
     @property
     def extra(self) -> int:
@@ -72,7 +76,7 @@ def quantity() -> Form:
 
 def money(exponent: int) -> Form:
     """Currency units, as minor units."""
-    return Form(scale=exponent)
+    return Form(scale=exponent, money=True)
 
 
 def read(rows: Rows, array: Any, column: str, form: Form, *, empty: int | None = None) -> Column:
@@ -99,14 +103,16 @@ def read(rows: Rows, array: Any, column: str, form: Form, *, empty: int | None =
     values = _joined([part.values for part in parts])
     sound = np.concatenate([part.sound for part in parts])
     vacant = np.concatenate([part.vacant for part in parts])
-    if empty is not None and vacant.any():
-        values = values.astype(object) if not -(2**63) <= empty < 2**63 else values
-        values[vacant] = empty
+    if form.money:
+        _check_currencies(rows, array, column, form, sound)
+    if empty is not None:
         sound |= vacant
     _refuse(rows, array, column, form, values, sound)
-    largest = form.largest
-    if values.dtype == object or largest < 2**63 - 1:
-        _refuse_large(rows, array, column, values, largest)
+    if values.dtype == object or form.largest < 2**63 - 1:
+        _refuse_large(rows, array, column, values, form.largest)
+    if empty is not None and vacant.any():
+        values = values if -(2**63) <= empty < 2**63 else values.astype(object)
+        values[vacant] = empty
     return values
 
 
@@ -166,14 +172,28 @@ def extracted(texts: Any, pattern: str) -> Any:
     """Of each text what the one group of `pattern` is, "" where the whole does not fit."""
     import pyarrow.compute as pc
 
-    found = pc.extract_regex(texts, f"^(?:{named(pattern)})$")
-    return pc.fill_null(pc.struct_field(found, "value"), "")
+    whole_cell = f"^(?:{pattern})$"
+    fits = pc.match_substring_regex(texts, whole_cell)
+    return pc.if_else(fits, pc.replace_substring_regex(texts, whole_cell, r"\1"), "")
 
 
-def named(pattern: str) -> str:
-    """The expression with its one group called `value`, which Arrow wants."""
-    at = next(m.start() for m in re.finditer(r"(?<!\\)\((?!\?)", pattern))
-    return f"{pattern[:at]}(?P<value>{pattern[at + 1 :]}"
+def _check_currencies(rows: Rows, array: Any, column: str, form: Form, sound: npt.NDArray[np.bool_]) -> None:
+    """Raises SourceRefused where the cells of one column name different currencies."""
+    if not _is_text(array.type):
+        return
+    places = np.arange(len(array)) if form.pattern is not None else np.flatnonzero(~sound)
+    first: dict[str, int] = {}
+    for row, text in zip(places.tolist(), array.take(places).to_pylist() if len(places) else (), strict=True):
+        match = _CURRENCY.search(text or "")
+        if match:
+            first.setdefault(match.group(1), row)
+    if len(first) > 1:
+        said = ", ".join(f"{code} (line {int(rows.line[row])})" for code, row in list(first.items())[:4])
+        raise SourceRefused(
+            rows.source,
+            f"column {column!r} has amounts in different currencies: {said}; one column holds one currency, "
+            "give each its own, or a source its own",
+        )
 
 
 def _typed(chunk: Any, form: Form) -> _Part:
@@ -279,12 +299,19 @@ def explain(value: object, form: Form) -> str:
     if not isinstance(value, str):
         return "is negative" if text.startswith("-") and form.sign == "none" else _not_whole(form)
     if form.pattern is not None:
-        fit = re.fullmatch(form.pattern, text)
+        fit = re.fullmatch(form.pattern, text, re.ASCII)
         if fit is None:
             return f"does not fit the pattern {form.pattern}"
         text = fit.group(1)
+    if text.endswith(INEXACT):
+        return "is kept by the database in floating point, which does not hold so many digits exactly"
+    if form.money and (code := _CURRENCY.search(text)):
+        return f"names a currency, {code.group(1)}; a `pattern` in the mapping can take the number out"
     bare = text.lstrip("+-") if form.sign != "none" else text
-    if form.thousands:
+    whole_part = bare.partition(form.decimal)[0]
+    if form.thousands and form.thousands in bare:
+        if not re.fullmatch(rf"[0-9]{{1,3}}(?:{re.escape(form.thousands)}[0-9]{{3}})+", whole_part):
+            return f"has its thousands separators {form.thousands!r} in the wrong places"
         bare = bare.replace(form.thousands, "")
     if form.decimal != ".":
         if "." in bare:
@@ -293,9 +320,7 @@ def explain(value: object, form: Form) -> str:
     if form.sign != "none" and text.startswith("-") and not bare.strip("0."):
         return "is a negative zero"
     if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", bare) and len(bare.partition(".")[0]) <= form.digits:
-        if len(bare.partition(".")[2].rstrip("0")) > form.scale or form.factor != 1:
-            return _not_whole(form)
-        return "has its thousands separators in the wrong places"
+        return _not_whole(form)
     return Numbers(form.digits, form.scale).explain(bare)
 
 
@@ -303,6 +328,3 @@ def _not_whole(form: Form) -> str:
     if form.scale:
         return f"has more than {form.scale} decimals"
     return "is fractional, whole units are wanted" if form.factor == 1 else "does not come to whole units"
-
-
-Reader = Callable[[Rows, Any, str], Column]

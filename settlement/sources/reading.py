@@ -1,4 +1,4 @@
-"""Finding out what a source is, and reading it: `read_source`."""
+"""Finding out what a source is, and reading it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,65 @@ from pathlib import Path
 
 from settlement.errors import SourceRefused
 from settlement.files import read_regular
-from settlement.sources import Context, Source, csv_table, parquet_table, trade_rows
-from settlement.sources.table import Table
+from settlement.sources import (
+    Context,
+    Source,
+    csv_table,
+    database,
+    mapped,
+    mapping,
+    parquet_table,
+    trade_rows,
+)
+from settlement.sources.mapping import Mapping
+from settlement.sources.table import Table, headless
+from settlement.sources.trade_rows import iso
 
-DATABASES = ("sqlite:", "postgresql://", "postgres://")
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 1024
 """Bytes that show what a file is."""
+_DATE = "{date}"
 
 
-def read(where: str, context: Context, mapping: Path | None) -> Source:
-    """What `where` holds: a file (CSV, Parquet, FIX, ISO 20022, or a mapping that names its data) or a
-    database's table. Raises FileRefused, of which SourceRefused is one, and MappingInvalid.
-    """
-    head = read_regular(where, _HEAD)
-    if head.startswith(parquet_table.MAGIC):
-        return known(parquet_table.read(where, where), context)
-    data = read_regular(where)
-    kind = _messages(head)
+def read(where: str, context: Context, mapping_file: Path | None) -> Source:
+    """See `settlement.sources.read_source`."""
+    if mapping_file is None and not database.is_database(where) and where.endswith((".yaml", ".yml")):
+        mapping_file = Path(where)
+        where = named(mapping.load(mapping_file), mapping_file, context)
+    kind = None if database.is_database(where) else _messages(read_regular(where, _HEAD))
     if kind is not None:
-        source: Source = import_module(f"settlement.sources.{kind}").read(data, where, context, mapping)
+        reader = import_module(f"settlement.sources.{kind}")
+        source: Source = reader.read(read_regular(where), where, context, mapping_file)
         return source
-    return known(csv_table.read(data, where), context)
+    if mapping_file is not None:
+        columns = mapping.load(mapping_file)
+        return mapped.read(open_table(where, columns), columns, context)
+    return _known(open_table(where), context)
+
+
+def named(columns: Mapping, path: Path, context: Context) -> str:
+    """The source that a mapping names, beside it; {date} is the day that is asked for."""
+    where = columns.source
+    if where is None:
+        raise SourceRefused(str(path), "is a mapping without `source`; write it, or give the data beside it")
+    if _DATE in where:
+        if not context.day:
+            raise SourceRefused(str(path), f"source {where!r} needs a trading day; say which")
+        where = where.replace(_DATE, iso(context.day))
+    if database.is_database(where):
+        return database.beside(where, path.parent)
+    return str(path.parent / where)
+
+
+def open_table(where: str, columns: Mapping | None = None) -> Table:
+    """The table at a place; how a CSV is written says the mapping. Raises FileRefused."""
+    if database.is_database(where):
+        return database.read(where)
+    if read_regular(where, len(parquet_table.MAGIC)) == parquet_table.MAGIC:
+        return parquet_table.read(where, where)
+    encoding = columns.encoding if columns else "utf-8"
+    delimiter = (columns.delimiter if columns else None) or ","
+    return csv_table.read(read_regular(where), where, encoding=encoding, delimiter=delimiter)
 
 
 def _messages(head: bytes) -> str | None:
@@ -38,14 +75,16 @@ def _messages(head: bytes) -> str | None:
     return "iso" if head.removeprefix(_BOM).lstrip().startswith(b"<") else None
 
 
-def known(table: Table, context: Context) -> Source:
+def _known(table: Table, context: Context) -> Source:
     """The trades of a table in the columns of a known trade format. Raises SourceRefused for any other."""
     plan = trade_rows.known_plan(table.columns, context.exponent)
-    if plan is None:
-        raise SourceRefused(
-            table.name,
-            f"its columns are of no known trade format: {', '.join(map(repr, table.columns))}; known are "
-            f"canonical ({','.join(trade_rows.CANONICAL)}) and nepse ({','.join(trade_rows.NEPSE)}); any "
-            "other table needs a mapping of its columns (--mapping FILE; --guess-mapping proposes one)",
-        )
-    return trade_rows.read(table, plan, context)
+    if plan is not None:
+        return trade_rows.read(table, plan, context)
+    if table.looks_like_data():
+        raise headless(table)
+    raise SourceRefused(
+        table.name,
+        f"its columns are of no known trade format: {', '.join(map(repr, table.columns))}; known are "
+        f"canonical ({','.join(trade_rows.CANONICAL)}) and nepse ({','.join(trade_rows.NEPSE)}); any other "
+        "table needs a mapping of its columns (--mapping FILE; --guess-mapping proposes one)",
+    )

@@ -30,6 +30,11 @@ class Table:
     header: bool = True
     """Whether the columns' names are a line of the source."""
 
+    def looks_like_data(self) -> bool:
+        """Whether the first line is rather a row than a header: half of its cells or more are numbers."""
+        numbers = sum(column.lstrip("-+")[:1].isdigit() for column in self.columns)
+        return self.header and 2 * numbers >= len(self.columns)
+
 
 @dataclass(slots=True)
 class Loaded:
@@ -44,13 +49,24 @@ class Loaded:
     """Rows that do not even have their columns."""
 
 
-def missing_column(source: str, wanted: str, columns: Sequence[str]) -> SourceRefused:
-    """The error for a column that a table does not have: which there are, and the nearest."""
-    lowered = {column.casefold().strip(): column for column in columns}
-    near = get_close_matches(wanted.casefold().strip(), list(lowered), n=1, cutoff=0.5)  # share_of alike
-    meant = f" (did you mean {lowered[near[0]]!r}?)" if near else ""
+def require(table: Table, wanted: Sequence[str]) -> None:
+    """Raises SourceRefused where a table lacks a column: which it has, and the nearest of them."""
+    for name in wanted:
+        if name in table.columns:
+            continue
+        if table.looks_like_data():
+            raise headless(table)
+        lowered = {column.casefold().strip(): column for column in table.columns}
+        near = get_close_matches(name.casefold().strip(), list(lowered), n=1, cutoff=0.5)  # share_of alike
+        meant = f" (did you mean {lowered[near[0]]!r}?)" if near else ""
+        there = ", ".join(map(repr, table.columns))
+        raise SourceRefused(table.name, f"has no column {name!r}{meant}; its columns are {there}")
+
+
+def headless(table: Table) -> SourceRefused:
+    """The error for a table whose columns have no names."""
     return SourceRefused(
-        source, f"has no column {wanted!r}{meant}; its columns are {', '.join(map(repr, columns))}"
+        table.name, f"has no header: its first line is data already ({','.join(table.columns)})"
     )
 
 
@@ -105,3 +121,8 @@ class Rows:
     def refused(self) -> tuple[Refused, ...]:
         """All that were told, by line."""
         return tuple(sorted(self._found, key=lambda each: each.line))
+
+
+def plural(count: int, what: str) -> str:
+    """How many: "1 row", "2,000 rows"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

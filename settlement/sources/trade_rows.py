@@ -18,7 +18,7 @@ from settlement.intake import canonical, nepse
 from settlement.reconciliation.entries import BY_NUMBER, NO_DAY, NO_NUMBER, Entries
 from settlement.sources import EXACT, Context, Source, Tolerances, numbers, words
 from settlement.sources.numbers import Form
-from settlement.sources.table import Loaded, Rows, Table, missing_column
+from settlement.sources.table import Loaded, Rows, Table, plural, require
 
 PRICE_SCALE = 6
 _EIGHT = 10**8
@@ -54,6 +54,7 @@ class Direction:
     column: str | None
     buy: tuple[str, ...] = ()
     sell: tuple[str, ...] = ()
+    pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,7 @@ def read(table: Table, plan: Plan, context: Context) -> Source:
     trading day, dates that read in two ways.
     """
     wanted = plan.columns()
-    for column in wanted:
-        if column not in table.columns:
-            raise missing_column(table.name, column, table.columns)
+    require(table, wanted)
     loaded = table.load(wanted)
     rows = Rows(table.name, loaded.line, loaded.refused)
     entries = _Reading(loaded, rows, plan, context).entries()
@@ -138,10 +137,10 @@ def read(table: Table, plan: Plan, context: Context) -> Source:
     if context.day:
         other = entries.day != context.day
         if other.any():
-            notes["other_days"] = f"{int(other.sum()):,} rows of other days than {iso(context.day)} left out"
+            notes["other_days"] = other_days(int(other.sum()), context.day)
             entries = entries.take(~other)
     if rows.untold:
-        notes["refused"] = f"{rows.untold:,} further rows refused"
+        notes["refused"] = f"{plural(rows.untold, 'further row')} refused"
     others = len(entries) - int(entries.of(context.owner).sum()) if context.owner else 0
     return Source(
         name=table.name,
@@ -156,6 +155,11 @@ def read(table: Table, plan: Plan, context: Context) -> Source:
         others=others,
         notes=notes,
     )
+
+
+def other_days(count: int, wanted: int) -> str:
+    """The note on rows that were left out."""
+    return f"{plural(count, 'row')} of other days than {iso(wanted)} left out"
 
 
 def iso(day: int) -> str:
@@ -259,7 +263,7 @@ class _Reading:
         found, codes = words.distinct(array)
         sides = np.zeros(len(found) + 1, dtype=np.int8)
         for place, word in enumerate(found):
-            text = str(word).strip().casefold()
+            text = words.taken(str(word), direction.pattern).strip().casefold()
             sides[place] = 1 if text in direction.buy else -1 if text in direction.sell else 0
         side = sides[codes]
         if (side == 0).any():

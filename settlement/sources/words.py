@@ -29,7 +29,7 @@ _TOKENS = {
     "MM": "(?P<month>[0-9]{1,2})",
     "DD": "(?P<day>[0-9]{1,2})",
 }
-_CLOCK = {"HH": "(?P<hour>[0-9]{2})", "MM": "(?P<minute>[0-9]{2})", "SS": "(?P<second>[0-9]{2})"}
+_CLOCK = {"HH": "(?P<hour>[0-9]{1,2})", "MM": "(?P<minute>[0-9]{2})", "SS": "(?P<second>[0-9]{2})"}
 
 
 def distinct(array: Any) -> tuple[list[Any], Codes]:
@@ -76,13 +76,21 @@ def names(
 def _name(value: object, pattern: str | None) -> tuple[str, str]:
     text = value if isinstance(value, str) else str(value)
     if pattern is not None and text:
-        fit = re.fullmatch(pattern, text)
+        fit = re.fullmatch(pattern, text, re.ASCII)
         if fit is None:
             return text, f"does not fit the pattern {pattern}"
         text = fit.group(1)
     if not text:
         return "", "is empty"
     return text, "" if text.isprintable() else "holds control characters"
+
+
+def taken(text: str, pattern: str | None) -> str:
+    """What the one group of `pattern` is in a text, the text itself without one, "" where it does not fit."""
+    if pattern is None:
+        return text
+    fit = re.fullmatch(pattern, text, re.ASCII)
+    return fit.group(1) or "" if fit else ""
 
 
 def days(rows: Rows, array: Any, column: str, form: str | None, pattern: str | None, optional: bool) -> Codes:
@@ -95,8 +103,9 @@ def days(rows: Rows, array: Any, column: str, form: str | None, pattern: str | N
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.date32(), safe=False)
     found, codes = distinct(array)
-    if form is None and pattern is None:
-        _check_two_ways(rows.source, column, found)
+    if form is None:
+        texts = [taken(value, pattern) for value in found if isinstance(value, str)]
+        _check_two_ways(rows.source, column, texts)
     read = day_reader(form)
     return _each(rows, array, column, found, codes, _through(pattern, read), optional, 0)
 
@@ -160,7 +169,7 @@ def _through(pattern: str | None, read: Callable[[Any], Parsed]) -> Callable[[An
         return read
 
     def through(value: Any) -> Parsed:
-        fit = re.fullmatch(pattern, str(value))
+        fit = re.fullmatch(pattern, str(value), re.ASCII)
         return read(fit.group(1)) if fit else (0, f"does not fit the pattern {pattern}")
 
     return through
@@ -175,9 +184,8 @@ def two_ways(text: str) -> tuple[str, tuple[int, int, str], tuple[int, int, str]
     return between, (int(first), int(second), year), (int(second), int(first), year)
 
 
-def _check_two_ways(source: str, column: str, found: list[Any]) -> None:
+def _check_two_ways(source: str, column: str, texts: list[str]) -> None:
     """No date of the column may have its day and month in either order."""
-    texts = [value for value in found if isinstance(value, str)]
     forms = [(text, read) for text in texts if (read := two_ways(text))]
     if not forms:
         return
@@ -244,6 +252,8 @@ def time_reader(form: str | None) -> Callable[[Any], Parsed]:
 
 def _expression(form: str, tokens: Mapping[str, str]) -> str:
     parts = re.split(f"({'|'.join(tokens)})", form)
+    if form.isalnum():  # nothing between the parts: each has all its digits
+        tokens = {token: text.replace("{1,2}", "{2}") for token, text in tokens.items()}
     return "".join(tokens.get(part) or re.escape(part) for part in parts)
 
 
