@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from planting.bed import Book, Planted
 from planting.market import Form, money_text
 from planting.statements import Cash, camt_053, semt_002
-from planting.writing import FIGURES_MAPPING, MAPPING_FILE, text
+from planting.writing import MAPPING_FILE, figures_mapping, text
 from settlement.reconciliation.model import Kind, Level
 
+LEVELS = {"position": "positions", "cash": "cash", "revenue": "revenue"}
+"""Of figures, and as mappings call them."""
 PARTS = (Kind.OPENING, Kind.MOVEMENTS, Kind.CLOSING)
 
 
@@ -47,7 +49,7 @@ def plant_table(figures: Sequence[Figure], owner: str, seed: int) -> Book:
         values = (each.opening, each.movements, each.closing)
         show = str if each.level == "position" else money_text
         table.append([each.level, each.asset, *(show(value) for value in values)])
-    files = {"book.csv": text(table, ";"), MAPPING_FILE: FIGURES_MAPPING[wrong.level].encode()}
+    files = {"book.csv": text(table, ";"), MAPPING_FILE: figures_mapping(LEVELS[wrong.level]).encode()}
     return Book(owner, Form.MAPPED, seed, files, MAPPING_FILE, (_planted(wrong, off, part),))
 
 

@@ -151,7 +151,7 @@ def _bought_and_sold(bed: Bed) -> bool:
     row = bed.pick(lambda each: each.buyer == each.seller)
     if row is None:
         return False
-    bed.replace([row], [row, altered(row)])
+    bed.replace([row], [altered(row, commission=row.commission // 2) for _ in "BS"])
     bed.rightly(row)
     return True
 
@@ -209,7 +209,6 @@ PLANTS: Mapping[str, Plant] = {
 DECOYS: Sequence[Plant] = (
     (ALL, _rightly_split),
     (UNNUMBERED, _rightly_merged),
-    (MAPPED_FORMS, _bought_and_sold),
 )
 """What looks wrong and is not."""
 

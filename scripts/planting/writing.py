@@ -11,15 +11,21 @@ from decimal import Decimal
 from planting.market import MAPPED_FORMS, SIDE, Form, Row, cells, day_text, header, money_text, price_text
 
 MAPPING_FILE = "book.yaml"
-MAPPING = """\
-source: book.csv
-"""
-FIGURES_MAPPING: Mapping[str, str] = {
-    "position": MAPPING,
-    "cash": MAPPING,
-    "revenue": MAPPING,
+_COLUMNS = {
+    "trade_number": "Ref",
+    "trading_day": "Day",
+    "side": SIDE,
+    "counterparty": "Against",
+    "security": "Paper",
+    "quantity": "Units",
+    "price": "Each",
+    "settlement_amount": "Total",
+    "currency": "Money",
+    "settlement_date": "Value day",
+    "commission": "Fee",
 }
-"""Of tables of balances, by level."""
+_FIGURES = {"opening": "Opened", "movements": "Moved", "closing": "Closed"}
+_ASSET = {"positions": "asset", "cash": "currency", "revenue": "line"}
 
 
 def write(form: Form, rows: Sequence[Row], owner: str) -> tuple[Mapping[str, bytes], str]:
@@ -46,8 +52,18 @@ def _sell_second(table: list[list[str]], rows: Sequence[Row]) -> None:
 
 
 def mapping(form: Form) -> str:
-    """The mapping of a book in the mapped forms."""
-    return MAPPING
+    """The mapping of a book of trades in the mapped forms."""
+    return _mapped("trades", {k: v for k, v in _COLUMNS.items() if form is Form.MAPPED or v != "Ref"})
+
+
+def figures_mapping(level: str) -> str:
+    """The mapping of a table of balances: `positions`, `cash` or `revenue`."""
+    return _mapped(level, {_ASSET[level]: "Asset", **_FIGURES})
+
+
+def _mapped(level: str, columns: Mapping[str, str]) -> str:
+    lines = ["source: book.csv", f"level: {level}", 'delimiter: ";"', "columns:"]
+    return "\n".join([*lines, *(f"  {field}: {column}" for field, column in columns.items()), ""])
 
 
 def text(table: Sequence[Sequence[str]], delimiter: str) -> bytes:
