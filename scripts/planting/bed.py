@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from planting.market import Day, Form, Row
+from planting.market import MARKET_FORMS, Day, Form, Row, altered
 from settlement.reconciliation.model import Kind, Level
 
 Fields = Mapping[str, tuple[object, object]]
@@ -57,7 +57,9 @@ class Bed:
         self.day, self.owner, self.form, self.chance = day, owner, form, chance
         self.whole = whole
         """Whether the book has the whole market's trades."""
-        self.ledger = day.owners[owner]
+        timed = form in MARKET_FORMS
+        self.ledger = [row if timed else altered(row, time=None) for row in day.owners[owner]]
+        """The owner's trades, with times where its book has them."""
         self.rows = list(self.ledger)
         self.decoys = 0
         self._numbers = {row.number for row in day.rows}

@@ -172,7 +172,7 @@ def alter_twice(bed: Bed) -> bool:
     """Two alterations of one trade, which go by the name of the first in the order of kinds."""
     fit = [name for name, (_, forms, _) in ALTERATIONS.items() if bed.form in forms and name not in _ALONE]
     pairs = [(a, b) for a in fit for b in fit if ALTERATIONS[a][0] != ALTERATIONS[b][0] and a < b]
-    pair = bed.chance.choice([each for each in pairs if not _same_field(*each)])
+    pair = bed.chance.choice([each for each in pairs if _recognisable(bed, *each)])
     changes = [ALTERATIONS[name][2] for name in pair]
     row = bed.pick(lambda each: _changed(bed, each, changes) is not None)
     kinds = list(Kind)
@@ -180,8 +180,12 @@ def alter_twice(bed: Bed) -> bool:
     return row is not None and _put(bed, row, " + ".join(pair), kind, changes)
 
 
-def _same_field(a: str, b: str) -> bool:
-    return {ALTERATIONS[a][0], ALTERATIONS[b][0]} == {Kind.DATE, Kind.LATE}
+def _recognisable(bed: Bed, a: str, b: str) -> bool:
+    """Whether a trade with both is still that trade: a settlement date has one wrong value, and without a
+    number nothing speaks for a row whose quantity and amount are wrong apart from each other.
+    """
+    kinds = {ALTERATIONS[a][0], ALTERATIONS[b][0]}
+    return kinds != {Kind.DATE, Kind.LATE} and (bed.numbered or kinds != {Kind.QUANTITY, Kind.AMOUNT})
 
 
 def _changed(bed: Bed, row: Row, changes: list[Alteration]) -> dict[str, Any] | None:

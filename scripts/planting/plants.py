@@ -95,8 +95,8 @@ def _merged(bed: Bed, size: int) -> bool:
 
 
 def _halves(bed: Bed, row: Row, off: int) -> list[Row]:
-    """Two rows that come to the trade, or are so many units off."""
-    first = bed.chance.randrange(1, row.quantity - abs(off))
+    """Two rows of different quantity that come to the trade of at least ten units, or are so many off."""
+    first = bed.chance.choice([1, 2, row.quantity // 3, row.quantity // 2 + 1])
     units = [first, row.quantity - first + off]
     amounts = [row.price * first // 10_000]
     fees = [row.commission * first // row.quantity]
@@ -125,7 +125,7 @@ def _split_off(bed: Bed) -> bool:
 
 def _split_numbers(bed: Bed) -> bool:
     """Parts that come to the trade, one of them under a number that there is not."""
-    row = bed.pick(lambda each: each.quantity >= 2)
+    row = bed.pick(lambda each: each.quantity >= 10)
     if row is None:
         return False
     first, second = _halves(bed, row, 0)
