@@ -19,7 +19,7 @@ from settlement.errors import SourceRefused
 from settlement.files import read_regular
 from settlement.scenario_explain import nearest
 from settlement.sources.numbers import INEXACT
-from settlement.sources.table import Loaded, Table, check_columns
+from settlement.sources.table import Loaded, Table, check_columns, check_text
 
 SCHEMES = ("sqlite:", "postgresql://", "postgres://")
 _SQLITE = b"SQLite format 3\0"
@@ -84,7 +84,9 @@ def read(where: str) -> Table:
                     "exactly; make it numeric, or a view that does",
                 )
         found = database.ask(database.text(wanted, chosen))
-        arrays = {column: found.column(place) for place, column in enumerate(chosen)}
+        arrays = {
+            column: check_text(found.column(place), name, column) for place, column in enumerate(chosen)
+        }
         return Loaded(arrays.__getitem__, np.arange(1, found.num_rows + 1, dtype=np.int64), found.num_rows)
 
     return Table(name, tuple(names), load, header=False)
@@ -92,7 +94,8 @@ def read(where: str) -> Table:
 
 def masked(where: str) -> str:
     """The place without a password."""
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", where)
+    hidden = re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", where)
+    return re.sub(r"(password=)[^&#\s]*", r"\1***", hidden)
 
 
 def _quoted(name: str) -> str:
@@ -155,7 +158,8 @@ class _SQLiteFile(_Attached):
             cell = _quoted(column)
             digits = f"length(ltrim(replace(cast(abs({cell}) AS text), '.', ''), '0'))"
             cells.append(
-                f"CASE WHEN typeof({cell}) = 'real' AND {digits} >= {_INEXACT_DIGITS} "
+                f"CASE WHEN typeof({cell}) = 'blob' THEN 'bytes ' || hex({cell}) "
+                f"WHEN typeof({cell}) = 'real' AND {digits} >= {_INEXACT_DIGITS} "
                 f"THEN cast({cell} AS text) || '{INEXACT}' ELSE cast({cell} AS text) END"
             )
         named = [f"{cell} AS c{place}" for place, cell in enumerate(cells)]

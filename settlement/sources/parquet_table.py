@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from settlement.errors import SourceRefused
-from settlement.sources.table import Loaded, Table, check_columns
+from settlement.sources.table import Loaded, Table, check_columns, check_text
 
 MAGIC = b"PAR1"
 
@@ -31,7 +31,7 @@ def read(path: str, name: str) -> Table:
             reader = parquet.ParquetFile(
                 path, memory_map=True, read_dictionary=[wanted] if wanted in kept else None
             )
-            return reader.read(columns=[wanted]).column(0)
+            return check_text(reader.read(columns=[wanted]).column(0), name, wanted)
         except (pa.ArrowException, OSError) as error:
             raise _damaged(name, error) from None
 

@@ -80,6 +80,17 @@ def check_columns(source: str, columns: Sequence[str]) -> None:
         )
 
 
+def check_text(array: Any, source: str, column: str) -> Any:
+    """The array, if what it has for text is text; raises SourceRefused where it is not UTF-8."""
+    import pyarrow as pa
+
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        raise SourceRefused(source, f"column {column!r} holds text that is not UTF-8") from None
+    return array
+
+
 class Rows:
     """The rows of one loaded table while they are read: which have been refused, and why.
 

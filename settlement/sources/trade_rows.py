@@ -94,8 +94,8 @@ class Plan:
 
 
 def known_plan(columns: tuple[str, ...], exponent: int) -> Plan | None:
-    """The plan of the known trade format whose columns these are, in any order; None where it is none."""
-    if set(columns) == set(CANONICAL):
+    """The plan of the known trade format whose columns are among these, in any order; None where none is."""
+    if set(columns) >= set(CANONICAL):
         return Plan(
             canonical.NAME,
             security=Named("security"),
@@ -108,7 +108,7 @@ def known_plan(columns: tuple[str, ...], exponent: int) -> Plan | None:
             seller=Named("seller"),
             price=Counted("price", numbers.money(PRICE_SCALE)),
         )
-    if {*columns, "S.N", "Date"} == set(NEPSE):
+    if {*columns, "S.N", "Date"} >= set(NEPSE):
         return Plan(
             nepse.NAME,
             security=Named("Stock_Symbol"),
