@@ -17,6 +17,7 @@
     │   ├── NotALedger          it holds no ledger
     │   ├── LedgerExists        it holds one already, or other files
     │   ├── LedgerUnfinished    `init` was interrupted in it
+    │   ├── LedgerOutdated      its contracts are an earlier version's
     │   ├── ScenarioDiffers     its ledger is of another scenario
     │   ├── ClockRuns           its clock is not simulated and cannot be moved
     │   └── DayPast             its simulated clock has passed the day that it should stand at
@@ -188,6 +189,18 @@ class LedgerUnfinished(LedgerRefused):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, f"was not set up to its end; `clearing init {path}` goes on where it stopped")
+
+
+class LedgerOutdated(LedgerRefused):
+    """The deployment at `path` lacks contracts that this version works with: `missing`."""
+
+    def __init__(self, path: str, missing: Sequence[str]) -> None:
+        super().__init__(
+            path,
+            f"names no {', '.join(missing)}: it was set up by an earlier version; go on with that one,"
+            " or make a new ledger with `clearing init`",
+        )
+        self.missing = tuple(missing)
 
 
 class ScenarioDiffers(LedgerRefused):

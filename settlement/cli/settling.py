@@ -7,7 +7,6 @@ from typing import Any
 from settlement.cli.output import (
     AllOption,
     CoverOption,
-    DateOption,
     DirectoryArgument,
     FormatOption,
     JsonOption,
@@ -16,7 +15,6 @@ from settlement.cli.output import (
     TimeLimitOption,
     TradesObjectiveOption,
     cover_ppm,
-    day_of,
     failures,
     leave,
     money_of,
@@ -133,43 +131,3 @@ def settle(
         steps = ["reconcile", "report"] if not waits else ["status", "fund", "settle"]
         write_text(*parts, then=[f"clearing {step} {path}" for step in steps])
     leave(bool(waits))
-
-
-def reconcile(
-    path: DirectoryArgument,
-    date: DateOption = None,
-    form: FormatOption = None,
-    as_json: JsonOption = False,
-    everything: AllOption = False,
-) -> None:
-    """Hold every broker's book against the ledger: trade by trade, each position, the cash."""
-    json_wanted = wants_json(form, as_json)
-    with opened(path, write=False) as ledger:
-        from settlement.report.sources import known_day
-        from settlement.report.summary import break_json
-
-        found = ledger.reconcile(known_day(ledger, day_of(date)))
-        several = len({batch.header.trading_day for batch in ledger.read().batches.values()}) > 1
-        money = money_of(ledger)
-        compared = found.compared
-        shown = where(path, ledger) | {
-            "books_compared": compared.books,
-            "compared": {
-                "trades": compared.trades,
-                "positions": compared.positions,
-                "cash": compared.cash,
-            },
-            "breaks": len(found.breaks),
-            "breaks_list": [break_json(each, money.currency, several) for each in found.breaks],
-        }
-    if json_wanted:
-        write_json(shown)
-    else:
-        from settlement.report.lists import breaks_table, compared_line
-
-        numbers = compared.books, compared.trades, compared.positions, compared.cash
-        parts: list[Any] = [compared_line(numbers), f"Breaks: {len(found.breaks) or 'none'}."]
-        if found.breaks:
-            parts.append(breaks_table(shown["breaks_list"], money, everything=everything))
-        write_text(*parts)
-    leave(bool(found.breaks))

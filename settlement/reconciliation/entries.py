@@ -45,25 +45,25 @@ class Entries:
     parties: tuple[str, ...]
     securities: tuple[str, ...]
     currencies: tuple[str, ...]
-    number: npt.NDArray[np.int64]
+    number: npt.NDArray[Any]
     """The venue's trade number, or NO_NUMBER."""
-    day: npt.NDArray[np.int32]
+    day: npt.NDArray[Any]
     """Trading day, yyyymmdd."""
-    settles: npt.NDArray[np.int32]
+    settles: npt.NDArray[Any]
     """Settlement date, yyyymmdd, or NO_DAY."""
-    time: npt.NDArray[np.uint32]
+    time: npt.NDArray[Any]
     """Seconds of the day, or TIME_UNKNOWN."""
-    buyer: npt.NDArray[np.int32]
-    seller: npt.NDArray[np.int32]
-    security: npt.NDArray[np.int32]
-    currency: npt.NDArray[np.int32]
+    buyer: npt.NDArray[Any]
+    seller: npt.NDArray[Any]
+    security: npt.NDArray[Any]
+    currency: npt.NDArray[Any]
     quantity: Column
     """Whole units; negative where the side wrote it with a sign that its direction does not have."""
     amount: Column
     """Minor units."""
     price: Column
     """Millionths of a currency unit for one unit; -1 where the side does not say."""
-    line: npt.NDArray[np.int64]
+    line: npt.NDArray[Any]
     """Of the source, from 1, a header counted; 0 where there is no source."""
     commission: Column | None = None
     """What the owner earned on the entry, minor units; None where the side says nothing of it."""

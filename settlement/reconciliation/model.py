@@ -149,8 +149,10 @@ class Break:
     odd: Side | None = None
     """The one that stands alone against two that agree."""
     candidates: tuple[str, ...] = ()
-    """Of what is ambiguous."""
+    """Other trades that it is about: of what is ambiguous, merged or split."""
     causes: tuple[Cause, ...] = ()
+    shelf: bool = False
+    """Whether the book is what the ledger keeps of the institution's records, not one that it brought."""
 
     @property
     def reason(self) -> str:

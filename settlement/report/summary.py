@@ -16,7 +16,9 @@ import numpy as np
 from ledger.clients.clearing_house import Status
 from ledger.history import ENDED
 from ledger.units import exact_sum
-from settlement.reconciliation import Break
+from settlement.reconciliation.ledger_side import Scope
+from settlement.reconciliation.model import Break
+from settlement.reconciliation.running import Reconciled
 from settlement.report import sources, split
 from settlement.report.choice import CHOICE_KEYS, choice_json
 from settlement.report.costs import spent
@@ -26,7 +28,7 @@ from settlement.report.waiting import Shortages, Waiting, waiting, waiting_json
 
 if TYPE_CHECKING:
     from settlement.cycle import Settled
-    from settlement.operations import Ledger, Reconciled
+    from settlement.operations import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def summarize(
     `reconciled`, `shortages` and `settled` are what was found just now, where it was; `seconds` what the
     steps took.
     """
-    found = reconciled or ledger.reconcile(day)
+    found = reconciled or ledger.reconcile(Scope(day))
     facts = gather(ledger, day, found.accounts)
     market, scenario = ledger.market, ledger.market.scenario
     days = facts.days or ((day,) if day else ())
@@ -300,8 +302,9 @@ def break_json(each: Break, currency: str, several: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, values in each.fields.items():
         money = name == "settlement_amount" or each.subject == currency
-        book, ledger = (str(v) if money and v is not None else v for v in values)
-        fields[f"{name}_minor" if money else name] = {"book": book, "ledger": ledger}
+        fields[f"{name}_minor" if money else name] = {
+            side: str(value) if money and value is not None else value for side, value in values.items()
+        }
     shown: dict[str, Any] = {"institution": each.institution, "level": each.level, "reason": each.reason}
     if several:
         shown["trading_day"] = None if each.trading_day is None else str(each.trading_day)

@@ -1,0 +1,12 @@
+"""The report of a reconciliation: what is wrong, how much is at stake, what to do first; as text, HTML, xlsx,
+CSV and JSON.
+"""
+
+from settlement.report.reconciliation.as_json import as_json
+from settlement.report.reconciliation.csv import as_csv
+from settlement.report.reconciliation.html import as_html
+from settlement.report.reconciliation.text import as_text
+from settlement.report.reconciliation.view import Item, View
+from settlement.report.reconciliation.xlsx import as_xlsx
+
+__all__ = ["Item", "View", "as_csv", "as_html", "as_json", "as_text", "as_xlsx"]

@@ -1,0 +1,67 @@
+"""A reconciliation as JSON.
+
+    {"ledger", "head", "block", "scope", "made", "currency", "exponent", "books_compared",
+     "compared": {"trades", "positions", "cash", "revenue", "statements"},
+     "value_at_risk_minor": of all breaks, "breaks": [as settlement.report.breaks has it], "pending": [alike],
+     "refused": [{"source", "line": 0 is the whole source, "field", "value", "reason"}],
+     "sources": [{"source", "side", "institution", "format", "rows", "tolerances", …}]}
+
+Breaks come in the order of every report: most at risk first. Keys may be added, none will change its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from settlement.report.breaks import break_json
+from settlement.report.reconciliation.view import Item, View, at_risk, ordered
+
+_COMPARED = ("trades", "positions", "cash", "revenue", "statements")
+
+
+def as_json(view: View) -> dict[str, Any]:
+    """The report's one object, of every break."""
+    return {
+        "ledger": view.ledger,
+        "head": view.head,
+        "block": view.block,
+        "scope": view.scope,
+        "made": view.made.isoformat(),
+        "currency": view.money.currency,
+        "exponent": view.money.exponent,
+        "books_compared": view.compared.books,
+        "compared": {name: getattr(view.compared, name) for name in _COMPARED},
+        "value_at_risk_minor": str(at_risk(view.breaks)),
+        "breaks": [_item(each) for each in ordered(view.breaks)],
+        "pending": [_item(each) for each in ordered(view.pending)],
+        "refused": [
+            {
+                "source": each.source,
+                "line": each.line,
+                "field": each.field,
+                "value": each.value,
+                "reason": each.reason,
+            }
+            for each in view.refused
+        ],
+        "sources": [{name: _plain(value) for name, value in each.items()} for each in view.sources],
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    first_seen = None if item.first_seen is None else item.first_seen.isoformat()
+    kept = {"id": item.id, "age_bucket": item.age, "owner": item.owner, "first_seen": first_seen}
+    return break_json(item.found, status=item.status or "open") | kept
+
+
+def _plain(value: object) -> Any:
+    """A value that JSON has; tolerances are an object by field."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

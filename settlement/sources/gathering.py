@@ -1,0 +1,121 @@
+"""Reading all that is brought to one reconciliation: what cannot be read is said, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ledger.errors import LedgerError
+from ledger.ids import day_number, parse_day_number
+from settlement.errors import SettlementError, SourceRefused
+from settlement.reconciliation.ledger_side import Scope
+from settlement.reconciliation.model import Refused
+from settlement.sources import Context, Source, read_source
+from settlement.sources.configured import Brought
+
+if TYPE_CHECKING:
+    from settlement.operations import Ledger
+
+_DATE = "{date}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What could be read; and of what could not, why."""
+
+    sources: tuple[Source, ...]
+    refused: tuple[Refused, ...]
+
+
+def gather(
+    ledger: Ledger,
+    brought: Iterable[Brought],
+    scope: Scope,
+    progress: Callable[[str], None] | None = None,
+) -> Gathered:
+    """Read them for that scope. `{date}` in where one is stands for each trading day of the scope."""
+    sources: list[Source] = []
+    refused: list[Refused] = []
+    days = trading_days(ledger, scope)
+    known = _days_of_statements(ledger, days)
+    for each in brought:
+        for where in _dated(each.where, days):
+            if progress is not None:
+                progress(where)
+            try:
+                mapping = None if each.mapping is None else Path(each.mapping)
+                source = read_source(where, context(ledger, each), mapping=mapping)
+                _check_day(source, days, known)
+            except (SettlementError, LedgerError) as error:
+                reason = str(error).removeprefix(f"{where}: ")
+                refused.append(Refused(where, 0, "", "", reason))
+            else:
+                sources.append(replace(source, name=where))
+    return Gathered(tuple(sources), tuple(refused))
+
+
+def context(ledger: Ledger, brought: Brought) -> Context:
+    """What a reader has to know of the ledger."""
+    market = ledger.market
+    cash = market.scenario.cash
+    return Context(
+        side=brought.side,
+        owner=brought.owner,
+        currency=cash.currency,
+        exponent=market.scenario.exponent,
+        institutions=tuple(market.index),
+        securities=tuple(code for code in market.asset if code != cash.currency),
+    )
+
+
+def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
+    """The trading days of a scope, rising."""
+    if scope.day is not None:
+        return [scope.day]
+    history = ledger.read()
+    if scope.cycle is not None:
+        venue = ledger.market.index[ledger.market.scenario.venue]
+        told = ledger.told()
+        within = [told[each] for each in history.cycles.get((venue, scope.cycle), ()) if each in told]
+        return sorted({day for each in within for day in (*each.settled, *each.parts)})
+    return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
+
+
+def _dated(where: str, days: Iterable[date]) -> list[str]:
+    return [where.replace(_DATE, day.isoformat()) for day in days] if _DATE in where else [where]
+
+
+def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:
+    """The days that a statement can be of: the last trading day of the scope, its settlement date, and the
+    day on which it settled by the chain's time.
+    """
+    if not days:
+        return set()
+    history, last = ledger.read(), day_number(days[-1])
+    batches = [batch for batch in history.batches.values() if batch.header.trading_day == last]
+    moments = {history.times[each] for batch in batches for each in batch.settlements}
+    found = {last, *(batch.header.intended_settlement_date for batch in batches)}
+    return found | {day_number(datetime.fromtimestamp(at_s, UTC).date()) for at_s in moments}
+
+
+def _check_day(source: Source, days: list[date], known: set[int]) -> None:
+    """Raises SourceRefused where it is of other days than those that are reconciled."""
+    for balance in source.balances:
+        if balance.day and known and balance.day not in known:
+            raise SourceRefused(source.name, _other_day([balance.day], known))
+    if source.entries is not None and len(source.entries) and days:
+        there = np.unique(source.entries.day).tolist()
+        if not set(there) & {day_number(day) for day in days}:
+            raise SourceRefused(source.name, _other_day(there, {day_number(day) for day in days}))
+
+
+def _other_day(found: list[int], wanted: set[int]) -> str:
+    there, ours = (
+        " and ".join(str(parse_day_number(day)) for day in sorted(each)[:3]) for each in (found, wanted)
+    )
+    return f"it is of {there}; {ours} is wanted"
