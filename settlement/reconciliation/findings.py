@@ -103,6 +103,7 @@ class Findings:
         """Several rows of which something is wrong; where they are ambiguous, theirs are the candidates, and
         mine are held against none."""
         self.take(mine, theirs)
+        mine, theirs = sorted(mine), sorted(theirs)
         candidates = tuple(theirs) if kind is Kind.AMBIGUOUS else ()
         if candidates:
             self.held[[row.at for row in mine]] = -1

@@ -15,13 +15,15 @@ from settlement.reconciliation.assignment import Parts, assign
 from settlement.reconciliation.fields import differing, exchanged
 from settlement.reconciliation.sides import Both, Row
 
-ONE = 1 << 48
+ONE = 1 << 60
 """The cost of one thing wrong. All relative differences of a component's pairs together are less."""
 ALONE = 3 * ONE >> 1
-FAR = 1 << 60
+FAR = ONE << 8
 """The cost of being alone where rows of one number are held against each other anyway."""
 RELATIVE = 1 << 32
-"""A relative difference of 1."""
+"""A relative difference of 1: what two values are apart by, over the sum of both."""
+UNLIKE = 12
+"""Bits below those of relative differences: of equally good assignments the one in which more agree."""
 NEAR = 10
 """Quantity and amount that are both wrong, by different factors and at an unknown time, must each be within a
 tenth, or nothing speaks for the two being one trade."""
@@ -78,7 +80,11 @@ def near(both: Both, mine: Row, theirs: Row) -> int | None:
         )
         if not known and not close:
             return None
-    return wrong * ONE + much
+    return _cost(wrong, much)
+
+
+def _cost(wrong: int, much: int) -> int:
+    return wrong * ONE + (much << UNLIKE) + (wrong > 0)
 
 
 def closest(both: Both, mine: Sequence[Row], theirs: Sequence[Row]) -> tuple[list[Pair], list[Unclear]]:
@@ -91,7 +97,7 @@ def closest(both: Both, mine: Sequence[Row], theirs: Sequence[Row]) -> tuple[lis
     for i, row in enumerate(mine):
         for k, its in enumerate(theirs):
             wrong, much = apart(both, row, its)
-            distances.setdefault(i, {})[k] = wrong * ONE + much
+            distances.setdefault(i, {})[k] = _cost(wrong, much)
     return solved(mine, theirs, distances, FAR)
 
 
@@ -170,6 +176,7 @@ def _near_pairs(both: Both, mine: Sequence[Row], theirs: Sequence[Row]) -> tuple
 
 
 def blocks(rows: Iterable[Row], key: Callable[[Row], Hashable]) -> dict[Hashable, list[int]]:
+    """The positions of the rows that share a key, by key."""
     found: dict[Hashable, list[int]] = {}
     for place, row in enumerate(rows):
         found.setdefault(key(row), []).append(place)
