@@ -147,6 +147,8 @@ class Bed:
         self, plant: str, kind: Kind, here: list[Row], there: list[Row], fields: Fields, rows: list[Row]
     ) -> Planted:
         names = [self._called(row, rows) for row in here] + [self.day.name(row) for row in there]
+        if self.form is not Form.NEPSE:
+            names += [str(row.number) for row in there]  # as the book would name it
         if not self.numbered:
             likes = {row.like() for row in (*here, *there)}
             names += [self._called(row, rows) for row in rows if row.like() in likes]

@@ -54,18 +54,19 @@ def plant_table(figures: Sequence[Figure], owner: str, seed: int) -> Book:
 
 
 def plant_camt(figures: Sequence[Figure], day: int, currency: str, seed: int) -> Book:
-    """A bank's statement of all holders of cash, in which one balance or one entry is a minor unit off."""
+    """A bank's statement of all holders of cash, what moved on the day as one entry each, in which one
+    balance or one entry is a minor unit off.
+    """
     chance = random.Random(seed)
     cash = [each for each in figures if each.level == "cash" and each.asset == currency]
-    wrong = chance.choice(cash)
+    wrong = chance.choice([each for each in cash if each.movements])
     part = chance.choice(PARTS)
     off = _off(wrong, {part: chance.choice([-1, 1])})
     accounts = []
     for each in cash:
         said = off if each is wrong else each
-        first = said.movements - 12_345
-        entries = [first, 12_345] if chance.randrange(2) else [said.movements]
-        accounts.append(Cash(each.holder, said.opening, [one for one in entries if one], said.closing))
+        entries = [said.movements] if said.movements else []
+        accounts.append(Cash(each.holder, said.opening, entries, said.closing))
     files = {"statement.xml": camt_053(day, currency, accounts)}
     return Book("", Form.MAPPED, seed, files, "statement.xml", (_planted(wrong, off, part),))
 
@@ -92,5 +93,7 @@ def _planted(right: Figure, wrong: Figure, kind: Kind) -> Planted:
         for part in PARTS
         if getattr(wrong, part) != getattr(right, part)
     }
+    if right.level == "revenue":
+        kind = Kind.SHARE if right.asset.startswith("share ") else Kind.FEE
     names = frozenset({right.asset})
     return Planted(right.holder, right.level, kind, right.asset, names, fields, f"{right.level}, {kind}")
