@@ -1,8 +1,8 @@
-"""Planted breaks and the speed of reconciliation: `.venv/bin/python scripts/bench_reconcile.py [--json]`.
+"""Planted breaks, and the speed of reconciliation: `.venv/bin/python scripts/bench_reconcile.py [--json]`.
 
-Books of the shared days (without them, of a generated day) with breaks planted by seed are read and held
-against the rows of the unaltered file; the score is exact. Then ten million rows on each side, beside
-datacompy on the same files.
+Books of the shared days (without them, of a generated day) with breaks planted by seed are reconciled with
+the ledger; the score is exact. Ten million rows are held against as many, beside datacompy on the same files.
+And the last cycle of a ledger that grows is reconciled, which ought to take as long each time.
 """
 
 from __future__ import annotations
@@ -10,179 +10,116 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from typing import Any
 
-import numpy as np
+from bench_chain import Source, opened
+from bench_planted import measure as planted
+from bench_reconcile_speed import ROWS
 from bench_reconcile_speed import measure as speed
 from bench_reconcile_speed import shown as speed_shown
-from planting import Book, Day, Form, Score, plant, read_day, score
 
-from ledger.units import TIME_UNKNOWN
-from settlement import sample
-from settlement.reconciliation.entries import BY_NUMBER, Entries
-from settlement.reconciliation.trades import Difference, Matched, compare
-from settlement.sources import Context, read_source
+from ledger.chain import available
+from settlement import sample, scenario
+from settlement.day import run
+from settlement.operations import Ledger
+from settlement.reconciliation.ledger_side import Scope
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "nepse"
 SEEDS = 200
-BY_CONTRACT = "{day}{number:08d}"
-NEPSE_TIERS = (
-    (50_000_00, 6_000),
-    (500_000_00, 5_500),
-    (2_000_000_00, 5_000),
-    (10_000_000_00, 4_500),
-    (None, 4_000),
-)
-SAMPLE_TIERS = ((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500))
-"""What the scenarios charge, written down again."""
+CYCLES = (1, 4, 16)
+"""Cycles on the ledger when its last one is reconciled."""
+TRADES = 2_000
+"""Of each."""
+RUNS = 3
 
 
-def days() -> list[Day]:
+def markets() -> list[Source]:
     """The shared days, or where they are missing a generated one."""
     files = sorted(SHARED.glob("*.csv"))
     if files:
-        return [read_day(file.read_bytes(), "NPR", NEPSE_TIERS) for file in files]
-    return [read_day(sample.generate(1), "EUR", SAMPLE_TIERS)]
+        return [Source(file.stem, file.read_bytes(), scenario.load("nepse-2019")) for file in files]
+    return [Source("generated", sample.generate(1), scenario.load("sample"))]
 
 
-def ledger_entries(day: Day, owner: str) -> Entries:
-    """The ledger's side: the owner's rows of the unaltered file."""
-    rows = day.owners[owner]
-    parties = tuple(day.brokers)
-    securities = tuple(day.securities)
-    party = {name: code for code, name in enumerate(parties)}
-    security = {code: place for place, code in enumerate(securities)}
-    return Entries(
-        parties=parties,
-        securities=securities,
-        currencies=(rows[0].currency,),
-        number=_column(row.number for row in rows),
-        day=_column(row.day for row in rows),
-        settles=_column(row.settles for row in rows),
-        time=_column(TIME_UNKNOWN if row.time is None else row.time for row in rows),
-        buyer=_column(party[row.buyer] for row in rows),
-        seller=_column(party[row.seller] for row in rows),
-        security=_column(security[row.security] for row in rows),
-        currency=np.zeros(len(rows), dtype=np.int32),
-        quantity=_column(row.quantity for row in rows),
-        amount=_column(row.amount for row in rows),
-        price=_column(row.price for row in rows),
-        line=np.zeros(len(rows), dtype=np.int64),
-        commission=_column(row.commission for row in rows),
-        naming=BY_CONTRACT if day.format is Form.NEPSE else BY_NUMBER,
-    )
+def cycles() -> list[dict[str, Any]]:
+    """Seconds for the last cycle, by how many there are on the ledger."""
+    rows = []
+    rules = scenario.load("sample")
+    days = [sample.TRADING_DAY + timedelta(days=each) for each in range(CYCLES[-1])]
+    files = [sample.generate(seed, trades=TRADES, trading_day=day) for seed, day in enumerate(days)]
+    with opened(Source(str(days[0]), files[0], rules), available()[0]) as ledger:
+        for place, (day, data) in enumerate(zip(days, files, strict=True), 1):
+            source = Source(str(day), data, rules)
+            run(ledger, source.intake(), data, source=source.name)
+            if place in CYCLES:
+                found = ledger.reconcile(Scope(cycle=place))
+                scopes = {"cycle_s": Scope(cycle=place), "everything_s": Scope()}
+                medians = {name: round(_median_s(ledger, scope), 3) for name, scope in scopes.items()}
+                compared = found.compared.trades
+                rows.append({"cycles": place, "compared": compared, "breaks": len(found.breaks), **medians})
+    return rows
 
 
-def _column(values: Iterator[int]) -> Any:
-    return np.fromiter(values, dtype=np.int64)
+def _median_s(ledger: Ledger, scope: Scope) -> float:  # seconds
+    taken_s = []
+    for _ in range(RUNS):
+        started = perf_counter()
+        ledger.reconcile(scope)
+        taken_s.append(perf_counter() - started)
+    return median(taken_s)
 
 
-def found(day: Day, book: Book, folder: Path) -> list[dict[str, Any]]:
-    """What reconciliation says of a book whose files are put into `folder`."""
-    for name, data in book.files.items():
-        (folder / name).write_bytes(data)
-    currency = day.rows[0].currency
-    context = Context("book", book.institution, currency, 2, tuple(day.brokers), tuple(day.securities))
-    source = read_source(str(folder / book.main), context)
-    if source.entries is None or source.refused:
-        raise ValueError(f"{book.main} of seed {book.seed}: {source.refused[:3]}")
-    theirs = ledger_entries(day, book.institution)
-    matched = compare(source.entries, theirs, owner=book.institution, tolerances=source.tolerances)
-    return list(reports(matched, source.entries, theirs, book.institution))
-
-
-def reports(matched: Matched, mine: Entries, theirs: Entries, owner: str) -> Iterator[dict[str, Any]]:
-    """The differences as `planting.score` takes them."""
-    for each in matched.differences:
-        yield {
-            "institution": owner,
-            "level": "trade",
-            "kind": each.kind,
-            "trade": _name(each, mine, theirs),
-            "fields": each.fields,
-        }
-
-
-def _name(each: Difference, mine: Entries, theirs: Entries) -> str:
-    if each.mine:
-        return mine.name(each.mine[0])
-    return theirs.name((each.theirs or each.candidates)[0])
-
-
-def planted(seeds: Sequence[int] = range(SEEDS)) -> dict[str, Any]:
-    """The score of books with breaks planted by so many seeds, over the days in turn."""
-    total = Score()
-    started = perf_counter()
-    markets = days()
-    forms: dict[str, int] = {}
-    with tempfile.TemporaryDirectory(prefix="clearing-planted-") as folder:
-        for seed in seeds:
-            day = markets[seed % len(markets)]
-            book = plant(day, seed)
-            forms[book.form] = forms.get(book.form, 0) + 1
-            got = score(book.truth, found(day, book, Path(folder)))
-            for line in wrong(book, got):
-                print(line, file=sys.stderr)
-            total += got
-    return {
-        "books": len(seeds),
-        "days": len(markets),
-        "forms": forms,
-        "planted": total.planted,
-        "found": total.found,
-        "right": total.right,
-        "named": total.named,
-        "valued": total.valued,
-        "recall_ppm": total.recall_ppm,
-        "precision_ppm": total.precision_ppm,
-        "named_ppm": total.named_ppm,
-        "seconds": round(perf_counter() - started, 2),
+def measure(
+    seeds: Sequence[int] = range(SEEDS), rows: int = ROWS, parts: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """All parts, or some."""
+    every: dict[str, Callable[[], Any]] = {
+        "planted": lambda: planted(markets(), seeds),
+        "cycles": cycles,
+        "speed": lambda: speed(rows),
     }
+    return {name: part() for name, part in every.items() if parts is None or name in parts}
 
 
-def wrong(book: Book, got: Score) -> Iterator[str]:
-    """A line for each miss, report of nothing and wrong name, with what it takes to see it again."""
-    where = f"seed {book.seed}, {book.form} book of {book.institution}"
-    for each in got.missed:
-        yield f"{where}: missed {each.kind} of {each.subject} ({each.plant}) {dict(each.fields)}"
-    for report in got.spurious:
-        yield f"{where}: nothing planted: {report['kind']} of {report['trade']} {dict(report['fields'])}"
-    for each, report in got.misnamed:
-        told = f"{report['kind']} {dict(report['fields'])}"
-        yield f"{where}: {each.kind} of {each.subject} ({each.plant}) {dict(each.fields)} found as {told}"
-
-
-def measure() -> dict[str, Any]:
-    """All of it."""
-    return {"planted": planted(), "speed": speed()}
-
-
-def shown(results: dict[str, Any]) -> list[str]:
+def shown(results: Mapping[str, Any]) -> list[str]:
     """The results as lines."""
-    got = results["planted"]
-    return [
-        f"{got['planted']:,} breaks planted in {got['books']} books of {got['days']} days by seed",
-        f"  found {got['right']:,}, reported of nothing {got['found'] - got['right']}",
-        f"  under their right name {got['named']:,}, with exactly the fields {got['valued']:,}",
-        f"  recall {got['recall_ppm']:,} ppm, precision {got['precision_ppm']:,} ppm",
-        f"  rightly named {got['named_ppm']:,} ppm; {got['seconds']:.1f} s",
-        *speed_shown(results["speed"]),
-    ]
+    lines = []
+    if got := results.get("planted"):
+        lines.append(f"breaks planted by {got['books']} seeds in books of {', '.join(got['days'])}")
+        for name in ("trades", "balances"):
+            lines.append("  " + _scored(name, got[name]))
+        lines.append(f"  in {got['seconds']:.1f} s")
+    if rows := results.get("cycles"):
+        lines.append(f"the last cycle, of {TRADES:,} trades, and everything")
+        for row in rows:
+            taken = f"cycle {row['cycle_s']:.3f} s, everything {row['everything_s']:.3f} s"
+            lines.append(f"  {row['cycles']:>3} cycles on the ledger: {taken}")
+    return [*lines, *(speed_shown(results["speed"]) if "speed" in results else [])]
+
+
+def _scored(name: str, got: Mapping[str, int]) -> str:
+    rates = ", ".join(f"{each} {got[f'{each}_ppm']:,} ppm" for each in ("recall", "precision", "named"))
+    counts = f"{got['planted']:,} planted, {got['found']:,} reported, {got['right']:,} of them planted"
+    return f"{name:<9} {counts}, {got['named']:,} rightly named; {rates}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; the exit code is 1 where not every planted break was found and nothing else."""
     parser = argparse.ArgumentParser(description="Planted breaks, and the speed of reconciliation.")
     parser.add_argument("--json", action="store_true", help="one object on standard output")
+    parser.add_argument("--only", nargs="+", choices=["planted", "cycles", "speed"], help="these parts only")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds plant breaks")
+    parser.add_argument("--rows", type=int, default=ROWS, help="how many rows each side has")
     options = parser.parse_args(arguments)
-    results = measure()
+    results = measure(range(options.seeds), options.rows, options.only)
     print(json.dumps(results, indent=2) if options.json else "\n".join(shown(results)))
-    got = results["planted"]
-    return 0 if got["planted"] == got["found"] == got["right"] else 1
+    scores = [results["planted"][name] for name in ("trades", "balances")] if "planted" in results else []
+    return 0 if all(got["planted"] == got["found"] == got["right"] for got in scores) else 1
 
 
 if __name__ == "__main__":

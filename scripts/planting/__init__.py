@@ -5,8 +5,24 @@ written with the csv module and computed with ints, so that a mistake of either 
 """
 
 from planting.bed import Book, Planted
+from planting.levels import Figure, plant_camt, plant_semt, plant_table
 from planting.market import Day, Form, Row, read_day
 from planting.plants import PLANTS, plant
 from planting.score import Score, score
 
-__all__ = ["PLANTS", "Book", "Day", "Form", "Planted", "Row", "Score", "plant", "read_day", "score"]
+__all__ = [
+    "PLANTS",
+    "Book",
+    "Day",
+    "Figure",
+    "Form",
+    "Planted",
+    "Row",
+    "Score",
+    "plant",
+    "plant_camt",
+    "plant_semt",
+    "plant_table",
+    "read_day",
+    "score",
+]

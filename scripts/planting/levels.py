@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from planting.bed import Book, Planted
 from planting.market import Form, money_text
-from planting.statements import Cash, camt_053, semt_002
+from planting.statements import Cash, camt_053, entry_name, semt_002
 from planting.writing import MAPPING_FILE, figures_mapping, text
 from settlement.reconciliation.model import Kind, Level
 
@@ -68,7 +68,12 @@ def plant_camt(figures: Sequence[Figure], day: int, currency: str, seed: int) ->
         entries = [said.movements] if said.movements else []
         accounts.append(Cash(each.holder, said.opening, entries, said.closing))
     files = {"statement.xml": camt_053(day, currency, accounts)}
-    return Book("", Form.MAPPED, seed, files, "statement.xml", (_planted(wrong, off, part),))
+    planted = _planted(wrong, off, part)
+    if part is Kind.MOVEMENTS:
+        entry = entry_name(cash.index(wrong) + 1, 1)
+        fields = {"movement": (off.movements, wrong.movements)}
+        planted = replace(planted, kind=Kind.AMOUNT, subject=entry, names=frozenset({entry}), fields=fields)
+    return Book("", Form.MAPPED, seed, files, "statement.xml", (planted,))
 
 
 def plant_semt(figures: Sequence[Figure], day: int, holder: str, seed: int) -> Book:

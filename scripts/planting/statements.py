@@ -50,6 +50,11 @@ class Cash:
     closing: int
 
 
+def entry_name(place: int, at: int) -> str:
+    """The reference of an entry, by the place of its account in the statement and its own there; from 1."""
+    return f"E{place}-{at}"
+
+
 def camt_053(day: int, currency: str, accounts: Sequence[Cash]) -> bytes:
     """A bank's statement of many accounts as of the end of `day`, yyyymmdd."""
     date = day_text(day)
@@ -70,7 +75,7 @@ def camt_053(day: int, currency: str, accounts: Sequence[Cash]) -> bytes:
                 currency=currency,
                 balances="".join(_BALANCE.format(code=code, **money(amount)) for code, amount in ends),
                 entries="".join(
-                    _ENTRY.format(reference=f"E{place}-{at}", **money(amount)) for at, amount in booked
+                    _ENTRY.format(reference=entry_name(place, at), **money(amount)) for at, amount in booked
                 ),
             )
         )
@@ -80,7 +85,7 @@ def camt_053(day: int, currency: str, accounts: Sequence[Cash]) -> bytes:
 def semt_002(day: int, holder: str, holdings: Sequence[tuple[str, int]]) -> bytes:
     """A custodian's statement of one account's holdings, (security, units), at the end of `day`."""
     balances = "".join(
-        _HOLDING.format(security=_security(code), sign="SHORT" if units < 0 else "LONG", units=abs(units))
+        _HOLDING.format(security=_security(code), sign="SHOR" if units < 0 else "LONG", units=abs(units))
         for code, units in holdings
     )
     return _SEMT.format(date=day_text(day), holder=escape(holder), balances=balances).encode("utf-8")

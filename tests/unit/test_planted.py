@@ -19,7 +19,7 @@ from tests import independent
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 
-import bench_reconcile
+import bench_planted
 from planting import PLANTS, Book, Day, Form, Planted, Score, plant, read_day, score
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
@@ -41,7 +41,7 @@ def _found(day: Day, seeds: Iterable[int], folder: Path, **how: Any) -> Score:
     total = Score()
     for seed in seeds:
         book = plant(day, seed, **how)
-        total += score(book.truth, bench_reconcile.found(day, book, folder))
+        total += score(book.truth, bench_planted.compared(day, book, folder))
     return total
 
 
