@@ -20,6 +20,7 @@ from settlement.fees import VenueSchedule
 from settlement.market import Market
 from settlement.model import Trades
 from settlement.reconciliation.at_risk import Stated
+from settlement.reconciliation.causes import Known
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.flows import COMMISSION, LEVY, Charges, Place, Settlements, shares
 from settlement.reconciliation.ledger_side import (
@@ -36,7 +37,7 @@ from settlement.reconciliation.ledger_side import (
     trades_of,
     without,
 )
-from settlement.reconciliation.model import Side
+from settlement.reconciliation.model import Break, Side
 from settlement.reconciliation.statements import LedgerMovement
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class LedgerView:
     """Whether that is the newest of consequence, so that what institutions were told counts as it stands."""
     prices: dict[str, tuple[int, int]] = field(default_factory=dict)
     own: dict[str, dict[date, Trades]] = field(default_factory=dict)
+    order: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None = None
+    """Rows of trades by their key, day and number, and the keys rising."""
 
     @property
     def currency(self) -> str:
@@ -149,6 +152,39 @@ class LedgerView:
             there[place] = Stated(0 if self.whole else None, amount, amount if self.whole else None)
         return there
 
+    def known(self, each: Break) -> Known:
+        """What may explain a break: the ledger's trades that it is about, what they are charged, who and what
+        there is.
+        """
+        trades: dict[int, dict[str, object]] = {}
+        commission = levy = None
+        if each.trading_day is not None:
+            entries = self.trades.entries
+            rows = [row for n in each.numbers if (row := self._row(day_number(each.trading_day), n)) >= 0]
+            trades = {int(entries.number[row]): _fields(entries, row) for row in rows}
+            if rows:
+                amount = entries.amount[rows[:1]]
+                commission = int(fees.commission(self.on_chain.schedule, amount)[0])
+                levy = int(fees.levy(self.on_chain.schedule, amount)[0])
+        scenario = self.market.scenario
+        return Known(
+            commission=commission,
+            levy=levy,
+            parties=scenario.brokers,
+            securities=tuple(code for code in self.market.asset if code != self.currency),
+            trades=trades,
+            exponent=scenario.exponent,
+        )
+
+    def _row(self, day: int, number: int) -> int:
+        """The row of a trade; -1 where the scope has none."""
+        if self.order is None:
+            keys = self.trades.entries.day.astype(np.int64) << 32 | self.trades.entries.number
+            self.order = np.argsort(keys), np.sort(keys)
+        order, keys = self.order
+        place = int(np.searchsorted(keys, day << 32 | number))
+        return int(order[place]) if place < len(keys) and keys[place] == day << 32 | number else -1
+
     def cash_movements(self, name: str) -> list[LedgerMovement]:
         """What each transaction of the scope moved of an institution's cash."""
         index, cash = self.market.index[name], self.market.cash_asset
@@ -181,6 +217,18 @@ class LedgerView:
         for day, numbers in self.done.settled.items():
             rows |= (entries.day == day_number(day)) & np.isin(entries.number, numbers)
         return 2 * exact_sum(fees.levy(self.on_chain.schedule, entries.amount[rows]))
+
+
+def _fields(entries: Entries, row: int) -> dict[str, object]:
+    return {
+        "security": entries.securities[entries.security[row]],
+        "buyer": entries.parties[entries.buyer[row]],
+        "seller": entries.parties[entries.seller[row]],
+        "quantity": int(entries.quantity[row]),
+        "settlement_amount": int(entries.amount[row]),
+        "trading_day": int(entries.day[row]),
+        "time": int(entries.time[row]),
+    }
 
 
 def view(ledger: Ledger, scope: Scope, *, closing: bool = False) -> LedgerView:

@@ -16,6 +16,7 @@ from settlement.books import Book
 from settlement.errors import NameUnknown
 from settlement.model import Trades
 from settlement.reconciliation.at_risk import Stated, balance_break, trade_break
+from settlement.reconciliation.causes import causes
 from settlement.reconciliation.entries import BY_NUMBER, Entries
 from settlement.reconciliation.flows import COMMISSION, Place
 from settlement.reconciliation.ledger_side import (
@@ -213,7 +214,8 @@ class _Run:
         breaks: list[Break] = []
         pending: list[Break] = []
         for each in merged(self.found, self.seen):
-            (pending if self._waits(each) else breaks).append(each)
+            explained = replace(each, causes=causes(each, self.side.known(each)))
+            (pending if self._waits(each) else breaks).append(explained)
         return tuple(sorted(breaks, key=_order)), tuple(sorted(pending, key=_order))
 
     def _waits(self, each: Break) -> bool:
