@@ -72,7 +72,13 @@ def plant_camt(figures: Sequence[Figure], day: int, currency: str, seed: int) ->
     if part is Kind.MOVEMENTS:
         entry = entry_name(cash.index(wrong) + 1, 1)
         fields = {"movement": (off.movements, wrong.movements)}
-        planted = replace(planted, kind=Kind.AMOUNT, subject=entry, names=frozenset({entry}), fields=fields)
+        planted = replace(
+            planted,
+            kind=Kind.AMOUNT,
+            subject=entry,
+            names=frozenset({entry, f"entry {entry}"}),
+            fields=fields,
+        )
     return Book("", Form.MAPPED, seed, files, "statement.xml", (planted,))
 
 

@@ -26,11 +26,16 @@ class Stated:
     closing: int | None = None
 
     @property
+    def over(self) -> int:
+        """By how much opening and movements are more than the closing; 0 where one of them is not said."""
+        if self.opening is None or self.movements is None or self.closing is None:
+            return 0
+        return self.opening + self.movements - self.closing
+
+    @property
     def adds_up(self) -> bool:
         """Whether what is said comes to what it should."""
-        if self.opening is None or self.movements is None or self.closing is None:
-            return True
-        return self.opening + self.movements == self.closing
+        return self.over == 0
 
 
 def trade_break(
@@ -92,7 +97,7 @@ def balance_break(
         differ("closing", here.closing, there.closing)
     kind = Kind(next(iter(fields))) if fields else Kind.ARITHMETIC
     if not fields:
-        if here.adds_up:
+        if here.over in (0, explained):
             return None
         differ("closing", here.closing, (here.opening or 0) + (here.movements or 0))
     pairs = [(values[side], values["ledger"]) for values in fields.values()]

@@ -258,7 +258,7 @@ class _Run:
         if side == "book":
             mine = self.amend(name, mine)
         theirs = self.side.seen_by(side, name, rows, mine)
-        if days is not None:
+        if days is not None and self.scope != EVERYTHING:
             mine = mine.take(_concerning(mine, theirs, days))
         matched = compare(mine, theirs, owner=name, tolerances=tolerances)
         within = self.side.trades.within[rows]
