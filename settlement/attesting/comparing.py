@@ -13,7 +13,7 @@ from typing import Any
 from settlement.attesting.kept import SignedBook
 from settlement.attesting.leaves import decode, leaves, of_entries
 from settlement.reconciliation.entries import Entries
-from settlement.reconciliation.model import NAMED
+from settlement.reconciliation.model import NAMED, Level
 from settlement.sources import Balance
 
 ENTRY = "entry"
@@ -26,6 +26,7 @@ _Keys = Sequence[Callable[[Fields], object]]
 _KEYS: _Keys = (
     lambda said: (said["trading_day"], said["trade_number"]) if said["trade_number"] is not None else None,
     lambda said: said["trade_number"],
+    lambda said: tuple(value for name, value in said.items() if name not in ("trade_number", "leaf")),
 )
 _BALANCE_KEYS: _Keys = (lambda said: (said["level"], said["holder"], said["asset"], said["day"]),)
 
@@ -34,6 +35,7 @@ _BALANCE_KEYS: _Keys = (lambda said: (said["level"], said["holder"], said["asset
 class Change:
     """One difference between a signed book and the book as it is now."""
 
+    level: Level
     trade: str
     """As its source names it; of a balance "HOLDER ASSET"."""
     field: str
@@ -83,29 +85,34 @@ def _paired(
     gone: Sequence[Fields], come: Sequence[Fields], keys: _Keys
 ) -> Iterator[tuple[Fields | None, Fields | None]]:
     """What went with what came under the same key, by the first key that finds anything; then the rest."""
-    gone, come = list(gone), list(come)
+    left, right = list(gone), list(come)
     for key in keys:
-        for before in list(gone):
-            value = key(before)
-            same = [after for after in come if value is not None and key(after) == value]
-            if same:
-                gone.remove(before)
-                come.remove(same[0])
-                yield before, same[0]
-    yield from ((before, None) for before in gone)
-    yield from ((None, after) for after in come)
+        there: dict[object, list[Fields]] = {}
+        for after in reversed(right):
+            there.setdefault(key(after), []).append(after)
+        there.pop(None, None)
+        alone = []
+        for before in left:
+            if there.get(key(before)):
+                yield before, there[key(before)].pop()
+            else:
+                alone.append(before)
+        left, waiting = alone, {id(after) for some in there.values() for after in some}
+        right = [after for after in right if key(after) is None or id(after) in waiting]
+    yield from ((before, None) for before in left)
+    yield from ((None, after) for after in right)
 
 
 def _differing(names: Mapping[bytes, str], before: Fields | None, after: Fields | None) -> Iterator[Change]:
     one = before or after or {}
     name = names.get(one["leaf"]) or f"{one['holder']} {one['asset']}"
     if before is None or after is None:
-        yield Change(name, ENTRY, _shown(before), _shown(after))
+        yield Change(one["level"], name, ENTRY, _shown(before), _shown(after))
         return
     fields = ("trade_number", *NAMED) if one["level"] == "trade" else _BALANCE
     for field in fields:
         if before[field] != after[field]:
-            yield Change(name, field, before[field], after[field])
+            yield Change(one["level"], name, field, before[field], after[field])
 
 
 def _shown(said: Fields | None) -> Fields | None:

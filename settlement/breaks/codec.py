@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -14,23 +14,8 @@ from settlement.reconciliation.model import Break, Cause, Kind
 _DAY = "$day"
 
 
-def encoded(value: object) -> Any:
-    """A value as JSON has it. Raises TypeError for what has no exact form there."""
-    if value is None or isinstance(value, bool | int | str):
-        return str(value) if isinstance(value, str) else value
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, date):
-        return {_DAY: value.isoformat()}
-    if isinstance(value, Mapping):
-        return {str(name): encoded(each) for name, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [encoded(each) for each in value]
-    raise TypeError(f"{value!r} cannot be kept exactly")
-
-
 def decoded(value: Any) -> Any:
-    """The value again; a list becomes a tuple."""
+    """What JSON has as the value it was; a list becomes a tuple."""
     if isinstance(value, dict):
         if value.keys() == {_DAY}:
             return date.fromisoformat(value[_DAY])
@@ -39,24 +24,49 @@ def decoded(value: Any) -> Any:
 
 
 def text_of(value: object) -> str:
-    """The one JSON text of a value: equal values have equal texts."""
-    return json.dumps(encoded(value), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    """The one JSON text of a value: equal values have equal texts. Raises TypeError for what has no exact
+    form.
+    """
+    return _ENCODER.encode(value)
 
 
 def break_to(each: Break) -> dict[str, Any]:
-    """Everything of a break, as `encoded` takes it."""
+    """Everything of a break, as `text_of` takes it. Raises TypeError where a value is not exact."""
+    for values in each.fields.values():
+        for value in values.values():
+            if not isinstance(value, int | str | date | np.integer | Sequence | None):
+                raise TypeError(f"{value!r} cannot be kept exactly")
     whole = {name: getattr(each, name) for name in Break.__slots__}
-    causes = [{"code": cause.code, "said": cause.said, "mend": cause.mend} for cause in each.causes]
-    return cast(dict[str, Any], encoded(whole | {"kind": each.kind.value, "causes": causes}))
+    whole["causes"] = [{"code": cause.code, "said": cause.said, "mend": cause.mend} for cause in each.causes]
+    return whole
 
 
 def break_from(kept: Mapping[str, Any]) -> Break:
-    """The break again. Raises KeyError, TypeError and ValueError where it is none."""
-    whole = decoded(dict(kept))
-    causes = tuple(Cause(**cause) for cause in whole.pop("causes"))
-    return Break(**whole | {"kind": Kind(whole["kind"]), "causes": causes})
+    """The break again, from JSON. Raises KeyError, TypeError and ValueError where it is none."""
+    whole = {name: value if type(value) in _PLAIN else decoded(value) for name, value in kept.items()}
+    whole["causes"] = tuple(Cause(**cause) for cause in whole["causes"])
+    whole["kind"] = Kind(whole["kind"])
+    return Break(**whole)
 
 
-def substance(each: Break) -> str:
-    """What makes a break another one where it changes: its kind, and what each side has."""
-    return text_of((each.kind.value, each.sides, each.fields, each.candidates))
+def substance(kept: Mapping[str, Any]) -> str:
+    """What makes a break, as `break_to` or JSON has it, another one where it changes: its kind, and what each
+    side has.
+    """
+    return text_of([kept[name] for name in ("kind", "sides", "fields", "candidates")])
+
+
+def _exact(value: object) -> Any:
+    if isinstance(value, date):
+        return {_DAY: value.isoformat()}
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} cannot be kept exactly")
+
+
+_PLAIN = (str, int, type(None))
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_exact
+)

@@ -46,7 +46,7 @@ class Event:
     `closed` or `reopened`."""
     by: str
     body: Mapping[str, Any]
-    """What belongs to it, as `codec.encoded` makes it."""
+    """What belongs to it, as JSON has it."""
 
 
 Draft = tuple[int, str, str, Mapping[str, Any]]

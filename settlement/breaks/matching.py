@@ -33,7 +33,7 @@ def drafts(cases: Mapping[int, Case], result: Result, covered: Sequence[Covered]
         pairs = _paired(there, kept.get(place, []), covered)
         for each, same in zip(there, pairs, strict=True):
             if same is None:
-                body = {"break": break_to(each.found), "cycle": _cycle(None, each.found, covered)}
+                body = {"break": each.body, "cycle": _cycle(None, each.found, covered)}
                 added.append((next_number, "pending" if each.pending else "opened", BY_ITSELF, body))
                 next_number += 1
             else:
@@ -51,8 +51,9 @@ class _Found:
     def __init__(self, found: Break, pending: bool) -> None:
         self.found = found
         self.pending = pending
-        self.substance = substance(found)
-        self.text = text_of(break_to(found))
+        self.body = break_to(found)
+        self.substance = substance(self.body)
+        self.text = text_of(self.body)
 
 
 def place_of(each: Break) -> Place:
@@ -102,7 +103,7 @@ def _joined(each: Break, case: Case, covered: Sequence[Covered]) -> bool:
 def _again(case: Case, each: _Found, covered: Sequence[Covered]) -> list[Draft]:
     """What is written of a break that is kept and was found again."""
     cycle = _cycle(case, each.found, covered)
-    body: dict[str, Any] = {"break": break_to(each.found), "cycle": cycle}
+    body: dict[str, Any] = {"break": each.body, "cycle": cycle}
     same = each.substance == case.substance
     if case.status == "closed":
         if case.accepted and same and not each.pending:
@@ -113,7 +114,7 @@ def _again(case: Case, each: _Found, covered: Sequence[Covered]) -> list[Draft]:
     if not same and not each.pending:
         return [(case.number, "changed", BY_ITSELF, body)]
     added: list[Draft] = []
-    if text_of(break_to(case.found)) != each.text or case.cycle != cycle:
+    if case.text != each.text or case.cycle != cycle:
         added.append((case.number, "updated", BY_ITSELF, body))
     if case.approved and _covers(covered, case):
         why = "it is there as before although the correction is in force"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from settlement.breaks.codec import break_from, substance
+from settlement.breaks.codec import break_from, substance, text_of
 from settlement.breaks.events import Event
 from settlement.reconciliation.model import Break
 
@@ -28,6 +28,8 @@ class Case:
 
     number: int
     found: Break
+    text: str
+    """All of it, as JSON."""
     substance: str
     status: Status
     first_seen: datetime
@@ -53,7 +55,8 @@ class Case:
         body = event.body
         if "break" in body:
             self.found = break_from(body["break"])
-            self.substance = substance(self.found)
+            self.text = text_of(body["break"])
+            self.substance = substance(body["break"])
             self.cycle = body["cycle"]
         if event.what in ("opened", "changed", "reopened"):
             self._stands("open")
@@ -94,6 +97,6 @@ class Cases:
             case = self.all.get(event.subject)
             if case is None:
                 found = break_from(event.body["break"])
-                case = Case(event.subject, found, "", "open", event.when)
+                case = Case(event.subject, found, "", "", "open", event.when)
                 self.all[event.subject] = case
             case.take(event)

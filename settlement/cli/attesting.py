@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,18 +27,9 @@ from settlement.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from settlement.attesting.comparing import Change
     from settlement.attesting.kept import Archive, SignedBook
-    from settlement.attesting.signing import Standing
     from settlement.operations import Ledger
-    from settlement.report.layout import Money
     from settlement.sources import Source
-
-_AMOUNTS = ("settlement_amount", "commission", "levy", "opening", "movements", "closing")
-"""Shown in JSON as decimal strings."""
-_MINOR = {name: f"{name}_minor" for name in ("settlement_amount", "commission", "levy")}
 
 
 def attest(
@@ -208,91 +199,18 @@ def _source(ledger: Ledger, institution: str, book: str, mapping: Path | None) -
 def _list(path: Path, json_wanted: bool) -> None:
     with opened(path, write=False) as ledger:
         from settlement.attesting import signing
+        from settlement.report.attested import attestation_json, attestations_text
 
         found = signing.standing(ledger, _archive(ledger))
         changes = list(signing.present_changes(ledger, found))
         begun = where(path, ledger)
     attention = any(each.damage for each in found) or any(changes)
     if json_wanted:
-        rows = [_as_json(each, changed) for each, changed in zip(found, changes, strict=True)]
+        rows = [attestation_json(each, changed) for each, changed in zip(found, changes, strict=True)]
         write_json(begun | {"attestations": rows})
     else:
-        write_text(*_listed(found, changes))
+        write_text(*attestations_text(found, changes))
     leave(attention)
-
-
-def _as_json(each: Standing, changes: Sequence[Change] | None) -> dict[str, Any]:
-    return {
-        "institution": each.institution,
-        "cycle": each.cycle,
-        "revision": each.revision,
-        "root": f"0x{each.root.hex()}",
-        "size": each.size,
-        "signed_after_block": each.prior_block,
-        "block": each.block,
-        "time": _time(each.at),
-        "suspended": each.suspended,
-        "kept": _kept(each),
-        "damage": each.damage,
-        "changes": None
-        if changes is None
-        else [
-            {
-                "trade": change.trade,
-                "field": change.field,
-                "signed": _value(change.field, change.signed),
-                "present": _value(change.field, change.present),
-            }
-            for change in changes
-        ],
-    }
-
-
-def _value(field: str, value: object) -> object:
-    if isinstance(value, Mapping):
-        return {_MINOR.get(name, name): _value(name, each) for name, each in value.items()}
-    return str(value) if field in _AMOUNTS and value is not None else value
-
-
-def _kept(each: Standing) -> str:
-    return "damaged" if each.damage else "here" if each.kept else "elsewhere"
-
-
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _listed(found: Sequence[Standing], changes: Sequence[Sequence[Change] | None]) -> list[RenderableType]:
-    from settlement.report.layout import columns_table, plural, whole
-
-    if not found:
-        return ["No book was attested."]
-    table = columns_table(
-        "institution",
-        *(("cycle", "right"), ("revision", "right"), ("leaves", "right"), ("block", "right")),
-        *(("root", "left"), ("book", "left")),
-    )
-    parts: list[RenderableType] = [table]
-    for each, changed in zip(found, changes, strict=True):
-        book = _kept(each)
-        if changed is not None:
-            book = f"{plural(len(changed), 'change')} since" if changed else "as signed"
-        cells = str(each.cycle), str(each.revision), f"{each.size:,}", f"{each.block:,}"
-        table.add_row(each.institution, *cells, f"0x{each.root.hex()[:16]}…", book)
-        if each.damage:
-            parts.append(f"{each.institution}, cycle {each.cycle}: what is kept is damaged: {each.damage}")
-        parts += [_changed(each, change) for change in changed or ()]
-    whole(table)
-    return parts
-
-
-def _changed(each: Standing, change: Change) -> str:
-    begun = f"{each.institution}, cycle {each.cycle}, trade {change.trade}: "
-    if change.field == "entry":
-        return begun + ("taken out since" if change.present is None else "put in since")
-    return (
-        begun + f"{change.field} was {change.signed} when signed in block {each.block:,}, is {change.present}"
-    )
 
 
 def _prove(
@@ -308,6 +226,7 @@ def _prove(
         from ledger.ids import day_number
         from settlement.attesting import cycles, proofs
         from settlement.files import write_whole
+        from settlement.report.attested import value_json
 
         number = cycles.closed_cycle(ledger, cycle)
         signed = _newest(ledger, institution, number)
@@ -321,7 +240,7 @@ def _prove(
             "revision": proof.revision,
             "root": f"0x{proof.root.hex()}",
             "proof": str(output),
-            "entries": [_value("", said) for said in proof.entries()],
+            "entries": [value_json("", said) for said in proof.entries()],
         }
     if json_wanted:
         write_json(shown)
@@ -348,6 +267,7 @@ def _verify(path: Path, file: Path, json_wanted: bool) -> None:
     with opened(path, write=False) as ledger:
         from settlement.attesting import proofs
         from settlement.files import read_regular
+        from settlement.report.attested import entry_text, time_text, value_json
 
         proof = proofs.read(read_regular(file), str(file))
         found = proofs.check(ledger, proof)
@@ -361,8 +281,8 @@ def _verify(path: Path, file: Path, json_wanted: bool) -> None:
             "revision": proof.revision,
             "root": f"0x{proof.root.hex()}",
             "attested_in_block": found.block,
-            "time": None if found.at is None else _time(found.at),
-            "entries": [_value("", said) for said in proof.entries()] if found.reason is None else [],
+            "time": None if found.at is None else time_text(found.at),
+            "entries": [value_json("", said) for said in proof.entries()] if found.reason is None else [],
         }
     if json_wanted:
         write_json(shown)
@@ -372,22 +292,6 @@ def _verify(path: Path, file: Path, json_wanted: bool) -> None:
         write_text(
             f"{file} holds: the book that {found.institution} signed for cycle {proof.cycle} (revision "
             f"{proof.revision}, in block {found.block:,}, {shown['time']}) had",
-            *(f"  {_said(said, money)}" for said in proof.entries()),
+            *(f"  {entry_text(said, money)}" for said in proof.entries()),
         )
     leave(found.reason is not None)
-
-
-def _said(said: Mapping[str, Any], money: Money) -> str:
-    """An entry, or a balance, for people."""
-    if said["level"] != "trade":
-        amounts = (f"{name} {said[name]:,}" for name in ("opening", "movements", "closing") if said[name])
-        return f"{said['holder']} {said['asset']}: {', '.join(amounts) or 'nothing'}"
-    from ledger.ids import parse_day_number
-
-    amount = said["settlement_amount"]
-    known = said["currency"] == money.currency
-    price = money.amount(amount) if known else f"{said['currency']} {amount:,} in minor units"
-    return (
-        f"trade {said['trade_number']} of {parse_day_number(said['trading_day'])}: {said['buyer']} buys "
-        f"{said['quantity']:,} {said['security']} from {said['seller']} for {price}"
-    )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from settlement.cli.output import (
-    AllOption,
     DirectoryArgument,
     FormatOption,
     JsonOption,
@@ -105,18 +104,18 @@ def list_breaks(
     older_than: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Only those of more than N business days.")
     ] = None,
-    everything: AllOption = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show every row, closed ones too.")] = False,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List breaks, the largest at risk first; --all shows closed ones too. Exit code 1 where any is open."""
+    """List breaks, open ones and the largest at risk first. Exit code 1 where any is open."""
     json_wanted = wants_json(form, as_json)
     kinds = _kinds(kind or [])
     wanted = {each.value for each in status or Status if status or everything or each is not Status.CLOSED}
     levels = {each.value for each in level or Level}
     with _opened(context, write=False) as it:
         from settlement.report.breaks import break_json
-        from settlement.report.kept import kept_list, sums
+        from settlement.report.kept import kept_list, largest, sums
 
         shown = [
             each
@@ -137,7 +136,8 @@ def list_breaks(
             write_json({"ledger": str(it.path), "breaks": listed, "sums": counted})
         else:
             parts: list[Any] = list(kept_list(shown, it.money, everything=everything))
-            write_text(*parts)
+            begin = f"clearing breaks {quote(str(it.path))}"
+            write_text(*parts, then=[f"{begin} show {largest(shown).id}"] if shown else ())
     leave(any(each.status in ("open", "proposed") for each in shown))
 
 
@@ -210,14 +210,18 @@ def propose(
         ),
     ] = None,
     action: Annotated[
-        str, typer.Option(metavar="replace|add|remove", help="With --set, what to do.")
+        str,
+        typer.Option(
+            metavar="replace|add|remove",
+            help="What to do with the book's entry; one that is added is the ledger's, and what --set says.",
+        ),
     ] = "replace",
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Propose an entry that corrects the book; another person approves it, and the next run applies it."""
     json_wanted = wants_json(form, as_json)
-    if (cause is None) == (not values and action != "remove"):
+    if (cause is None) == (not values and action not in ("add", "remove")):
         raise typer.BadParameter("say what to correct: either --cause N or --set", param_hint="'--cause'")
 
     def proposed(it: _Opened) -> Kept:
@@ -319,7 +323,8 @@ def _next(it: _Opened, kept: Kept, causes: Sequence[Cause]) -> list[str]:
         if is_correctable and cause.mend.get("side") == "book"
     ]
     if not ways and is_correctable:
-        ways = [f"propose {kept.id} --set FIELD=VALUE --as NAME"]
+        by_kind = {"missing_here": "--action add", "missing_there": "--action remove"}
+        ways = [f"propose {kept.id} {by_kind.get(kept.found.kind.value, '--set FIELD=VALUE')} --as NAME"]
     return [f"{begin} {way}" for way in (*ways, f"close {kept.id} --why TEXT --as NAME")]
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ledger.units import TIME_UNKNOWN, Column
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER
 from settlement.reconciliation.fields import differ
-from settlement.reconciliation.findings import Findings
+from settlement.reconciliation.findings import CHUNK, Findings
 from settlement.reconciliation.sides import Both, Places, Row, Side
 
 Words = npt.NDArray[np.uint64]
@@ -54,13 +54,8 @@ def _match(found: Findings, mine: Places, theirs: Places, pattern: int) -> None:
         return
     both = found.both
     bits = int(np.bitwise_or.reduce(_said(both.theirs, theirs))) & pattern
-    mine = mine[np.argsort(both.mine.entries.line[mine], kind="stable")]
-    theirs = theirs[np.argsort(both.theirs.entries.number[theirs], kind="stable")]
-    words, its = hashed(both, both.mine, mine, bits), hashed(both, both.theirs, theirs, bits)
-    order = np.argsort(words, kind="stable")
-    mine, words = mine[order], words[order]
-    order = np.argsort(its, kind="stable")
-    theirs, its = theirs[order], its[order]
+    mine, words = _ordered(mine, hashed(both, both.mine, mine, bits), both.mine.entries.line)
+    theirs, its = _ordered(theirs, hashed(both, both.theirs, theirs, bits), both.theirs.entries.number)
     starts = np.flatnonzero(np.append(True, words[1:] != words[:-1]))
     counts = np.diff(np.append(starts, len(words)))
     left = np.searchsorted(its, words[starts], "left")
@@ -72,8 +67,22 @@ def _match(found: Findings, mine: Places, theirs: Places, pattern: int) -> None:
     taken = np.flatnonzero(rank < np.repeat(most, counts))
     at = np.repeat(left, counts)[taken] + rank[taken] % np.repeat(there, counts)[taken]
     here, there = mine[taken], theirs[at]
-    agree = ~differ(both, here, there)
-    found.hold(here[agree], there[agree])
+    for start in range(0, len(here), CHUNK):
+        some, others = here[start : start + CHUNK], there[start : start + CHUNK]
+        agree = ~differ(both, some, others)
+        found.hold(some[agree], others[agree])
+
+
+def _ordered(rows: Places, words: Words, then: npt.NDArray[np.int64]) -> tuple[Places, Words]:
+    """The rows and their words by rising word, those of one word by what comes `then`."""
+    order = np.argsort(words)
+    rows, words = rows[order], words[order]
+    same = np.zeros(len(words), dtype=bool)
+    same[1:] = words[1:] == words[:-1]
+    same[:-1] |= same[1:]
+    tied = np.flatnonzero(same)
+    rows[tied] = rows[tied[np.lexsort((then[rows[tied]], words[tied]))]]
+    return rows, words
 
 
 def hashed(both: Both, side: Side, rows: Places, bits: int) -> Words:

@@ -22,7 +22,7 @@ Fields = dict[str, tuple[object, object]]
 _ORDER = {kind: place for place, kind in enumerate(Kind)}
 
 
-def differ(both: Both, here: Places, there: Places) -> Mask:
+def differ(both: Both, here: Places | slice, there: Places | slice) -> Mask:
     """Whether rows `here` of mine differ from the rows `there` of theirs, one to one, beyond tolerance."""
     mine, theirs, may = both.mine, both.theirs, both.tolerances
     a, b = mine.entries, theirs.entries

@@ -13,6 +13,8 @@ from settlement.reconciliation.fields import Fields, differing, kind_of, said, s
 from settlement.reconciliation.model import Kind
 from settlement.reconciliation.sides import Both, Places, Row
 
+CHUNK = 1 << 20
+"""Rows compared at once, so that what is made on the way stays small."""
 _ORDER = {kind: place for place, kind in enumerate(Kind)}
 
 

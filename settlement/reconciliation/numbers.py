@@ -15,14 +15,11 @@ import numpy.typing as npt
 
 from settlement.reconciliation.entries import NO_NUMBER, Entries
 from settlement.reconciliation.fields import differ, differing
-from settlement.reconciliation.findings import Findings
+from settlement.reconciliation.findings import CHUNK, Findings
 from settlement.reconciliation.model import Kind
 from settlement.reconciliation.nearest import closest
 from settlement.reconciliation.sides import Both, Places, Row
 from settlement.reconciliation.sums import subsets
-
-_CHUNK = 1 << 20
-"""Rows compared at once, so that what is made on the way stays small."""
 
 
 def by_number(found: Findings) -> None:
@@ -52,7 +49,10 @@ def by_number(found: Findings) -> None:
     several = ~once
     several[has] |= ~once_there[at[has]]
     alike = has & ~several
-    _hold(found, here[alike], there[at[alike]])
+    if not alike.all():
+        _hold(found, here[alike], there[at[alike]])
+    else:
+        _hold(found, here, there[at])
     for mine, theirs in _groups(here, here_keys, there, there_keys, np.flatnonzero(several)):
         _several(found, both.mine.rows(mine), both.theirs.rows(theirs))
 
@@ -60,7 +60,7 @@ def by_number(found: Findings) -> None:
 def _keys(mine: Entries, theirs: Entries) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(day, number) as one integer that rises with both."""
     sides = [(each.day.astype(np.int64), each.number) for each in (mine, theirs)]
-    if any(len(number) and (int(number.max()) >> 32 or int(number.min()) < -1) for _, number in sides):
+    if any(len(number) and (int(number.max()) >= 1 << 32 or int(number.min()) < -1) for _, number in sides):
         # Numbers too large for half a word: their ranks among all numbers take their place.
         _, rank = np.unique(np.concatenate([number for _, number in sides]), return_inverse=True)
         ranks = rank[: len(mine)], rank[len(mine) :]
@@ -76,7 +76,7 @@ def _keys(mine: Entries, theirs: Entries) -> tuple[npt.NDArray[np.int64], npt.ND
 def _sorted(rows: Places, keys: npt.NDArray[np.int64]) -> Places:
     """The rows by rising key; they mostly come that way."""
     taken = keys if len(rows) == len(keys) else keys[rows]
-    return rows if bool((taken[1:] >= taken[:-1]).all()) else rows[np.argsort(taken, kind="stable")]
+    return rows if bool((taken[1:] >= taken[:-1]).all()) else rows[np.argsort(taken)]
 
 
 def _among(keys: npt.NDArray[np.int64], known: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -100,15 +100,22 @@ def _once(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 def _hold(found: Findings, here: Places, there: Places) -> None:
     found.hold(here, there)
     off = [np.zeros(0, dtype=np.int64)]
-    for start in range(0, len(here), _CHUNK):
-        piece = slice(start, start + _CHUNK)
-        off.append(start + np.flatnonzero(differ(found.both, here[piece], there[piece])))
+    for start in range(0, len(here), CHUNK):
+        mine, theirs = (_run(rows[start : start + CHUNK]) for rows in (here, there))
+        off.append(start + np.flatnonzero(differ(found.both, mine, theirs)))
     rows = np.concatenate(off)
     if len(rows):
-        mine = {row.at: row for row in found.both.mine.rows(here[rows])}
-        theirs = {row.at: row for row in found.both.theirs.rows(there[rows])}
+        one = {row.at: row for row in found.both.mine.rows(here[rows])}
+        other = {row.at: row for row in found.both.theirs.rows(there[rows])}
         pairs = zip(here[rows].tolist(), there[rows].tolist(), strict=True)
-        found.pairs += sorted((mine[i], theirs[k]) for i, k in pairs)
+        found.pairs += sorted((one[i], other[k]) for i, k in pairs)
+
+
+def _run(rows: Places) -> Places | slice:
+    """Rows that follow one another as a slice, which takes no copy."""
+    if bool((rows[1:] - rows[:-1] == 1).all()):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _groups(

@@ -158,4 +158,5 @@ def _translated(names: Sequence[str], union: Sequence[str], codes: Codes) -> Cod
     places = {name: place for place, name in enumerate(union)}
     # The last place is of -1, which stays.
     table = np.array([*(places[name] for name in names), -1], dtype=np.int32)
-    return table[codes]
+    translated: Codes = table.take(codes)
+    return translated

@@ -28,6 +28,15 @@ def sums(kept: Sequence[Kept]) -> dict[str, tuple[int, int]]:
     return found
 
 
+def largest(kept: Sequence[Kept]) -> Kept:
+    """The first that a list shows."""
+    return min(kept, key=_order)
+
+
+def _order(each: Kept) -> tuple[int, int]:
+    return STATUSES.index(each.status), -each.found.value_at_risk
+
+
 def kept_list(kept: Sequence[Kept], money: Money, *, everything: bool = False) -> Iterator[RenderableType]:
     """Breaks, the largest at risk first; what stands how, and what is at risk in it."""
     if not kept:
@@ -44,14 +53,14 @@ def kept_list(kept: Sequence[Kept], money: Money, *, everything: bool = False) -
         ("owner", "left"),
         ("differs", "left"),
     )
-    ordered = sorted(kept, key=lambda each: (STATUSES.index(each.status), -each.found.value_at_risk))
+    ordered = sorted(kept, key=_order)
     shown = ordered if everything else ordered[:LONGEST]
     for each in shown:
         found = each.found
         cells = (
             plain(found.institution),
             title(found),
-            f"{found.kind.value} ({found.reason})",
+            f"{found.kind.value.replace('_', ' ')} ({found.reason})",
             money.bare(found.value_at_risk),
             each.bucket,
             each.status,
@@ -72,7 +81,8 @@ def kept_list(kept: Sequence[Kept], money: Money, *, everything: bool = False) -
 def kept_page(kept: Kept, causes: Sequence[Cause], money: Money) -> Iterator[RenderableType]:
     """One break: what differs, why perhaps, what was done about it."""
     found = kept.found
-    yield Text(f"{kept.id}  {plain(found.institution)}: {found.kind.value} ({found.reason}), {title(found)}")
+    kind = found.kind.value.replace("_", " ")
+    yield Text(f"{kept.id}  {plain(found.institution)}: {kind} ({found.reason}), {title(found)}")
     seen = f"first seen {kept.first_seen:%Y-%m-%d %H:%M} UTC"
     state = f"{kept.status}, accepted by two people" if kept.accepted else kept.status
     at_risk = money.amount(found.value_at_risk)

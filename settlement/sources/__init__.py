@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import Level, Refused, Side
+
+if TYPE_CHECKING:
+    from settlement.sources.guessing import Guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +113,14 @@ def read_source(where: str, context: Context, *, mapping: Path | None = None) ->
     from settlement.sources import reading
 
     return reading.read(where, context, mapping)
+
+
+def guess_mapping(where: str, context: Context) -> tuple[str, list[Guess]]:
+    """A mapping proposed for a table: YAML that loads, and for each field of its level the column it may be
+    in, how sure that is in whole percent, and why; "" and 0 where no column looks like it.
+
+    Raises FileRefused where the table cannot be opened or has no rows.
+    """
+    from settlement.sources import proposing
+
+    return proposing.guess_mapping(where, context)

@@ -24,6 +24,7 @@ Sign = Literal["none", "signed", "reversed", "ignored"]
 _CURRENCY = re.compile(r"(?<![A-Za-z])([A-Z]{3}|[$€£¥₹])(?![A-Za-z])")
 INEXACT = " (floating point)"
 """After a number that a database keeps in floating point and cannot tell exactly."""
+_WITH_CURRENCY = r"^(?:.*[^A-Za-z])??([A-Z]{3}|[$€£¥₹])(?:[^A-Za-z].*)?$"
 _EXTRA = 6
 """Digits after the point beyond the scale that a factor may make whole."""
 _QUANTITY_DIGITS, _MONEY_DIGITS = 20, 27
@@ -95,7 +96,7 @@ def read(rows: Rows, array: Any, column: str, form: Form, *, empty: int | None =
         )
     if pa.types.is_dictionary(kind):
         array = array.cast(value_kind)
-    if pa.types.is_null(value_kind):
+    if pa.types.is_null(value_kind) or (form.pattern is not None and pa.types.is_integer(value_kind)):
         array = array.cast(pa.string())
     elif not (_is_text(value_kind) or pa.types.is_integer(value_kind) or pa.types.is_decimal(value_kind)):
         raise SourceRefused(rows.source, f"column {column!r} is of type {kind}, numbers are wanted")
@@ -103,7 +104,7 @@ def read(rows: Rows, array: Any, column: str, form: Form, *, empty: int | None =
     values = _joined([part.values for part in parts])
     sound = np.concatenate([part.sound for part in parts])
     vacant = np.concatenate([part.vacant for part in parts])
-    if form.money:
+    if form.money and (form.pattern is not None or not sound.all()):
         _check_currencies(rows, array, column, form, sound)
     if empty is not None:
         sound |= vacant
@@ -181,12 +182,16 @@ def _check_currencies(rows: Rows, array: Any, column: str, form: Form, sound: np
     """Raises SourceRefused where the cells of one column name different currencies."""
     if not _is_text(array.type):
         return
-    places = np.arange(len(array)) if form.pattern is not None else np.flatnonzero(~sound)
-    first: dict[str, int] = {}
-    for row, text in zip(places.tolist(), array.take(places).to_pylist() if len(places) else (), strict=True):
-        match = _CURRENCY.search(text or "")
-        if match:
-            first.setdefault(match.group(1), row)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pc.fill_null(array.cast(pa.string()), "")
+    named = pc.match_substring_regex(texts, _WITH_CURRENCY)
+    if form.pattern is None:
+        named = pc.and_(named, pa.array(~sound))
+    codes = pc.if_else(named, pc.replace_substring_regex(texts, _WITH_CURRENCY, r"\1"), "")
+    found = [code for code in pc.unique(codes).to_pylist() if code]
+    first = {code: int(pc.index(codes, code).as_py()) for code in found}
     if len(first) > 1:
         said = ", ".join(f"{code} (line {int(rows.line[row])})" for code, row in list(first.items())[:4])
         raise SourceRefused(
@@ -307,7 +312,9 @@ def explain(value: object, form: Form) -> str:
         return "is kept by the database in floating point, which does not hold so many digits exactly"
     if form.money and (code := _CURRENCY.search(text)):
         return f"names a currency, {code.group(1)}; a `pattern` in the mapping can take the number out"
-    bare = text.lstrip("+-") if form.sign != "none" else text
+    bare = text[text[0] in "+-" :] if form.sign != "none" else text
+    if bare[:1] in ("+", "-") and form.sign != "none":
+        return "has two signs"
     whole_part = bare.partition(form.decimal)[0]
     if form.thousands and form.thousands in bare:
         if not re.fullmatch(rf"[0-9]{{1,3}}(?:{re.escape(form.thousands)}[0-9]{{3}})+", whole_part):

@@ -32,7 +32,7 @@ def read(where: str, context: Context, mapping_file: Path | None) -> Source:
     if mapping_file is None and not database.is_database(where) and where.endswith((".yaml", ".yml")):
         mapping_file = Path(where)
         where = named(mapping.load(mapping_file), mapping_file, context)
-    kind = None if database.is_database(where) else _messages(read_regular(where, _HEAD))
+    kind = None if database.is_database(where) else messages(read_regular(where, _HEAD))
     if kind is not None:
         reader = import_module(f"settlement.sources.{kind}")
         source: Source = reader.read(read_regular(where), where, context, mapping_file)
@@ -68,7 +68,7 @@ def open_table(where: str, columns: Mapping | None = None) -> Table:
     return csv_table.read(read_regular(where), where, encoding=encoding, delimiter=delimiter)
 
 
-def _messages(head: bytes) -> str | None:
+def messages(head: bytes) -> str | None:
     """The reader of the messages that a file begins with, None where it is a table."""
     if head.startswith(b"8=FIX"):
         return "fix"

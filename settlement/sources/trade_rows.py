@@ -258,6 +258,9 @@ class _Reading:
 
     def _buys(self, direction: Direction, quantity: Column) -> npt.NDArray[np.bool_]:
         if direction.column is None:
+            zero = np.flatnonzero(quantity == 0)
+            column = self.plan.quantity.column
+            self.rows.refuse(zero, column, lambda row: "0", lambda row: "is zero, so that it says no side")
             return (quantity > 0).astype(np.bool_)
         array = self._array(direction.column)
         found, codes = words.distinct(array)

@@ -5,7 +5,7 @@ A spreadsheet keeps 15 significant digits of a number; what has more is written 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -21,6 +21,12 @@ _DIGITS = 15
 _LONGEST = 32_767
 """Characters of a cell."""
 _A4 = 9
+_MARGINS_WIDTH = (0.4, 0.4, 0.5, 0.5)
+"""Inches: left, right, top, bottom."""
+_LINE, _TITLE = 15, 28
+"""Heights of a line of text and of a title, in points."""
+_HIGHEST = 27
+"""Lines that a row has room for."""
 
 OPTIONS: dict[str, Any] = {
     "in_memory": True,
@@ -44,11 +50,13 @@ class Styles:
 
     def __getitem__(self, name: str) -> Any:
         """Words of what a cell is, as "amount" or "text quoted"."""
-        if name not in self.made:
-            given: dict[str, Any] = {"valign": "top"}
-            for word in name.split():
-                given |= self._word(word)
-            self.made[name] = self.workbook.add_format(given)
+        known = self.made.get(name)
+        if known is not None:
+            return known
+        given: dict[str, Any] = {"valign": "top"}
+        for word in name.split():
+            given |= self._word(word)
+        self.made[name] = self.workbook.add_format(given)
         return self.made[name]
 
     def _word(self, word: str) -> dict[str, Any]:
@@ -56,10 +64,10 @@ class Styles:
         words: dict[str, dict[str, Any]] = {
             "text": {"text_wrap": True},
             "quoted": {"quote_prefix": True},
-            "amount": {"num_format": f"#,##0{decimals}"},
-            "count": {"num_format": "#,##0"},
+            "amount": {"num_format": f"#,##0{decimals}", "align": "right", "indent": 1},
+            "count": {"num_format": "#,##0", "align": "right", "indent": 1},
             "day": {"num_format": "yyyy-mm-dd", "align": "left"},
-            "right": {"align": "right"},
+            "right": {"align": "right", "indent": 1},
             "odd": {"bg_color": "#FFF1CC"},
             "head": {"bold": True, "text_wrap": True, "bottom": 1, "bg_color": "#E9EDF2"},
             "title": {"bold": True, "font_size": 18},
@@ -79,42 +87,57 @@ class Sheet:
         self.sheet = workbook.add_worksheet(name)
         self.styles = styles
         self.row = 0
+        self._widths: list[int] = []
+        self._lines = 1
         self.sheet.set_landscape()
         self.sheet.set_paper(_A4)
-        self.sheet.set_margins(0.4, 0.4, 0.5, 0.5)  # inches of margin, as share_of a page
+        self.sheet.set_margins(*_MARGINS_WIDTH)
         self.sheet.fit_to_pages(1, 0)
         self.sheet.set_footer("&L&A&RPage &P of &N")
 
-    def columns(self, *columns: Width) -> None:
-        """The header, which stays in sight and is repeated on every page."""
-        for at, (title, width) in enumerate(columns):
+    def widen(self, *widths: int) -> None:
+        """How many characters wide the columns are."""
+        self._widths = list(widths)
+        for at, width in enumerate(widths):
             self.sheet.set_column(at, at, width)
-            self.text(at, title, "head")
-        self.sheet.freeze_panes(1, 1)
-        self.sheet.repeat_rows(0)
-        self.row = 1
 
-    def hide(self, at: int, width: int) -> None:
+    def columns(self, *columns: Width, numbers: Collection[int] = ()) -> None:
+        """The header, which stays in sight and is repeated on every page; those of numbers stand right."""
+        self.widen(*(width for _, width in columns))
+        self.header(*(title for title, _ in columns), numbers=numbers)
+        self.sheet.freeze_panes(1, 1)
+        self.sheet.hide_gridlines(0)  # on paper, too
+        self.sheet.repeat_rows(0)
+
+    def hide(self, at: int) -> None:
         """A column in which nobody has anything; it keeps its place."""
-        self.sheet.set_column(at, at, width, None, {"hidden": True})
+        self.sheet.set_column(at, at, self._widths[at], None, {"hidden": True})
 
     def filtered(self, columns: int) -> None:
         """Let the rows be filtered."""
         self.sheet.autofilter(0, 0, max(1, self.row - 1), columns - 1)
+
+    def next(self) -> None:
+        """End the row, which is as high as its longest cell."""
+        if self._lines > 1:
+            self.sheet.set_row(self.row, _LINE * min(self._lines, _HIGHEST))
+        self.row, self._lines = self.row + 1, 1
 
     def text(self, at: int, text: str, style: str = "text") -> None:
         """Text that is safe to be shown, in the row that is being written. One that might be taken for a
         formula when it is edited is marked as text."""
         if not text:
             return
-        quoted = f"{style} quoted" if like_a_formula(text) else style
-        self.sheet.write_string(self.row, at, _cut(text), self.styles[quoted])
+        self.sheet.write_string(self.row, at, _cut(text), self.styles[_quoted(text, style)])
+        room = self._widths[at] - 1 if at < len(self._widths) else _LONGEST
+        if len(text) > room or "\n" in text:
+            self._lines = max(self._lines, sum(1 + (len(line) - 1) // room for line in text.split("\n")))
 
     def number(self, at: int, units: int, decimals: int, style: str) -> None:
         """So many units of the last of so many decimals: a number while a spreadsheet keeps all its digits,
         else text."""
         if not _kept(units):
-            self.text(at, format_minor(units, decimals), f"right {style.partition(' ')[2]}".strip())
+            self.text(at, format_minor(units, decimals), f"text right {style.partition(' ')[2]}".strip())
             return
         self.sheet.write_number(self.row, at, Decimal(units).scaleb(-decimals), self.styles[style])
 
@@ -134,20 +157,26 @@ class Sheet:
             self.text(at, day.isoformat())
             return
         self.sheet.write_datetime(
-            self.row, at, date(day.year, day.month, day.day), self.styles[f"day {style}".strip()]
+            self.row, at, date(*day.timetuple()[:3]), self.styles[f"day {style}".strip()]
         )
 
-    def header(self, *titles: str) -> None:
-        """The header of one of several tables of a sheet."""
+    def header(self, *titles: str, numbers: Collection[int] = ()) -> None:
+        """The header of a table."""
         for at, title in enumerate(titles):
-            self.text(at, title, "head")
-        self.row += 1
+            style = "head right" if at in numbers else "head"
+            if title:
+                self.text(at, title, style)
+            else:
+                self.sheet.write_blank(self.row, at, None, self.styles[style])
+        self.next()
 
-    def line(self, text: str, style: str = "") -> None:
-        """One line that runs over the columns."""
-        if text:
-            self.sheet.write_string(self.row, 0, _cut(text), self.styles[_quoted(text, style)])
-        self.row += 1
+    def line(self, text: str, style: str = "", at: int = 0) -> None:
+        """One line that runs over the columns, and the end of the row."""
+        self.sheet.write_string(self.row, at, _cut(text), self.styles[_quoted(text, style)])
+        if style.startswith("title"):
+            self.sheet.set_row(self.row, _TITLE)
+            self._lines = 1
+        self.next()
 
 
 def has_long(amounts: Sequence[int]) -> bool:
@@ -156,11 +185,13 @@ def has_long(amounts: Sequence[int]) -> bool:
 
 
 def _kept(units: int) -> bool:
-    return len(str(abs(units)).rstrip("0")) <= _DIGITS and len(str(abs(units))) <= _DIGITS
+    return len(str(abs(units))) <= _DIGITS
 
 
 def _quoted(text: str, style: str) -> str:
-    return f"{style} quoted".strip() if like_a_formula(text) else style
+    if text[:1].isalnum() or not like_a_formula(text):
+        return style
+    return f"{style} quoted".strip()
 
 
 def _cut(text: str) -> str:

@@ -14,7 +14,7 @@ h3 span { font-weight: 400; color: var(--soft); font-size: .9em; }
 .charts figure { margin-bottom: 1.25rem; } caption { text-align: left; color: var(--soft); }
 .bars th, .bars td { border: 0; padding: .15rem .6rem .15rem 0; } .bars th { font-weight: 400; width: 22%;
   overflow-wrap: anywhere; }
-.bar { border-left: 1px solid var(--ink) !important; font-size: 0; white-space: nowrap; }
+.bar { width: 52%; border-left: 1px solid var(--ink) !important; font-size: 0; white-space: nowrap; }
 .bar span { display: inline-block; height: 1.1rem; vertical-align: top; }
 .steps { padding-left: 1.5rem; } .steps li { margin: 0 0 1rem; padding-left: .25rem; break-inside: avoid; }
 .steps b { overflow-wrap: anywhere; }

@@ -108,14 +108,15 @@ def group_words(items: Sequence[Item], money: Money) -> str:
 
 
 def glossary(items: Sequence[Item]) -> list[tuple[str, str]]:
-    """The kinds and reasons that are used, with what each means."""
+    """The kinds and reasons that are used, with what each means and asks for."""
     kinds = {each.found.kind: each.found for each in items}
     reasons = {each.found.reason for each in items}
     said = []
     for kind in KINDS:
         if kind in kinds:
-            said.append((named(kind).format(here="book or statement"), KINDS[kind][1]))
-    said += [(f"{code} (ISO 20022)", f"{REASONS.get(code, code)}.") for code in sorted(reasons)]
+            _, meaning, asks = KINDS[kind]
+            said.append((named(kind).format(here="book or statement"), f"{meaning} {asks}"))
+    said += [(f"{code} (ISO 20022)", f"{REASONS.get(code, code).capitalize()}.") for code in sorted(reasons)]
     return said
 
 

@@ -6,17 +6,17 @@ than 15 digits are text, since a spreadsheet would lose digits of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from typing import Any
 
 from settlement.reconciliation.model import Side
 from settlement.report.fields import day_of, unit_of, whole_number
 from settlement.report.layout import Money
 from settlement.report.reconciliation.sheet import MOST_ROWS, OPTIONS, Sheet, Styles, Width, has_long
-from settlement.report.reconciliation.values import one_sided, rows
+from settlement.report.reconciliation.values import rows
 from settlement.report.reconciliation.view import (
     Item,
+    Sum,
     View,
     any_compared,
     at_risk,
@@ -33,17 +33,24 @@ from settlement.report.reconciliation.view import (
     source_cells,
     when,
 )
-from settlement.report.reconciliation.wording import cause_words, glossary, place, step_words, to_do
+from settlement.report.reconciliation.wording import cause_words, glossary, mending, place, step_words, to_do
 from settlement.report.reconciliation.words import LEVELS, SIDES, kind_words
 from settlement.report.wording import plain
 
-_FIRST_SIDE = 5
-_AT_RISK = _FIRST_SIDE + len(SIDES)
-_AFTER: tuple[Width, ...] = (
-    *(("Age", 12), ("First seen", 11), ("Owner", 14), ("Status", 10)),
-    *(("Proposed cause", 36), ("What to do", 36), ("Level", 10), ("ISO reason", 8), ("Lines", 10)),
-    *(("Stands alone", 10), ("Id", 12)),
+_BEFORE: tuple[Width, ...] = (
+    *(("Institution", 18), ("What is wrong", 20), ("Trade or asset", 18), ("Trading day", 11), ("Field", 13)),
 )
+_AFTER: tuple[Width, ...] = (
+    *(("Age", 12), ("Owner", 12), ("Proposed cause", 32), ("Mending entry", 34)),
+    # Not printed: what one filters by.
+    *(("Level", 10), ("ISO reason", 8), ("Lines", 12), ("First seen", 11), ("Status", 10)),
+    *(("Stands alone", 12), ("Id", 12)),
+)
+_FIRST_SIDE = len(_BEFORE)
+_AT_RISK = _FIRST_SIDE + len(SIDES)
+_OF_SIDE = 19
+_PRINTED = 4
+"""Columns after what is at risk that are printed."""
 _LONG = "Amounts of more than 15 digits are text: a spreadsheet would lose digits, and sums lack them."
 
 
@@ -67,36 +74,38 @@ def as_xlsx(view: View) -> bytes:
 
 
 def _summary(sheet: Sheet, view: View) -> None:
-    for at, width in enumerate((34, 11, 22, 13, 46, 46)):
-        sheet.sheet.set_column(at, at, width)
+    sheet.widen(44, 11, _amount_width(view.breaks, view.money), 13, 46, 46)
     state = "bad" if view.breaks else "good" if any_compared(view) and not view.refused else "unsure"
     sheet.line(headline(view), f"title {state}")
     sheet.line(plain(f"Reconciliation of {view.scope}, ledger {view.ledger}"))
     sheet.line(compared_words(view))
     for said in notes(view):
         sheet.line(said, "unsure")
-    if has_long([int(each.found.value_at_risk) for each in view.breaks] + [at_risk(view.breaks)]):
+    if has_long([at_risk([each]) for each in view.breaks] + [at_risk(view.breaks)]):
         sheet.line(_LONG, "unsure")
     for name, items in (("Breaks", view.breaks), ("Pending", view.pending)):
         if len(items) >= MOST_ROWS:
-            sheet.line(
-                f"Sheet {name} has the first {MOST_ROWS - 1:,} of {len(items):,}; the CSV form has all."
-            )
+            said = f"Sheet {name} has the first {MOST_ROWS - 1:,} of {len(items):,}; the CSV form has all."
+            sheet.line(said, "unsure")
+    sheet.next()
     if view.breaks:
         _steps(sheet, view)
         _sums(sheet, view)
-    _words(sheet, view)
-    sheet.row += 1
+    used = glossary([*view.breaks, *view.pending])
+    if used:
+        sheet.line("Words", "section")
+        for word, meaning in used:
+            sheet.text(0, word)
+            sheet.line(meaning, at=1)
+        sheet.next()
     sheet.line(f"Read up to block {view.block:,}, {plain(view.head)}")
     sheet.line(f"Made {when(view)}; amounts in {plain(view.money.currency)}")
 
 
 def _steps(sheet: Sheet, view: View) -> None:
-    sheet.row += 1
     sheet.line("Do first", "section")
-    sheet.header(
-        "Where", "Breaks", f"At risk, {view.money.currency}", "Oldest", "Proposed cause", "What to do"
-    )
+    amounts = f"At risk, {view.money.currency}"
+    sheet.header("Where", "Breaks", amounts, "Oldest", "Proposed cause", "What to do", numbers=(1, 2))
     for step in first_steps(view.breaks):
         found = step.largest.found
         largest = "" if len(step.items) == 1 else f"\nThe largest is {place(found)}."
@@ -106,83 +115,64 @@ def _steps(sheet: Sheet, view: View) -> None:
         sheet.day(3, oldest(step.items))
         sheet.text(4, "\n".join(cause_words(found)))
         sheet.text(5, to_do(found, view.money))
-        sheet.row += 1
+        sheet.next()
+    sheet.next()
 
 
 def _sums(sheet: Sheet, view: View) -> None:
-    levels = {LEVELS[level]: (each.count, each.at_risk) for level, each in by_level(view.breaks).items()}
-    _table(sheet, "By level", view, levels)
-    sheet.row -= 1
-    sheet.text(0, "together", "bold")
-    sheet.count(1, len(view.breaks), "bold")
-    sheet.amount(2, at_risk(view.breaks), "bold")
-    sheet.row += 2
+    levels = {LEVELS[level]: each for level, each in by_level(view.breaks).items()}
+    together = Sum(len(view.breaks), at_risk(view.breaks))
+    _table(sheet, "By level", view, levels, together)
     groups = by_institution(view.breaks)
-    sums = {plain(name): (len(items), at_risk(items)) for name, items in groups.items()}
-    _table(sheet, "By institution", view, sums)
+    _table(sheet, "By institution", view, {n: Sum(len(i), at_risk(i)) for n, i in groups.items()}, together)
     ages = by_age(view.breaks)
     if ages:
-        _table(sheet, "By age", view, {plain(age): (each.count, each.at_risk) for age, each in ages.items()})
+        _table(sheet, "By age", view, ages, together)
 
 
-def _table(sheet: Sheet, title: str, view: View, sums: Mapping[str, tuple[int, int]]) -> None:
-    if sheet.row and title == "By level":
-        sheet.row += 1
-    sheet.line(title, "section")
-    sheet.header("", "Breaks", f"At risk, {view.money.currency}")
-    for name, (count, amount) in sums.items():
-        sheet.text(0, name)
-        sheet.count(1, count)
-        sheet.amount(2, amount)
-        sheet.row += 1
-    sheet.row += 1
-
-
-def _words(sheet: Sheet, view: View) -> None:
-    used = glossary([*view.breaks, *view.pending])
-    if not used:
-        return
-    sheet.line("Words", "section")
-    for word, meaning in used:
-        sheet.text(0, word)
-        sheet.sheet.write_string(
-            sheet.row, 1, meaning, sheet.styles["bold"] if not word else sheet.styles[""]
-        )
-        sheet.row += 1
+def _table(sheet: Sheet, title: str, view: View, sums: Mapping[str, Sum], together: Sum) -> None:
+    sheet.header(title, "Breaks", f"At risk, {view.money.currency}", numbers=(1, 2))
+    rows = [(plain(name), each, "text") for name, each in sums.items()]
+    for name, each, style in (*rows, ("together", together, "text bold")):
+        sheet.text(0, name, style)
+        sheet.count(1, each.count, style.removeprefix("text").strip())
+        sheet.amount(2, each.at_risk, style.removeprefix("text").strip())
+        sheet.next()
+    sheet.next()
 
 
 def _items(sheet: Sheet, items: Sequence[Item], money: Money) -> None:
-    before: tuple[Width, ...] = (
-        *(
-            ("Institution", 20),
-            ("What is wrong", 22),
-            ("Trade or asset", 20),
-            ("Trading day", 11),
-            ("Field", 15),
-        ),
-        *((side.capitalize(), 20) for side in SIDES),
-        (f"At risk, {money.currency}", 20),
+    columns = (
+        *_BEFORE,
+        *((side.capitalize(), _OF_SIDE) for side in SIDES),
+        (f"At risk, {money.currency}", _amount_width(items, money)),
+        *_AFTER,
     )
-    columns = (*before, *_AFTER)
-    sheet.columns(*columns)
+    sheet.columns(*columns, numbers=(_AT_RISK,))
     for each in items[: MOST_ROWS - 1]:
         _item(sheet, each, money)
-        sheet.row += 1
+        sheet.next()
     for at in _unused(items):
-        sheet.hide(at, columns[at][1])
+        sheet.hide(at)
     sheet.filtered(len(columns))
+    sheet.sheet.print_area(0, 0, max(1, sheet.row - 1), _AT_RISK + _PRINTED)
+
+
+def _amount_width(items: Sequence[Item], money: Money) -> int:
+    """Characters that the largest amount takes, and some air."""
+    return max(16, 3 + len(money.bare(at_risk(items))))
 
 
 def _unused(items: Sequence[Item]) -> list[int]:
     """Columns in which none of the items has anything, of those that need not have."""
     used = sides_in(items)
     after = _AT_RISK + 1
-    unused = [_FIRST_SIDE + at for at, side in enumerate(SIDES) if side not in used and side not in SIDES[:2]]
-    asked: dict[int, Any] = {
+    unused = [_FIRST_SIDE + at for at, side in enumerate(SIDES) if side not in used and at > 1]
+    asked: dict[int, Callable[[Item], object]] = {
         after: lambda each: each.age,
-        after + 1: lambda each: each.first_seen,
-        after + 2: lambda each: each.owner,
-        after + 3: lambda each: each.status,
+        after + 1: lambda each: each.owner,
+        after + 7: lambda each: each.first_seen,
+        after + 8: lambda each: each.status,
         after + 9: lambda each: each.found.odd,
         after + 10: lambda each: each.id,
     }
@@ -197,41 +187,34 @@ def _item(sheet: Sheet, item: Item, money: Money) -> None:
     sheet.day(3, found.trading_day)
     _values(sheet, item, money)
     sheet.amount(_AT_RISK, int(found.value_at_risk))
-    at = _AT_RISK + 1
-    sheet.text(at, plain(item.age or ""))
-    sheet.day(at + 1, item.first_seen)
-    sheet.text(at + 2, plain(item.owner or ""))
-    sheet.text(at + 3, plain(item.status or ""))
-    sheet.text(at + 4, "\n".join(cause_words(found)))
-    sheet.text(at + 5, to_do(found, money))
-    sheet.text(at + 6, found.level)
-    sheet.text(at + 7, found.reason)
-    if len(found.lines) == 1:
-        sheet.count(at + 8, int(found.lines[0]))
-    else:
-        sheet.text(at + 8, ", ".join(map(str, found.lines)))
-    sheet.text(at + 9, found.odd or "")
-    sheet.text(at + 10, plain(item.id or ""))
+    texts = (
+        *(plain(item.age or ""), plain(item.owner or "")),
+        *("\n".join(cause_words(found)), mending(found, money)),
+        *(found.level, found.reason, ", ".join(map(str, found.lines)), "", plain(item.status or "")),
+        *(found.odd or "", plain(item.id or "")),
+    )
+    for at, text in enumerate(texts, _AT_RISK + 1):
+        sheet.text(at, text)
+    sheet.day(_AT_RISK + 8, item.first_seen)
 
 
 def _values(sheet: Sheet, item: Item, money: Money) -> None:
     """What differs: of one field as it is, of several a line each."""
     found = item.found
-    if len(found.fields) == 1 and one_sided(found) is None:
-        (name, values), shown = next(iter(found.fields.items())), rows(found, money)[0]
-        sheet.text(4, shown.name)
-        for side, said in shown.said.items():
+    shown = rows(found, money)
+    if len(shown) == 1 and shown[0].name:
+        name, values = next(iter(found.fields.items()))
+        sheet.text(_FIRST_SIDE - 1, shown[0].name)
+        for side, said in shown[0].said.items():
             at, style = _FIRST_SIDE + SIDES.index(side), "odd" if side == found.odd else ""
             _value(sheet, at, (name, values[side], said), item, style)
         return
-    shown_rows = rows(found, money)
-    sheet.text(4, "\n".join(row.name or "the trade" for row in shown_rows))
-    sides: list[Side] = list(dict.fromkeys(side for row in shown_rows for side in row.said))
+    sheet.text(_FIRST_SIDE - 1, "\n".join(row.name or "the trade" for row in shown))
+    sides: list[Side] = list(dict.fromkeys(side for row in shown for side in row.said))
     for side in sides:
         style = "text odd" if side == found.odd else "text"
-        sheet.text(
-            _FIRST_SIDE + SIDES.index(side), "\n".join(row.said.get(side, "") for row in shown_rows), style
-        )
+        said = "\n".join(row.said.get(side, "") for row in shown)
+        sheet.text(_FIRST_SIDE + SIDES.index(side), said, style)
 
 
 def _value(sheet: Sheet, at: int, value: tuple[str, object, str], item: Item, style: str) -> None:
@@ -251,17 +234,16 @@ def _value(sheet: Sheet, at: int, value: tuple[str, object, str], item: Item, st
 
 def _refused(sheet: Sheet, view: View) -> None:
     columns: tuple[Width, ...] = (("Source", 40), ("Line", 10), ("Field", 20), ("Value", 40), ("Reason", 60))
-    sheet.columns(*columns)
+    sheet.columns(*columns, numbers=(1,))
     for each in view.refused[: MOST_ROWS - 1]:
         sheet.text(0, plain(each.source))
         if each.line:
             sheet.count(1, each.line)
         else:
             sheet.text(1, "all", "right")
-        sheet.text(2, plain(each.field))
-        sheet.text(3, plain(each.value))
-        sheet.text(4, plain(each.reason))
-        sheet.row += 1
+        for at, text in enumerate((each.field, each.value, each.reason), 2):
+            sheet.text(at, plain(text))
+        sheet.next()
     sheet.filtered(len(columns))
 
 
@@ -270,14 +252,12 @@ def _compared(sheet: Sheet, view: View) -> None:
         *(("Source", 40), ("Side", 12), ("Of", 24), ("Format", 14), ("Rows", 12)),
         *(("Tolerances", 30), ("Besides", 40)),
     )
-    sheet.columns(*columns)
+    sheet.columns(*columns, numbers=(4,))
     for each in view.sources:
         name, side, institution, form, count, tolerances, more = source_cells(each, view.money)
-        for at, text in enumerate((name, side, institution, form)):
+        for at, text in enumerate((name, side, institution, form, "", tolerances, more)):
             sheet.text(at, text)
         if count is not None:
             sheet.count(4, count)
-        sheet.text(5, tolerances)
-        sheet.text(6, more)
-        sheet.row += 1
+        sheet.next()
     sheet.filtered(len(columns))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ledger.clock import SteppedClock
@@ -204,3 +205,36 @@ def test_changes_given_a_full_disk_are_refused_and_nothing_is_half_done(full: Pa
     small._file._database.execute("PRAGMA max_page_count = 100000")
     small.explain("B-2", "short", "Asha")
     assert said(full)[1].history[-1].body == {"text": "short"}
+
+
+def test_transaction_given_an_end_after_writing_forgets_what_was_written() -> None:
+    file = events.EventFile(None, write=True)
+
+    def ended() -> None:
+        with file.transaction():
+            file.add([(1, "explained", "Asha", {"text": "gone"})], NOON)
+            raise Ends
+
+    with pytest.raises(Ends):
+        ended()
+    with file.transaction():
+        (event,) = file.add([(1, "explained", "Asha", {"text": "there"})], NOON)
+    assert event.number == 1
+    with file.transaction() as newer:
+        assert newer == []
+    assert file.newer() == []
+
+
+def test_sync_given_values_of_any_size_and_kind_keeps_them_and_refuses_what_is_not_exact() -> None:
+    values = {
+        "quantity": {"book": 1 << 200, "ledger": np.int64(7)},
+        "x": {"book": dt.date(2026, 1, 2), "bank": ("a", 1)},
+    }
+    each = made("ü\N{GRINNING FACE} <b>", fields=values, lines=(1, 2))
+    with Breaks.open(None, write=True) as breaks:
+        (kept,) = breaks.sync(result(each), ALL, NOON)
+        assert kept.found == each
+        assert breaks.sync(result(each), ALL, NOON)[0].history == kept.history
+        with pytest.raises(TypeError):
+            breaks.sync(result(made(book=1.5)), ALL, NOON)
+        assert breaks.kept(NOON) == [kept]
