@@ -209,6 +209,7 @@ PLANTS: Mapping[str, Plant] = {
 DECOYS: Sequence[Plant] = (
     (ALL, _rightly_split),
     (UNNUMBERED, _rightly_merged),
+    (MAPPED_FORMS, _bought_and_sold),
 )
 """What looks wrong and is not."""
 

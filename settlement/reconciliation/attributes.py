@@ -62,6 +62,7 @@ def _match(found: Findings, mine: Places, theirs: Places, pattern: int) -> None:
     there = np.searchsorted(its, words[starts], "right") - left
     first = mine[starts]
     own = (both.mine.buyer[first] == both.owner) & (both.mine.seller[first] == both.owner)
+    own &= not both.mine.entries.whole
     most = np.where(counts >= there, there * (1 + own), 0)
     rank = np.arange(len(words)) - np.repeat(starts, counts)
     taken = np.flatnonzero(rank < np.repeat(most, counts))
