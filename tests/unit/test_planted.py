@@ -13,13 +13,16 @@ from typing import Any
 
 import pytest
 
-from settlement import sample
+from settlement import sample, scenario
+from settlement.day import run
 from settlement.reconciliation.model import NAMED, Kind
 from tests import independent
+from tests.ledgers import in_memory
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 
 import bench_planted
+from bench_chain import Source as Market
 from planting import PLANTS, Book, Day, Form, Planted, Score, plant, read_day, score
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
@@ -62,6 +65,23 @@ def test_real_books_given_breaks_planted_by_seed_show_them_and_no_others(tmp_pat
     for file in (files[0], files[-1]):
         day = read_day(file.read_bytes(), "NPR", independent.NEPSE_2019.tiers)
         _assert_all(_found(day, range(8), tmp_path), 20)
+
+
+def test_ledger_given_books_and_tables_with_one_unit_off_says_just_that(tmp_path: Path) -> None:
+    """On each of the four levels, from the files to the breaks, on a ledger where the day has settled."""
+    market = Market("a day", sample.generate(1, trades=500), scenario.load("sample"))
+    day = bench_planted.read_market(market)
+    with in_memory(market.scenario, sample.TRADING_DAY) as ledger:
+        ran = run(ledger, market.intake(), market.data, source=market.name)
+        assert ran.reconciled.breaks == ()
+        known = bench_planted.figures(day, market.scenario, ran.reconciled.accounts)
+        total = Score()
+        for seed in range(4):
+            books = [(plant(day, seed), "book"), *bench_planted.others(day, known, seed)]
+            for book, side in books[seed % 2 :: 2]:
+                source = bench_planted.read(day, book, tmp_path, side)
+                total += score(book.truth, bench_planted.reconciled(ledger, source))
+    _assert_all(total, 20)
 
 
 def test_clean_books_given_any_form_show_no_break(sample_day: Day, tmp_path: Path) -> None:
