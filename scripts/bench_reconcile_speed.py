@@ -187,7 +187,9 @@ def _tell(name: str, value: object) -> None:
 
 
 def measure(rows: int = ROWS, others: Sequence[str] = ("datacompy, polars",)) -> dict[str, Any]:
-    """Seconds and peak memory of each program, from the start of its process to its end."""
+    """Seconds, of the clock and of processors, and peak memory of each program, from the start of its
+    process to its end. On a busy machine the processors' say more.
+    """
     result: dict[str, Any] = {"rows": rows, "programs": [], "skipped": []}
     with tempfile.TemporaryDirectory(prefix="clearing-rows-") as folder:
         _run("generate", Path(folder), rows)
@@ -221,13 +223,15 @@ def shown(results: Mapping[str, Any]) -> list[str]:
     lines = [
         f"{results['rows']:,} rows on each side, {results['differ']} that differ, load {results['load'][0]}"
     ]
-    own = results["programs"][0]["seconds"]
+    first = results["programs"][0]
     for row in results["programs"]:
-        times = f"{row['seconds'] / own:.1f} x" if row["program"] != "clearing" else ""  # ratio of seconds
+        cost = f"{row['seconds']:>8.2f} s {row['processor_s']:>8.2f} s of processors {row['peak_mb']:>7,} MB"
         says = "the same rows" if row["agrees"] else "OTHER ROWS"
         parts = f"read {row['read_s']:.1f} s, compared {row['compare_s']:.1f} s"
-        cost = f"{row['seconds']:>8.2f} s {row['peak_mb']:>8,} MB at most"
-        lines.append(f"  {row['program']:<20} {cost} {times:>9}   {says}; {parts}")
+        if row is not first:
+            times = [row[name] / first[name] for name in ("seconds", "processor_s")]  # ratios of seconds
+            says += f", {times[0]:.1f} and {times[1]:.1f} times as long"
+        lines.append(f"  {row['program']:<20} {cost}   {says}; {parts}")
     return [*lines, *(f"  left out: {reason}" for reason in results["skipped"])]
 
 
@@ -244,7 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         generate(options.folder, options.rows)
     else:
         _tell("numbers", PROGRAMS[options.program](options.folder))
-    _tell("peak_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _PEAK_UNIT)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _tell("peak_mb", used.ru_maxrss // _PEAK_UNIT)
+    _tell("processor_s", used.ru_utime + used.ru_stime)
     return 0
 
 
