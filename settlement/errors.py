@@ -8,12 +8,17 @@
     │   ├── FileUnreadable      the system does not let it be read
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
+    │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
+    │   ├── DayOther            a statement or messages of other days than the one that is asked for
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
+<<<<<<< HEAD
     │   ├── SourceRefused       a table or statement that cannot be held against the ledger
     │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
     │   ├── DayOther            a statement or messages of other days than the one that is asked for
+=======
+>>>>>>> msg
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
     │   ├── NotALedger          it holds no ledger
@@ -37,6 +42,13 @@
     │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
     │   ├── NotTheirs           the terms have another institution do that
     │   └── MeasureStands       a measure that stands otherwise than it would have to
+    ├── BreakRefused            what cannot be done with a break that is kept; in settlement.breaks.errors
+    │   ├── BreakUnknown        there is none of that name
+    │   ├── BreakClosed         it is closed
+    │   ├── BreakPending        it only waits for the other side's cut-off
+    │   ├── SamePerson          who proposed something would approve it
+    │   ├── NothingProposed     nothing waits for an approval
+    │   └── CorrectionInvalid   an entry that could correct nothing
     ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
@@ -117,6 +129,28 @@ class HeaderWrong(FileRefused):
         self.found = found
 
 
+class MessageRefused(FileRefused):
+    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
+    them; empty outside of all), which starts or stops in `line`, for `cause`.
+    """
+
+    def __init__(self, path: str, where: str, line: int, cause: str) -> None:
+        super().__init__(path, f"line {line}: {where} {cause}" if where else f"line {line}: {cause}")
+        self.where = where
+        self.line = line
+        self.cause = cause
+
+
+class DayOther(FileRefused):
+    """The source `path` is of the days `found`, and none is `wanted`; all as YYYY-MM-DD."""
+
+    def __init__(self, path: str, found: Sequence[str], wanted: str) -> None:
+        days = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
+        super().__init__(path, f"is of {days}, not of {wanted}, which is asked for")
+        self.found = tuple(found)
+        self.wanted = wanted
+
+
 class TradingDayUnknown(FileRefused):
     """No row of the file has a readable trading day; `refused` rows stand before its end."""
 
@@ -143,32 +177,6 @@ class BookDamaged(FileRefused):
     def __init__(self, path: str, what: str) -> None:
         super().__init__(path, f"is not what was kept: {what}; restore it from a backup")
         self.what = what
-
-
-class SourceRefused(FileRefused):
-    """The source `path` (a file, a database's table) is not what can be held against the ledger."""
-
-
-class MessageRefused(FileRefused):
-    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
-    them; empty outside of all), which starts or stops in `line`, for `cause`.
-    """
-
-    def __init__(self, path: str, where: str, line: int, cause: str) -> None:
-        super().__init__(path, f"line {line}: {where} {cause}" if where else f"line {line}: {cause}")
-        self.where = where
-        self.line = line
-        self.cause = cause
-
-
-class DayOther(FileRefused):
-    """The source `path` is of the days `found`, and none is `wanted`; all as YYYY-MM-DD."""
-
-    def __init__(self, path: str, found: Sequence[str], wanted: str) -> None:
-        days = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
-        super().__init__(path, f"is of {days}, not of {wanted}, which is asked for")
-        self.found = tuple(found)
-        self.wanted = wanted
 
 
 class ConsentDiffers(FileRefused):
@@ -326,16 +334,7 @@ class ScenarioInvalid(SettlementError):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
-
-
-class MappingInvalid(SettlementError):
-    """The mapping `source` has mistakes: all that were found, in the order of its lines."""
-
-    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        self.source = source
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
+        super().__init__(listed(source, self.mistakes))
 
 
 class AgreementInvalid(SettlementError):
@@ -344,10 +343,11 @@ class AgreementInvalid(SettlementError):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
+        super().__init__(listed(source, self.mistakes))
 
 
-def _listed(source: str, mistakes: Sequence[Mistake]) -> str:
+def listed(source: str, mistakes: Sequence[Mistake]) -> str:
+    """Mistakes of a file, one a line."""
     if len(mistakes) == 1:
         return f"{source}: {mistakes[0]}"
     return "\n".join([f"{source}: {len(mistakes)} mistakes", *(f"  {mistake}" for mistake in mistakes)])

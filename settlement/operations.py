@@ -6,7 +6,7 @@ interrupted it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -81,6 +81,8 @@ class Ledger:
     """Says which day today is."""
     receipts: dict[str, list[Receipt]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    on_cycle: Callable[[Ledger, int], None] | None = None
+    """Called with the number of each cycle that has settled."""
     outcomes: Outcomes = field(init=False)
     """What failed and what defaulted, as it was read."""
     _history: History = field(default_factory=History)
@@ -260,6 +262,13 @@ class Ledger:
                 name: self._closed(book, numbers, terms[name]) for name, book in self._books.items()
             }
 
+        if self.on_cycle is not None:
+            sent = {receipt.transaction_hash for receipt in receipts}
+            venue = self.market.index[self.market.scenario.venue]
+            for (opened_by, cycle), transactions in history.cycles.items():
+                if opened_by == venue and sent.intersection(transactions):
+                    self.on_cycle(self, cycle)
+
     def _closed(self, book: Book, settled: Mapping[date, npt.NDArray[np.uint32]], terms: Terms) -> Book:
         parts = settled_parts(self.read().batches.values())
         return book.close(settled, terms, parts, self.outcomes.advised[self.market.index[book.owner]])
@@ -278,13 +287,14 @@ class Ledger:
         sources: Sequence[Source] = (),
         refused: Sequence[Refused] = (),
         amend: Amend = as_it_is,
+        unread: Collection[str] = (),
     ) -> Reconciled:
         """Hold books and statements against the ledger: the `sources`, and of each broker that brings none
-        its own records, both as `amend` corrects them. Of one trading day its trades, and positions and cash
-        as they stand; of one cycle what it moved. Raises NameUnknown.
+        its own records, unless its book is `unread`; both as `amend` corrects them. Of one trading day its
+        trades, and positions and cash as they stand; of one cycle what it moved. Raises NameUnknown.
         """
         with self._stage("reconcile"):
-            return reconcile(self, scope, sources, refused, amend)
+            return reconcile(self, scope, sources, refused, amend, unread)
 
     def closed_books(self) -> dict[str, Book]:
         """Every broker's book as it closes now, by what the broker was told."""

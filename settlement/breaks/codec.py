@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from settlement.reconciliation.model import Break, Cause, Kind
+from settlement.reconciliation.model import NAMED, Break, Cause, Kind
 
 _DAY = "$day"
+_ORDER = {name: place for place, name in enumerate(NAMED)}
 
 
 def decoded(value: Any) -> Any:
@@ -46,7 +47,14 @@ def break_from(kept: Mapping[str, Any]) -> Break:
     whole = {name: value if type(value) in _PLAIN else decoded(value) for name, value in kept.items()}
     whole["causes"] = tuple(Cause(**cause) for cause in whole["causes"])
     whole["kind"] = Kind(whole["kind"])
+    fields = whole["fields"]
+    whole["fields"] = {name: fields[name] for name in sorted(fields, key=_place)}
     return Break(**whole)
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Fields in the order in which they name a break."""
+    return _ORDER.get(name, len(_ORDER)), name
 
 
 def substance(kept: Mapping[str, Any]) -> str:

@@ -144,8 +144,9 @@ def _value(id: str, name: str, value: object, *, held: bool = False) -> Any:
 def apply(entries: Entries, corrections: Sequence[Correction]) -> Entries:
     """The entries of one institution's book as its corrections have them, in the order of their records.
 
-    One whose trade the book does not have, or has otherwise than it `was`, and one that adds what is there,
-    does nothing. Untouched rows stay as and where they are; rows that a correction names come after them.
+    `keep` is how many entries of a trade stay when others are removed. One whose trade the book lacks,
+    or has otherwise than it `was`, and one that adds what is there, does nothing. Untouched rows stay as and
+    where they are; rows that a correction names come after them.
     """
     if not corrections:
         return entries
@@ -209,19 +210,20 @@ def _applied(rows: list[Row], correction: Correction, named: _Naming) -> list[Ro
     kind, which, day = named.place(correction, entry["trade"])
     was = entry.get("was", {})
 
-    def concerns(row: Row) -> bool:
+    def is_of_it(row: Row) -> bool:
         if kind == "line":
-            is_it = row["line"] == which and row["trade_number"] == NO_NUMBER
-        else:
-            is_it = row["trade_number"] == which and day in (NO_DAY, row["trading_day"])
-        return is_it and all(row.get(name) == value for name, value in was.items())
+            return bool(row["line"] == which and row["trade_number"] == NO_NUMBER)
+        return bool(row["trade_number"] == which and day in (NO_DAY, row["trading_day"]))
 
-    mine = [row for row in rows if concerns(row)]
-    rest = [row for row in rows if not concerns(row)]
+    trade = [row for row in rows if is_of_it(row)]
+    mine = [row for row in trade if all(row.get(name) == value for name, value in was.items())]
+    chosen = {id(row) for row in mine}
+    rest = [row for row in rows if id(row) not in chosen]
     if entry["action"] == "replace":
         return rest + [row | values for row in mine]
     if entry["action"] == "remove":
-        return rest + mine[: entry.get("keep", 0)]
+        surplus = max(0, len(trade) - entry.get("keep", 0))
+        return rest + mine[: max(0, len(mine) - surplus)]
     parts = [row | part for row in mine[:1] for part in entry["into"]]
     comes_to = all(
         sum(part[name] for part in parts) == mine[0][name]

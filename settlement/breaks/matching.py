@@ -9,7 +9,7 @@ from typing import Any
 from settlement.breaks.codec import break_to, substance, text_of
 from settlement.breaks.covered import Covered
 from settlement.breaks.events import Draft
-from settlement.breaks.standing import AGREED, BY_ITSELF, Case
+from settlement.breaks.standing import AGREED, BY_ITSELF, CORRECTED, Case
 from settlement.reconciliation.model import Break, Result
 
 Place = tuple[str, str, date | None, str]
@@ -41,7 +41,8 @@ def drafts(cases: Mapping[int, Case], result: Result, covered: Sequence[Covered]
         kept[place] = [case for case in kept.get(place, []) if case not in pairs]
     for case in (case for rest in kept.values() for case in rest):
         if case.status != "closed" and _covers(covered, case):
-            added.append((case.number, "closed", BY_ITSELF, {"why": AGREED}))
+            why = CORRECTED if case.approved else AGREED
+            added.append((case.number, "closed", BY_ITSELF, {"why": why}))
     return added
 
 

@@ -7,10 +7,10 @@ closed ─ it comes back ─▶ open; proposed ─ rejected, changed, or there i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from settlement.breaks.codec import break_from, substance, text_of
 from settlement.breaks.events import Event
@@ -20,6 +20,7 @@ Status = Literal["open", "pending", "proposed", "closed"]
 BY_ITSELF = "reconciliation"
 """Who does what nobody did by hand."""
 AGREED = "the books agree"
+CORRECTED = "the books agree with its correction"
 
 
 @dataclass(slots=True, eq=False)
@@ -28,9 +29,6 @@ class Case:
 
     number: int
     found: Break
-    text: str
-    """All of it, as JSON."""
-    substance: str
     status: Status
     first_seen: datetime
     cycle: int | None = None
@@ -43,11 +41,23 @@ class Case:
     """Closed by hand: the very same difference stays closed."""
     closed: datetime | None = None
     events: list[Event] = field(default_factory=list)
+    _newest: Mapping[str, Any] = field(default_factory=dict)
+    """The break as JSON has it."""
 
     @property
     def id(self) -> str:
         """ "B-12"."""
         return f"B-{self.number}"
+
+    @property
+    def text(self) -> str:
+        """All that was found last, as one text."""
+        return text_of(self._newest)
+
+    @property
+    def substance(self) -> str:
+        """What makes it another break where it changes."""
+        return substance(self._newest)
 
     def take(self, event: Event) -> None:
         """What the event makes of it."""
@@ -55,8 +65,7 @@ class Case:
         body = event.body
         if "break" in body:
             self.found = break_from(body["break"])
-            self.text = text_of(body["break"])
-            self.substance = substance(body["break"])
+            self._newest = body["break"]
             self.cycle = body["cycle"]
         if event.what in ("opened", "changed", "reopened"):
             self._stands("open")
@@ -97,6 +106,6 @@ class Cases:
             case = self.all.get(event.subject)
             if case is None:
                 found = break_from(event.body["break"])
-                case = Case(event.subject, found, "", "", "open", event.when)
+                case = Case(event.subject, found, "open", event.when)
                 self.all[event.subject] = case
             case.take(event)

@@ -10,11 +10,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ledger.clock import Clock, SystemClock
 from ledger.errors import InvalidValue
@@ -268,8 +266,13 @@ class Breaks:
 
 def business_days(start: date, end: date) -> int:
     """Mondays to Fridays after `start`, up to and with `end`; 0 where that is not later."""
-    day = timedelta(days=1)
-    return max(0, int(np.busday_count(start + day, end + day))) if end > start else 0
+    return max(0, _weekdays(end) - _weekdays(start))
+
+
+def _weekdays(day: date) -> int:
+    """Mondays to Fridays since the year 1 began, which it did on a Monday."""
+    weeks, rest = divmod(day.toordinal(), 7)
+    return 5 * weeks + min(rest, 5)
 
 
 def bucket(age: int) -> str:

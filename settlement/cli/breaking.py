@@ -108,7 +108,7 @@ def list_breaks(
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List breaks, open ones and the largest at risk first. Exit code 1 where any is open."""
+    """List breaks, open ones and the largest at risk first. Exit code 1 where any is open or proposed."""
     json_wanted = wants_json(form, as_json)
     kinds = _kinds(kind or [])
     wanted = {each.value for each in status or Status if status or everything or each is not Status.CLOSED}
@@ -117,9 +117,13 @@ def list_breaks(
         from settlement.report.breaks import break_json
         from settlement.report.kept import kept_list, largest, sums
 
+        every = it.breaks.kept()
+        names = {each.name for each in it.scenario.institutions}
+        _known("institution", institution, {*names, *(each.found.institution for each in every)})
+        _known("owner", owner, {*names, *(each.owner for each in every)})
         shown = [
             each
-            for each in it.breaks.kept()
+            for each in every
             if each.status in wanted
             and each.found.level in levels
             and each.found.institution == (institution or each.found.institution)
@@ -326,6 +330,14 @@ def _next(it: _Opened, kept: Kept, causes: Sequence[Cause]) -> list[str]:
         by_kind = {"missing_here": "--action add", "missing_there": "--action remove"}
         ways = [f"propose {kept.id} {by_kind.get(kept.found.kind.value, '--set FIELD=VALUE')} --as NAME"]
     return [f"{begin} {way}" for way in (*ways, f"close {kept.id} --why TEXT --as NAME")]
+
+
+def _known(what: str, name: str | None, known: set[str]) -> None:
+    """Raises NameUnknown: that nothing is found under a mistyped name would say that all is well."""
+    from settlement.errors import NameUnknown
+
+    if name is not None and name not in known:
+        raise NameUnknown(what, name, sorted(known))
 
 
 def _kinds(given: list[str]) -> set[str]:

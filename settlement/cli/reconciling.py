@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from settlement.reconciliation.model import Break
     from settlement.report.reconciliation import Item, View
     from settlement.sources.configured import Brought
+    from settlement.sources.guessing import Guess
 
 
 class ReportFormat(StrEnum):
@@ -239,14 +240,14 @@ def _steps(view: View) -> list[str]:
     return [f"clearing breaks {view.ledger} show {kept[0]}"] if kept else []
 
 
-def _guessed(ledger: Ledger, brought: Sequence[Brought]) -> list[tuple[str, str, list[tuple[Any, ...]]]]:
+def _guessed(ledger: Ledger, brought: Sequence[Brought]) -> list[tuple[str, str, list[Guess]]]:
     from settlement.sources import guess_mapping
     from settlement.sources.gathering import context
 
     return [(each.where, *guess_mapping(each.where, context(ledger, each))) for each in brought]
 
 
-def _write_guesses(parts: Sequence[tuple[str, str, list[tuple[Any, ...]]]], wanted: ReportFormat) -> None:
+def _write_guesses(parts: Sequence[tuple[str, str, list[Guess]]], wanted: ReportFormat) -> None:
     if wanted is ReportFormat.JSON:
         names = ("field", "column", "sure_percent", "why")
         shown = [

@@ -87,11 +87,14 @@ def settle(
     with failures():
         search = search_for(objective, time_limit)
     with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.breaks.reconciling import AfterCycles
+        from settlement.report.after_cycles import found_breaks, reconciled_json, reconciled_lines
         from settlement.report.choice import choice_json, choice_line
         from settlement.report.standing import Mark, spent
         from settlement.report.waiting import waiting, waiting_json
 
         before = Mark.of(ledger.read())
+        ledger.on_cycle = after = AfterCycles()
         settled = ledger.settle(search, model)
         history = ledger.read()
         done = Mark.of(history).since(before)
@@ -109,7 +112,7 @@ def settle(
             "pending": len(waits),
             "waiting": [waiting_json(each, money.currency) for each in waits],
         }
-        shown |= spent(ledger, "settle")
+        shown |= spent(ledger, "settle") | reconciled_json(after)
     if json_wanted:
         write_json(shown)
     else:
@@ -129,5 +132,6 @@ def settle(
         if waits:
             parts += waiting_rows(waits, money, everything=everything)
         steps = ["reconcile", "report"] if not waits else ["status", "fund", "settle"]
+        parts += reconciled_lines(after, money)
         write_text(*parts, then=[f"clearing {step} {path}" for step in steps])
-    leave(bool(waits))
+    leave(bool(waits) or found_breaks(after))

@@ -6,6 +6,7 @@ columns are found equal, so a collision costs time, not truth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def _said(side: Side, rows: Places) -> npt.NDArray[np.uint8]:
     entries = side.entries
     bits: npt.NDArray[np.uint8] = (entries.time[rows] != TIME_UNKNOWN) * np.uint8(_TIME)
     bits |= (entries.settles[rows] != NO_DAY) * np.uint8(_SETTLES)
-    bits |= (side.currency[rows] >= 0) * np.uint8(_CURRENCY)
+    bits |= (entries.currency[rows] >= 0) * np.uint8(_CURRENCY)
     return bits
 
 
@@ -54,36 +55,59 @@ def _match(found: Findings, mine: Places, theirs: Places, pattern: int) -> None:
         return
     both = found.both
     bits = int(np.bitwise_or.reduce(_said(both.theirs, theirs))) & pattern
-    mine, words = _ordered(mine, hashed(both, both.mine, mine, bits), both.mine.entries.line)
-    theirs, its = _ordered(theirs, hashed(both, both.theirs, theirs, bits), both.theirs.entries.number)
-    starts = np.flatnonzero(np.append(True, words[1:] != words[:-1]))
+    mine, words, alike = _ordered(mine, hashed(both, both.mine, mine, bits), both.mine.entries.line)
+    theirs, its, others = _ordered(
+        theirs, hashed(both, both.theirs, theirs, bits), both.theirs.entries.number
+    )
+    at = np.searchsorted(its, words)
+    has = at < len(its)
+    has[has] = its[at[has]] == words[has]
+    several = alike.copy()
+    several[has] |= others[at[has]]
+    several &= has
+    has &= ~several
+    partner = np.full(len(both.mine), -1, dtype=np.int64)
+    partner[mine[has]] = theirs[at[has]]
+    here, taken = _sets(both, mine[several], words[several], at[several], its)
+    partner[here] = theirs[taken]
+    # By rising place of mine, so that at least its columns are read in their order.
+    rows = np.flatnonzero(partner >= 0)
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK]
+        agree = some[~differ(both, some, partner[some])]
+        found.hold(agree, partner[agree])
+
+
+def _sets(both: Both, mine: Places, words: Words, at: Places, its: Words) -> tuple[Places, Places]:
+    """Of rows with several alike on either side, which is matched to which: positions in `its`, where those
+    with its word begin `at`. Both rise.
+    """
+    starts = np.flatnonzero(np.append(True, words[1:] != words[:-1])[: len(words)])
     counts = np.diff(np.append(starts, len(words)))
-    left = np.searchsorted(its, words[starts], "left")
-    there = np.searchsorted(its, words[starts], "right") - left
+    there = np.searchsorted(its, words[starts], "right") - at[starts]
     first = mine[starts]
-    own = (both.mine.buyer[first] == both.owner) & (both.mine.seller[first] == both.owner)
+    own = (both.mine.buyer(first) == both.owner) & (both.mine.seller(first) == both.owner)
     own &= not both.mine.entries.whole
     most = np.where(counts >= there, there * (1 + own), 0)
     rank = np.arange(len(words)) - np.repeat(starts, counts)
     taken = np.flatnonzero(rank < np.repeat(most, counts))
-    at = np.repeat(left, counts)[taken] + rank[taken] % np.repeat(there, counts)[taken]
-    here, there = mine[taken], theirs[at]
-    for start in range(0, len(here), CHUNK):
-        some, others = here[start : start + CHUNK], there[start : start + CHUNK]
-        agree = ~differ(both, some, others)
-        found.hold(some[agree], others[agree])
+    return mine[taken], at[taken] + rank[taken] % np.repeat(there, counts)[taken]
 
 
-def _ordered(rows: Places, words: Words, then: npt.NDArray[np.int64]) -> tuple[Places, Words]:
-    """The rows and their words by rising word, those of one word by what comes `then`."""
+def _ordered(
+    rows: Places, words: Words, then: npt.NDArray[np.int64]
+) -> tuple[Places, Words, npt.NDArray[np.bool_]]:
+    """The rows and their words by rising word, those of one word by what comes `then`; and which have a word
+    that others have.
+    """
     order = np.argsort(words)
     rows, words = rows[order], words[order]
     same = np.zeros(len(words), dtype=bool)
     same[1:] = words[1:] == words[:-1]
-    same[:-1] |= same[1:]
+    same[:-1] |= same[1:].copy()
     tied = np.flatnonzero(same)
     rows[tied] = rows[tied[np.lexsort((then[rows[tied]], words[tied]))]]
-    return rows, words
+    return rows, words, same
 
 
 def hashed(both: Both, side: Side, rows: Places, bits: int) -> Words:
@@ -96,24 +120,32 @@ def hashed(both: Both, side: Side, rows: Places, bits: int) -> Words:
         for name in ("commission", "levy")
         if getattr(both.mine.entries, name) is not None and getattr(both.theirs.entries, name) is not None
     ]
-    columns: list[Column] = [entries.day, *_parties(both, side), side.security, entries.quantity]
-    columns += [entries.amount, *charges]
+    columns: list[Column] = [entries.day, entries.quantity, entries.amount, *charges]
     columns += [entries.time] if bits & _TIME else []
     columns += [entries.settles] if bits & _SETTLES else []
-    columns += [side.currency] if bits & _CURRENCY else []
-    words = np.zeros(len(rows), dtype=np.uint64)
+    words = np.empty(len(rows), dtype=np.uint64)
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK]
+        codes = [*_place(both, side, some), *([side.currency(some)] if bits & _CURRENCY else [])]
+        words[start : start + CHUNK] = _mixed([column[some] for column in columns] + codes, len(some))
+    return words
+
+
+def _mixed(columns: Sequence[Column], count: int) -> Words:
+    words = np.zeros(count, dtype=np.uint64)
     for column in columns:
-        words ^= _words(column[rows])
+        words ^= _words(column)
         words *= _ODD
         words ^= words >> _SHIFT
     return words
 
 
-def _parties(both: Both, side: Side) -> tuple[Column, Column]:
-    """The parties, without the other one where mine never names it."""
-    if both.names_both:
-        return side.buyer, side.seller
-    return tuple(np.where(party == both.owner, party, -1) for party in (side.buyer, side.seller))  # type: ignore[return-value]
+def _place(both: Both, side: Side, rows: Places) -> list[Column]:
+    """Security and parties, without the other party where mine never names it."""
+    parties = [side.buyer(rows), side.seller(rows)]
+    if not both.names_both:
+        parties = [np.where(party == both.owner, party, np.int32(-1)) for party in parties]
+    return [side.security(rows), *parties]
 
 
 def _words(column: npt.NDArray[Any]) -> Words:
@@ -149,11 +181,7 @@ def reopened(found: Findings) -> None:
 
 def _places(both: Both, side: Side, rows: Places) -> Words:
     """One word for each row, equal where day, security and parties are."""
-    words = np.zeros(len(rows), dtype=np.uint64)
-    for column in (side.entries.day, side.security, *_parties(both, side)):
-        words = (words ^ _words(column[rows])) * _ODD
-        words ^= words >> _SHIFT
-    return words
+    return _mixed([side.entries.day[rows], *_place(both, side, rows)], len(rows))
 
 
 def copies(found: Findings, rows: list[Row]) -> set[int]:

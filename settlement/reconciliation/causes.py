@@ -31,6 +31,8 @@ SUREST = (
 """Codes of causes."""
 _NUMBERS = ("quantity", "price", "settlement_amount", "commission", "levy", "opening", "movements", "closing")
 _NAMES = ("buyer", "seller", "security")
+_HELD = ("security", "buyer", "seller", "quantity", "settlement_amount")
+"""What tells a surplus entry from the one that is right."""
 _DAYS = ("trading_day", "settlement_date")
 _ALIKE = {
     "quantity": ("settlement_amount", "commission", "levy"),
@@ -102,7 +104,10 @@ def _whole(each: Break, wrong: Side, known: Known) -> Iterator[Cause]:
     """Causes that are of the entry, not of one of its fields."""
     mend: dict[str, object]
     if each.kind is Kind.DUPLICATE:
+        held = {name: values.get(wrong) for name, values in each.fields.items() if name in _HELD}
+        was = {name: value for name, value in held.items() if value is not None}
         mend = {"action": "remove", "side": wrong, "trade": each.subject, "keep": 1}
+        mend |= {"was": was} if was else {}
         yield Cause("duplicate", f"Trade {each.subject} was booked more than once.", mend)
     trades = [known.trades[number] for number in each.numbers if number in known.trades]
     if each.kind is Kind.MERGED and len(trades) == len(each.numbers) > 1:

@@ -15,22 +15,22 @@ import numpy.typing as npt
 from ledger.units import TIME_UNKNOWN, Column
 from settlement.reconciliation.entries import NO_DAY
 from settlement.reconciliation.model import NAMED, Kind
-from settlement.reconciliation.sides import Both, Places, Row
+from settlement.reconciliation.sides import Both, Row, Where
 
 Mask = npt.NDArray[np.bool_]
 Fields = dict[str, tuple[object, object]]
 _ORDER = {kind: place for place, kind in enumerate(Kind)}
 
 
-def differ(both: Both, here: Places | slice, there: Places | slice) -> Mask:
+def differ(both: Both, here: Where, there: Where) -> Mask:
     """Whether rows `here` of mine differ from the rows `there` of theirs, one to one, beyond tolerance."""
     mine, theirs, may = both.mine, both.theirs, both.tolerances
     a, b = mine.entries, theirs.entries
-    off: Mask = mine.security[here] != theirs.security[there]
-    off |= _party(both, mine.buyer[here], theirs.buyer[there])
-    off |= _party(both, mine.seller[here], theirs.seller[there])
+    off: Mask = mine.security(here) != theirs.security(there)
+    off |= _party(both, mine.buyer(here), theirs.buyer(there))
+    off |= _party(both, mine.seller(here), theirs.seller(there))
     off |= a.day[here] != b.day[there]
-    off |= _known(mine.currency[here], theirs.currency[there], -1)
+    off |= _known(mine.currency(here), theirs.currency(there), -1)
     off |= _known(a.settles[here], b.settles[there], NO_DAY)
     off |= beyond(a.quantity[here], b.quantity[there], may.quantity)
     off |= beyond(a.amount[here], b.amount[there], may.amount)

@@ -6,7 +6,7 @@ else the ledger has.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ledger.clients.consortium import TRANSIT
 from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.ids import day_number, parse_day_number
-from ledger.records import Records
+from ledger.records import joined
 from ledger.units import Column, exact
 from settlement import fees
 from settlement.fees import VenueSchedule
@@ -173,7 +173,7 @@ def ledger_trades(
     """
     found = list(batches)
     names = {index: name for name, index in market.index.items()}
-    records = _joined([batch.records for batch in found])
+    records = joined([batch.records for batch in found])
     counts = [len(batch.records) for batch in found]
     settled = np.concatenate([np.zeros(0, dtype=bool), *(batch.settled for batch in found)])
     masks = [_settled_within(batch, within) for batch in found]
@@ -292,11 +292,6 @@ def _settled_within(batch: RecordedBatch, within: Collection[bytes] | None) -> n
 def _effective(batch: RecordedBatch, history: History) -> npt.NDArray[np.int32]:
     days = [day_number(datetime.fromtimestamp(history.times[each], UTC).date()) for each in batch.settlements]
     return np.array([*days, 0], dtype=np.int32)[batch.settled_in]
-
-
-def _joined(parts: Sequence[Records]) -> Records:
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Records.__slots__}
-    return Records(**columns)
 
 
 def _table(places: Mapping[int, int]) -> npt.NDArray[np.int32]:

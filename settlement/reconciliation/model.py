@@ -53,8 +53,6 @@ class Kind(StrEnum):
     CLOSING = "closing"
     ARITHMETIC = "arithmetic"
     """Opening and movements of one side do not come to its closing."""
-    CHANGED = "changed"
-    """A book is not the one whose root its institution signed."""
 
 
 REASONS: Mapping[Kind, str] = {
@@ -77,7 +75,6 @@ REASONS: Mapping[Kind, str] = {
     Kind.TIME: "DDAT",
     Kind.FEE: "DMON",
     Kind.SHARE: "DMON",
-    Kind.CHANGED: "CMIS",
 }
 """ISO 20022 reason codes of unmatched instructions, the nearest where there is no exact one. Of balances
 (opening, movements, closing, arithmetic) it is DQUA for securities and DMON for money.

@@ -107,6 +107,10 @@ def nearest(
     """The best assignment overall of near rows of which at most one has a number: the pairs; what several fit
     equally well, so that it is ambiguous; and places with too many entries to look at.
     """
+    if all(row.numbered for row in theirs):
+        mine = [row for row in mine if not row.numbered]
+    if all(row.numbered for row in mine):
+        theirs = [row for row in theirs if not row.numbered]
     distances, crowded = _near_pairs(both, mine, theirs)
     pairs: list[Pair] = []
     unclear: list[Unclear] = []

@@ -18,7 +18,7 @@ from settlement.reconciliation.fields import differ, differing
 from settlement.reconciliation.findings import CHUNK, Findings
 from settlement.reconciliation.model import Kind
 from settlement.reconciliation.nearest import closest
-from settlement.reconciliation.sides import Both, Places, Row
+from settlement.reconciliation.sides import Both, Places, Row, Where
 from settlement.reconciliation.sums import subsets
 
 
@@ -30,7 +30,7 @@ def by_number(found: Findings) -> None:
     here_keys, there_keys = _keys(both.mine.entries, both.theirs.entries)
     there = _sorted(np.flatnonzero(both.theirs.entries.number != NO_NUMBER), there_keys)
     there_keys = there_keys[there]
-    own = (both.mine.buyer == both.owner) | (both.mine.seller == both.owner)
+    own = both.mine.entries.of(both.parties[both.owner])
     numbered = both.mine.entries.number != NO_NUMBER
     others = np.flatnonzero(~own)
     strangers = others[~(numbered[others] & _among(here_keys[others], there_keys))]
@@ -111,7 +111,7 @@ def _hold(found: Findings, here: Places, there: Places) -> None:
         found.pairs += sorted((one[i], other[k]) for i, k in pairs)
 
 
-def _run(rows: Places) -> Places | slice:
+def _run(rows: Places) -> Where:
     """Rows that follow one another as a slice, which takes no copy."""
     if bool((rows[1:] - rows[:-1] == 1).all()):
         return slice(int(rows[0]), int(rows[-1]) + 1)

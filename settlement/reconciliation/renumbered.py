@@ -39,11 +39,14 @@ def by_other_number(found: Findings) -> None:
     def number_only(mine: Row, theirs: Row) -> int | None:
         return None if differing(found.both, mine, theirs) else 0
 
+    sides = found.free()
     for key, fits in ((_number, day_only), (_number, day_and_one)):
-        _hold(found, *_numbered(found), key, fits, Kind.DATE)
+        sides = _numbered(found, *sides)
+        _hold(found, *sides, key, fits, Kind.DATE)
     within = any(getattr(found.both.tolerances, name) for name in found.both.tolerances.__slots__)
     for key in (_place, _content) if within else (_content,):
-        _hold(found, *_numbered(found), key, number_only, Kind.NUMBER, every=key is _content)
+        sides = _numbered(found, *sides)
+        _hold(found, *sides, key, number_only, Kind.NUMBER, every=key is _content)
 
 
 def _number(row: Row) -> Hashable:
@@ -58,9 +61,12 @@ def _content(row: Row) -> Hashable:
     return row.day, row.security, row.quantity, row.amount
 
 
-def _numbered(found: Findings) -> tuple[list[Row], list[Row]]:
-    mine, theirs = found.free()
-    return [row for row in mine if row.numbered], [row for row in theirs if row.numbered]
+def _numbered(found: Findings, mine: Sequence[Row], theirs: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Those that have a number and are still free."""
+    return (
+        [row for row in mine if row.numbered and not found.mine_done[row.at]],
+        [row for row in theirs if row.numbered and not found.theirs_done[row.at]],
+    )
 
 
 def _hold(
@@ -85,6 +91,9 @@ def _hold(
                 cost = fits(row, its)
                 if cost is not None:
                     distances.setdefault(i, {})[k] = cost
+        if len(some) == len(others) == 1:
+            _report(found, [(some[0], others[0])] if distances else [], [], kind)
+            continue
         for part in components(distances):
             pairs, unclear = solved(some, others, part, ONE << 2, agree=False)
             _report(found, pairs, unclear, kind)

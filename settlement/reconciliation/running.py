@@ -51,6 +51,8 @@ class Reconciled(Result):
     """What the ledger says that each institution holds; of a cycle in the assets that it moved."""
     held: tuple[HeldAgainst, ...] = ()
     """What was compared, so that a later run knows what this one would have found."""
+    entries: Mapping[str, Entries] = field(default_factory=dict)
+    """The books' trades, by institution, as they were read: nothing corrected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,11 @@ def reconcile(
     sources: Sequence[Source] = (),
     refused: Sequence[Refused] = (),
     amend: Amend = as_it_is,
+    unread: Collection[str] = (),
 ) -> Reconciled:
     """Hold books and statements against the ledger: the `sources`, and of every broker that brings none of
     its own its records on the shelf. `refused` are sources that could not be read; `amend` applies
-    corrections to books.
+    corrections to books. An institution whose own book is `unread` is not held against its records instead.
 
     Raises NameUnknown where there is no such cycle, or a source is of an institution that does not take part.
     """
@@ -96,18 +99,19 @@ def reconcile(
         for name in run.holders(source):
             brought[name, source.side].append(source)
     for name in ledger.market.index:
-        if (name, "book") not in brought and name in ledger.market.scenario.brokers:
+        has_own = (name, "book") in brought or name in unread
+        if name in ledger.market.scenario.brokers and not has_own:
             run.shelf_book(name)
         for side in SIDES:
             if (name, side) in brought:
                 run.brought(name, side, brought[name, side])
     breaks, pending = run.outcome()
     statements = sum(source.owner is None for source in sources)
-    unread = (*refused, *(each for source in sources for each in source.refused), *run.refused)
+    could_not = (*refused, *(each for source in sources for each in source.refused), *run.refused)
     shown = tuple(_shown(source) for source in sources)
     compared = run.compared + Compared(statements=statements)
     held = tuple(dict.fromkeys(run.held))
-    return Reconciled(breaks, pending, compared, unread, shown, there.accounts, held)
+    return Reconciled(breaks, pending, compared, could_not, shown, there.accounts, held, run.entries)
 
 
 def _shown(source: Source) -> dict[str, object]:
@@ -144,6 +148,7 @@ class _Run:
     deposited: dict[tuple[str, Side], int] = field(default_factory=dict)
     """(institution, side) → what was issued to it and the side booked as movements."""
     held: list[HeldAgainst] = field(default_factory=list)
+    entries: dict[str, Entries] = field(default_factory=dict)
     cut_offs: dict[tuple[str, Side], str] = field(default_factory=dict)
     """(institution, side) → until when what it lacks is only pending."""
 
@@ -256,6 +261,7 @@ class _Run:
         if side == "custodian":
             rows = rows[self.side.trades.settled[rows]]
         if side == "book":
+            self.entries[name] = mine
             mine = self.amend(name, mine)
         theirs = self.side.seen_by(side, name, rows, mine)
         if days is not None and self.scope != EVERYTHING:

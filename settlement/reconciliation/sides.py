@@ -1,6 +1,7 @@
 """Both sides of a comparison under one table of names, and single rows of them as values.
 
-Codes of either side are translated once, table by table; a translated code is the place of its name in the
+Codes of either side are translated by a table for each of its tables of names, and only where they are looked
+at, so that no column is copied whole. A translated code is the place of its name in the
 sorted names of both, so that what is sorted by code does not depend on the order in which a side brought its
 names.
 """
@@ -21,6 +22,7 @@ from settlement.sources import Tolerances
 Codes = npt.NDArray[np.int32]
 Places = npt.NDArray[np.int64]
 """Positions of rows."""
+Where = Places | slice
 
 
 class Row(NamedTuple):
@@ -63,16 +65,32 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """One side's entries, names translated."""
+    """One side's entries, and what its codes are translated to."""
 
     entries: Entries
-    buyer: Codes
-    seller: Codes
-    security: Codes
-    currency: Codes
+    party_table: Codes | None
+    """Code → code of `Both`; the last is of -1. None where they are the same."""
+    security_table: Codes | None
+    currency_table: Codes | None
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def buyer(self, rows: Where) -> Codes:
+        """Translated codes of these rows."""
+        return _translated(self.party_table, self.entries.buyer[rows])
+
+    def seller(self, rows: Where) -> Codes:
+        """Translated codes of these rows."""
+        return _translated(self.party_table, self.entries.seller[rows])
+
+    def security(self, rows: Where) -> Codes:
+        """Translated codes of these rows."""
+        return _translated(self.security_table, self.entries.security[rows])
+
+    def currency(self, rows: Where) -> Codes:
+        """Translated codes of these rows."""
+        return _translated(self.currency_table, self.entries.currency[rows])
 
     def rows(self, places: Places) -> list[Row]:
         """The rows at these places, sorted."""
@@ -81,13 +99,14 @@ class Side:
         def taken(column: Column | None) -> Sequence[Any]:
             return [None] * count if column is None else column[places].tolist()
 
+        codes = (self.buyer, self.seller, self.security, self.currency)
         columns = (
-            *(entries.number, entries.day, entries.settles, entries.time),
-            *(self.buyer, self.seller, self.security, self.currency),
-            *(entries.quantity, entries.amount, entries.price, entries.commission, entries.levy),
-            entries.line,
+            *(taken(entries.number), taken(entries.day), taken(entries.settles), taken(entries.time)),
+            *(code(places).tolist() for code in codes),
+            *(taken(entries.quantity), taken(entries.amount), taken(entries.price)),
+            *(taken(entries.commission), taken(entries.levy), taken(entries.line)),
         )
-        return sorted(map(Row, *(taken(column) for column in columns), places.tolist()))
+        return sorted(map(Row, *columns, places.tolist()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,14 +133,13 @@ class Both:
         def side(entries: Entries) -> Side:
             return Side(
                 entries,
-                _translated(entries.parties, parties, entries.buyer),
-                _translated(entries.parties, parties, entries.seller),
-                _translated(entries.securities, securities, entries.security),
-                _translated(entries.currencies, currencies, entries.currency),
+                _table(entries.parties, parties),
+                _table(entries.securities, securities),
+                _table(entries.currencies, currencies),
             )
 
         here = side(mine)
-        names_both = not len(here) or bool(((here.buyer >= 0) & (here.seller >= 0)).any())
+        names_both = not len(here) or bool(((mine.buyer >= 0) & (mine.seller >= 0)).any())
         place = parties.index(owner)
         return cls(here, side(theirs), place, parties, securities, currencies, tolerances, names_both)
 
@@ -152,11 +170,12 @@ def _union(*tables: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({name for table in tables for name in table}))
 
 
-def _translated(names: Sequence[str], union: Sequence[str], codes: Codes) -> Codes:
+def _table(names: Sequence[str], union: Sequence[str]) -> Codes | None:
     if tuple(names) == tuple(union):
-        return codes
+        return None
     places = {name: place for place, name in enumerate(union)}
-    # The last place is of -1, which stays.
-    table = np.array([*(places[name] for name in names), -1], dtype=np.int32)
-    translated: Codes = table.take(codes)
-    return translated
+    return np.array([*(places[name] for name in names), -1], dtype=np.int32)
+
+
+def _translated(table: Codes | None, codes: Codes) -> Codes:
+    return codes if table is None else table.take(codes)

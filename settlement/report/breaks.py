@@ -10,7 +10,7 @@ from ledger.units import TIME_UNKNOWN, format_minor, format_quantity
 from settlement.breaks.codec import break_from, decoded
 from settlement.breaks.events import Event
 from settlement.breaks.store import Kept
-from settlement.reconciliation.model import MONEY, Break, Cause, Level
+from settlement.reconciliation.model import MONEY, Break, Cause, Level, Side
 from settlement.report.layout import Money
 
 DAYS = ("trading_day", "settlement_date")
@@ -139,14 +139,18 @@ def title(found: Break) -> str:
 
 
 def differs(found: Break, money: Money) -> str:
-    """ "quantity 501 / 510": each field with the sides in their order."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} "
-        + " / ".join(
-            value_text(name, values[side], found.level, money) for side in found.sides if side in values
-        )
-        for name, values in found.fields.items()
-    )
+    """ "quantity 501 / 510": each field with the sides in their order; of what only one side has, what it
+    has.
+    """
+
+    def shown(name: str, sides: Sequence[Side]) -> str:
+        values = found.fields[name]
+        texts = [value_text(name, values[side], found.level, money) for side in sides if side in values]
+        return f"{name.replace('_', ' ')} {' / '.join(texts)}"
+
+    have = {side for values in found.fields.values() for side, value in values.items() if value is not None}
+    sides = found.sides if len(have) > 1 else [side for side in found.sides if side in have]
+    return ", ".join(shown(name, sides) for name in found.fields)
 
 
 def mend_text(entry: Mapping[str, Any], level: Level, money: Money) -> str:

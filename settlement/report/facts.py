@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.ids import parse_day_number
-from ledger.records import Records, unpack
+from ledger.records import Records, joined
 from ledger.units import Column, exact_add, exact_sum
 from settlement import fees
 from settlement.agreements.standing import standing
@@ -176,14 +176,6 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
         names=names,
         codes=codes,
     )
-
-
-def joined(parts: Iterable[Records]) -> Records:
-    """Records one after the other."""
-    found = list(parts)
-    if not found:
-        return unpack(b"")
-    return Records(*(np.concatenate([getattr(part, name) for part in found]) for name in Records.__slots__))
 
 
 def owed(records: Records, group: npt.NDArray[np.int64], groups: int) -> int:

@@ -116,6 +116,7 @@ def cause_list(kept: Kept, causes: Sequence[Cause], money: Money) -> Iterator[Re
     """What may have made a break, numbered as `propose --cause` takes it, and what would mend it."""
     for number, cause in enumerate(causes, start=1):
         yield Text(f"cause {number}: {plain(cause.said)}")
-        yield Text(f"         mend: {mend_text(cause.mend, kept.found.level, money)}")
+        if cause.mend:
+            yield Text(f"         mend: {mend_text(cause.mend, kept.found.level, money)}")
     if not causes:
         yield Text("No common cause fits.")

@@ -17,9 +17,9 @@ from ledger.clients.clearing_house import Status
 from ledger.history import ENDED
 from ledger.units import exact_sum
 from settlement.reconciliation.ledger_side import Scope
-from settlement.reconciliation.model import Break
 from settlement.reconciliation.running import Reconciled
 from settlement.report import sources, split
+from settlement.report.breaks import break_json
 from settlement.report.choice import CHOICE_KEYS, choice_json
 from settlement.report.costs import spent
 from settlement.report.facts import Facts, gather
@@ -231,7 +231,7 @@ def summarize(
         transactions=cost.transactions,
         gas_used=cost.gas,
         compared=(compared.books, compared.trades, compared.positions, compared.cash),
-        breaks=tuple(break_json(each, scenario.cash.currency, facts.several) for each in found.breaks),
+        breaks=tuple(break_json(each) for each in found.breaks),
         created=_created(facts),
         waiting=waiting(
             facts.batches,
@@ -295,17 +295,3 @@ def _created(facts: Facts) -> dict[str, int]:
 
 def _strings(amounts: Mapping[str, int]) -> dict[str, str]:
     return {name: str(amount) for name, amount in amounts.items()}
-
-
-def break_json(each: Break, currency: str, several: bool) -> dict[str, Any]:
-    """A break; `fields` has the book's value and the ledger's, None where one of them has nothing."""
-    fields: dict[str, Any] = {}
-    for name, values in each.fields.items():
-        money = name == "settlement_amount" or each.subject == currency
-        fields[f"{name}_minor" if money else name] = {
-            side: str(value) if money and value is not None else value for side, value in values.items()
-        }
-    shown: dict[str, Any] = {"institution": each.institution, "level": each.level, "reason": each.reason}
-    if several:
-        shown["trading_day"] = None if each.trading_day is None else str(each.trading_day)
-    return shown | {"subject": each.subject, "fields": fields}

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from settlement.errors import SourceRefused
 from settlement.reconciliation.model import Level
 from settlement.sources import Balance, CashMovement, Context, Source, Tolerances, numbers, words
+from settlement.sources.errors import SourceRefused
 from settlement.sources.table import Loaded, Rows, Table, plural, require
 from settlement.sources.trade_rows import Counted, Named, iso, other_days
 

@@ -11,9 +11,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from settlement import marked_yaml
-from settlement.errors import MappingInvalid, Mistake
+from settlement.errors import Mistake
 from settlement.files import read_regular, write_whole
 from settlement.reconciliation.model import Side
+from settlement.sources.errors import MappingInvalid
 
 FILE = "sources.yaml"
 _DATABASES = ("sqlite:", "postgresql:", "postgres:")

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from settlement.errors import SourceRefused
 from settlement.intake.rows import shown
 from settlement.reconciliation.model import Refused
+from settlement.sources.errors import SourceRefused
 from settlement.sources.table import Loaded, Table, check_columns
 
 _BOM = b"\xef\xbb\xbf"
@@ -40,7 +40,9 @@ def read(data: bytes, name: str, *, encoding: str = "utf-8", delimiter: str = ",
     first = data.find(b"\n", 0, end)
     head = data[: first if first >= 0 else end]
     check_utf8(head, name)
-    columns = tuple(next(csv.reader([head.decode().removesuffix("\r")], delimiter=delimiter), ()))
+    columns = tuple(_split(head.decode().removesuffix("\r"), delimiter) or ())
+    if not columns:
+        raise SourceRefused(name, "its first line is no header: a quote or a line end is out of place in it")
     check_columns(name, columns)
     body = memoryview(data)[first + 1 : end] if first >= 0 else memoryview(b"")
 

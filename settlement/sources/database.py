@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from settlement.errors import SourceRefused
 from settlement.files import read_regular
 from settlement.scenario_explain import nearest
+from settlement.sources.errors import SourceRefused
 from settlement.sources.numbers import INEXACT
 from settlement.sources.table import Loaded, Table, check_columns, check_text
 

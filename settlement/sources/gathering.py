@@ -12,11 +12,12 @@ import numpy as np
 
 from ledger.errors import LedgerError
 from ledger.ids import day_number, parse_day_number
-from settlement.errors import SettlementError, SourceRefused
+from settlement.errors import SettlementError
 from settlement.reconciliation.ledger_side import Scope
 from settlement.reconciliation.model import Refused
 from settlement.sources import Context, Source, read_source
 from settlement.sources.configured import Brought
+from settlement.sources.errors import SourceRefused
 
 if TYPE_CHECKING:
     from settlement.operations import Ledger
@@ -30,6 +31,8 @@ class Gathered:
 
     sources: tuple[Source, ...]
     refused: tuple[Refused, ...]
+    unread: frozenset[str]
+    """Institutions of whose own books some could not be read."""
 
 
 def gather(
@@ -41,6 +44,7 @@ def gather(
     """Read them for that scope. `{date}` in where one is stands for each trading day of the scope."""
     sources: list[Source] = []
     refused: list[Refused] = []
+    unread: set[str] = set()
     days = trading_days(ledger, scope)
     known = _days_of_statements(ledger, days)
     for each in brought:
@@ -54,9 +58,10 @@ def gather(
             except (SettlementError, LedgerError) as error:
                 reason = str(error).removeprefix(f"{where}: ")
                 refused.append(Refused(where, 0, "", "", reason))
+                unread.update({each.owner} if each.owner else ())
             else:
                 sources.append(replace(source, name=where))
-    return Gathered(tuple(sources), tuple(refused))
+    return Gathered(tuple(sources), tuple(refused), frozenset(unread))
 
 
 def context(ledger: Ledger, brought: Brought) -> Context:

@@ -39,10 +39,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from settlement import marked_yaml
-from settlement.errors import MappingInvalid, Mistake
+from settlement.errors import Mistake
 from settlement.files import read_regular
 from settlement.scenario_explain import explain
 from settlement.sources import mapping_checks
+from settlement.sources.errors import MappingInvalid
 from settlement.sources.numbers import Sign
 
 Level = Literal["trades", "positions", "cash", "revenue"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -17,11 +17,13 @@ import numpy as np
 from ledger.errors import InvalidValue
 from ledger.ids import currency_exponent, day_number, parse_day_number
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, MAX_TRADE_NO, TIME_UNKNOWN
-from settlement.errors import DayOther
 from settlement.reconciliation.entries import NO_NUMBER, Entries
 from settlement.reconciliation.model import Refused
 from settlement.sources import Context
+from settlement.sources.errors import DayOther
 
+BY_DAY = "{day}{number:08}"
+"""How messages name a trade whose id begins with its trading day."""
 PRICE_DECIMALS = 6
 """A price is held in millionths of a currency unit."""
 
@@ -74,10 +76,14 @@ class Row:
     line: int
     commission: int | None = None
     levy: int | None = None
+    with_day: bool = field(default=False, compare=False)
+    """Whether the message names the trade by its day and eight digits, as a contract of NEPSE."""
 
 
 def entries_of(rows: Sequence[Row]) -> Entries:
-    """The rows as columns. Commission and levy are there if every row says them."""
+    """The rows as columns. Commission and levy are there if every row says them; trades are named with their
+    day if all that have a number are.
+    """
     places: dict[str, dict[str, int]] = {"party": {}, "security": {}, "currency": {}}
 
     def codes(table: str, names: Iterable[str]) -> np.ndarray[Any, Any]:
@@ -97,6 +103,8 @@ def entries_of(rows: Sequence[Row]) -> Entries:
         values = [getattr(row, name) for row in rows]
         columns[name] = values if rows and None not in values else None
     tables = {"parties": "party", "securities": "security", "currencies": "currency"}
+    if all(row.with_day for row in rows if row.number != NO_NUMBER):
+        columns["naming"] = BY_DAY
     columns |= {name: tuple(places[table]) for name, table in tables.items()}
     return Entries(**columns)
 
@@ -186,6 +194,11 @@ def number_of(text: str, day: int, strict: bool = False) -> int:
         digits = digits[8:]
     number = int(digits) if len(digits) <= 20 else MAX_TRADE_NO + 1
     return number if 0 < number <= MAX_TRADE_NO else NO_NUMBER
+
+
+def has_day(text: str, day: int) -> bool:
+    """Whether an id is the trading day and eight digits."""
+    return len(text) == 16 and text.isascii() and text.isdigit() and text.startswith(f"{day:08}")
 
 
 def refused(source: str, line: int, error: InvalidValue) -> Refused:

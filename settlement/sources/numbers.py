@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, Column, exact
-from settlement.errors import SourceRefused
 from settlement.intake.rows import Numbers
+from settlement.sources.errors import SourceRefused
 from settlement.sources.table import Rows
 
 Sign = Literal["none", "signed", "reversed", "ignored"]

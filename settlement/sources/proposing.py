@@ -6,9 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from settlement.errors import SourceRefused
 from settlement.files import read_regular
 from settlement.sources import Context, csv_table, database, parquet_table, reading
+from settlement.sources.errors import SourceRefused
 from settlement.sources.evidence import BUYS, SELLS, Cells
 from settlement.sources.guessing import Guess, Proposal, days_of, propose, undecided
 from settlement.sources.mapping_checks import DATES, FIELDS

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from settlement.errors import SourceRefused
 from settlement.files import read_regular
 from settlement.sources import (
     Context,
@@ -17,6 +16,7 @@ from settlement.sources import (
     parquet_table,
     trade_rows,
 )
+from settlement.sources.errors import SourceRefused
 from settlement.sources.mapping import Mapping
 from settlement.sources.table import Table, headless
 from settlement.sources.trade_rows import iso

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from settlement.errors import SourceRefused
 from settlement.reconciliation.model import Refused
+from settlement.sources.errors import SourceRefused
 
 MOST_REFUSED = 10_000
 """So many refused rows of a source are told one by one; of the others only how many they are."""

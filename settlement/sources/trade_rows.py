@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger.units import TIME_UNKNOWN, Column
-from settlement.errors import SourceRefused
 from settlement.intake import canonical, nepse
 from settlement.reconciliation.entries import BY_NUMBER, NO_DAY, NO_NUMBER, Entries
 from settlement.sources import EXACT, Context, Source, Tolerances, both_sides, numbers, words
+from settlement.sources.errors import SourceRefused
 from settlement.sources.numbers import Form
 from settlement.sources.table import Loaded, Rows, Table, plural, require
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ledger.units import TIME_UNKNOWN
-from settlement.errors import SourceRefused
+from settlement.sources.errors import SourceRefused
 from settlement.sources.numbers import shown_cell
 from settlement.sources.table import Rows
 

@@ -65,7 +65,7 @@ def test_steps_given_a_process_each_end_in_a_settled_and_reconciled_day(engine: 
     values = str(outcome.gross), str(outcome.net)
     assert (settled["settled_value_minor"], settled["settled_net_value_minor"]) == values
     reconciled = step("reconcile")
-    check(reconciled, {"books_compared": 12, "breaks": 0, "breaks_list": []})
+    check(reconciled, {"books_compared": 12, "breaks": [], "pending": []})
     assert (reconciled["compared"]["trades"], reconciled["compared"]["cash"]) == (sides, 12)
     status = step("status")
     day = {"trading_day": str(FIRST), "recorded": 60, "settled": 60, "pending": 0}

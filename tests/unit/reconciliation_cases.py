@@ -153,7 +153,7 @@ def every_kind() -> list[Break]:
             "Brightwell", "revenue", Kind.SHARE, "share Brightwell → Lantern", {"closing": two(3_00, 2_99)}, 1
         ),
         Break("Brightwell", "cash", Kind.ARITHMETIC, "NPR", {"closing": {"bank": 5, "ledger": 6}}, 1),
-        Break("Brightwell", "trade", Kind.CHANGED, "cycle 3", {"root": two("0xabcd", "0xabce")}, 0),
+        Break("Brightwell", "trade", Kind.ARITHMETIC, "cycle 3", {"root": two("0xabcd", "0xabce")}, 0),
     ][: len(Kind)]
 
 

@@ -98,6 +98,9 @@ def test_causes_given_whole_entries_are_named() -> None:
     assert (found.code, found.mend["buyer"], found.mend["seller"]) == ("wrong_side", "Himal", "Kali")
     (found,) = causes(made(kind=Kind.DUPLICATE, fields={}))
     assert found.mend == {"action": "remove", "side": "book", "trade": "12", "keep": 1}
+    surplus: Any = {"quantity": {"book": 7, "ledger": None}, "time": {"book": 1, "ledger": None}}
+    (found,) = causes(made(kind=Kind.DUPLICATE, fields=surplus))
+    assert found.mend["was"] == {"quantity": 7}
     trades = {n: {"quantity": n * 10, "settlement_amount": n * 1000, "buyer": "x"} for n in (12, 13)}
     merged = made(kind=Kind.MERGED, numbers=(12, 13), fields={"quantity": {"book": 250, "ledger": 120}})
     assert "booked_together" not in codes(causes(merged)), "without the trades nobody knows the parts"

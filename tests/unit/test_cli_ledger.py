@@ -205,7 +205,7 @@ def test_settle_given_the_rest_is_funded_settles_it_and_nothing_twice(life: dict
 def test_reconcile_given_all_settled_finds_no_break(life: dict[str, Left], trades: Any) -> None:
     shown = life["reconcile"].shown
     sides = sum(len({trade.buyer, trade.seller}) for trade in trades)
-    assert (shown["books_compared"], shown["breaks"], shown["breaks_list"]) == (12, 0, [])
+    assert (shown["books_compared"], shown["breaks"], shown["pending"]) == (12, [], [])
     assert (shown["compared"]["trades"], shown["compared"]["cash"]) == (sides, 12)
 
 

@@ -18,6 +18,7 @@ import csv
 import io
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
@@ -42,7 +43,7 @@ from settlement.report.reconciliation.words import REASONS as SAID_REASONS
 from tests.unit import reconciliation_cases as cases
 
 GOLDEN = """\
-1 break, NPR 195,120.00 at risk in cycle 3 of demo. The oldest is of 2019-11-21.
+1 break, NPR 195,120.00 at risk: cycle 3, ledger demo. The oldest is of 2019-11-21.
 
 At stake
   1  trades  NPR 195,120.00
@@ -233,6 +234,7 @@ def test_mending_entry_given_any_action_is_one_sentence() -> None:
     assert said() == ""
 
 
+AMOUNT = re.compile(r"-?[0-9,]+\.[0-9]{2}")
 NUMBERS = st.integers(-(2**70), 2**70).map(lambda n: Money("X", 2).bare(n))
 TEXTS = st.one_of(NUMBERS, st.text("abc,.1", max_size=6))
 
@@ -240,6 +242,7 @@ TEXTS = st.one_of(NUMBERS, st.text("abc,.1", max_size=6))
 @given(st.lists(TEXTS, min_size=2, max_size=3))
 @example(["1,234.00", "234.0"])
 @example(["ab", "b"])
+@example(["-510.00", "-150.00"])
 def test_marked_given_any_texts_keeps_them_and_marks_what_differs(texts: list[str]) -> None:
     runs = marked(texts)
     assert ["".join(run for run, _ in each) for each in runs] == texts
@@ -248,7 +251,7 @@ def test_marked_given_any_texts_keeps_them_and_marks_what_differs(texts: list[st
         assert not any(map(any, off))
     else:
         assert any(map(any, off)) or "" in texts
-    if len({len(text) for text in texts}) == 1 and all(text[-3:-2] == "." for text in texts):
+    if len({len(text) for text in texts}) == 1 and all(AMOUNT.fullmatch(each) for each in texts):
         differ = [len({text[at] for text in texts}) > 1 for at in range(len(texts[0]))]
         assert off == [differ] * len(texts)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ledger.units import MAX_QUANTITY
-from settlement.errors import FileMissing, SourceRefused
+from settlement.errors import FileMissing
 from settlement.sources import Context, database, read_source
+from settlement.sources.errors import SourceRefused
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import simplefix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.units import TIME_UNKNOWN
-from settlement.errors import DayOther, FileEmpty, MessageRefused
+from ledger.units import MAX_AMOUNT, TIME_UNKNOWN
+from settlement.errors import FileEmpty
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER
 from settlement.sources import Source
+from settlement.sources.errors import DayOther, MessageRefused
 from settlement.sources.fix import is_fix, read
 from settlement.sources.messages import Row
 from tests.unit.message_cases import BOOK, MESSAGES, Renaming, rows_of
@@ -50,7 +52,10 @@ def one(source: Source) -> tuple[int, str, str]:
 
 
 def test_execution_given_trade() -> None:
-    assert rows(message(TRADE)) == [BOUGHT]
+    source = read(message(TRADE), "s", BOOK)
+    assert rows_of(source.entries) == [BOUGHT]
+    assert source.entries is not None
+    assert source.entries.name(0) == "2019112100000012"
 
 
 @pytest.mark.parametrize("ends", ["|", "^A", "\x01"])
@@ -114,6 +119,28 @@ def test_execution_given_value_that_cannot_be_held_is_refused_alone(
     assert rows_of(source.entries) == [replace(BOUGHT, line=2)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "field", "value"),
+    [
+        ("9|447=D|452=4|381=70.00", "9|447=D|452=4|381=71.00", "381", "70.00 and 71.00"),
+        ("54=2", "54=1", "54", "1"),
+        ("552=2", "552=3", "552", "3"),
+        ("136=2", "136=3", "136", "3"),
+        ("31=10", "31=10|423=1|381=1|381=2", "381", "2"),
+        ("12=2.50", "12=2.505", "12", ""),
+    ],
+)
+def test_capture_given_sides_that_do_not_fit_is_refused(old: str, new: str, field: str, value: str) -> None:
+    assert old in SIDES
+    assert one(read(message(SIDES.replace(old, new), "AE"), "s", BOOK)) == (1, field, value)
+
+
+def test_capture_given_price_in_percent_and_commission_by_unit() -> None:
+    body = SIDES.replace("31=10", "31=99.5|423=1").replace("12=2.50|13=3", "12=0.05|13=1")
+    (row,) = rows(message(body, "AE"))
+    assert (row.price, row.amount, row.commission) == (-1, 7000, 35)
+
+
 def test_execution_given_gross_amount_and_ids_of_many_sorts() -> None:
     body = TRADE.replace("31=425.5|", "31=0.00001|381=0.50|").replace("55=NABIL", "55=[N/A]|48=NPE1|22=4")
     body += "|454=1|455=NTC|456=8|880=X-99"
@@ -171,6 +198,13 @@ def test_raw_field_given_separators_in_it_is_one_value() -> None:
     assert rows(message(body)) == [BOUGHT]
 
 
+def test_checksum_given_no_separator_before_it_is_refused() -> None:
+    body = b"35=8\x01150=F\x0158=x"
+    whole = b"8=FIX.4.4\x019=%d\x01" % len(body) + body
+    whole += b"10=%03d\x01" % (sum(whole) % 256)
+    assert one(read(whole, "s", BOOK))[1] == "9"
+
+
 def test_read_given_log_by_hand() -> None:
     source = read(LOG, "s", BOOK)
     found = [(row.number, row.buyer, row.seller, row.quantity, row.amount) for row in rows_of(source.entries)]
@@ -191,6 +225,37 @@ def test_read_given_nothing_or_another_day() -> None:
         read(message(TRADE), "s", replace(BOOK, day=20191120))
 
 
+VALUE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 2**32 - 1),
+    st.integers(1, 2**64 - 1),
+    st.integers(0, 10**9),
+    st.sampled_from("12"),
+    VALUE,
+    VALUE,
+)
+def test_execution_given_another_encoder_reads_what_it_wrote(
+    number: int, quantity: int, cents: int, side: str, contra: str, text: str
+) -> None:
+    """simplefix counts lengths and sums by itself."""
+    sent = simplefix.FixMessage()
+    price = f"{cents // 100}.{cents % 100:02}"
+    pairs = [(8, "FIX.4.4"), (35, "8"), (58, text), (1003, f"T{number}"), (150, "F"), (55, "NTC"), (54, side)]
+    pairs += [(32, quantity), (31, price), (75, "20191121"), (453, 2), (448, contra), (452, 17), (448, "58")]
+    for tag, value in (*pairs, (452, 1)):
+        sent.append_pair(tag, value)  # type: ignore[no-untyped-call]
+    names = (contra, "58") if side == "2" else ("58", contra)
+    wanted = Row(number, 20191121, NO_DAY, TIME_UNKNOWN, *names, "NTC", "NPR", quantity, 0, cents * 10**4, 1)
+    source = read(sent.encode(), "s", BOOK)  # type: ignore[no-untyped-call]
+    if quantity * cents > MAX_AMOUNT:
+        assert one(source)[1] == "31"
+    else:
+        assert rows_of(source.entries) == [replace(wanted, amount=quantity * cents)]
+
+
 @pytest.mark.parametrize("ends", ["\x01", "|", "^A"])
 def test_checksum_given_any_byte_changed_is_refused_or_the_same(ends: str) -> None:
     """Each byte of the first of two messages becomes several others; the second always goes on."""
@@ -209,7 +274,7 @@ def test_checksum_given_any_byte_changed_is_refused_or_the_same(ends: str) -> No
                 assert place >= len(whole) - len(ends), (place, other)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80), st.binary(max_size=80), st.integers(0, 40))
 def test_read_given_noise_never_breaks_and_keeps_what_is_whole(before: bytes, after: bytes, cut: int) -> None:
     noise = before.replace(b"8=FIX", b"") + b"\n"

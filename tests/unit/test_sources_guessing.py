@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from settlement.errors import SourceRefused
 from settlement.sources import Context, Source, guess_mapping, mapping, read_source
+from settlement.sources.errors import SourceRefused
 from settlement.sources.guessing import Guess
 
 DAY = 20191121

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidValue
 from ledger.units import TIME_UNKNOWN
-from settlement.errors import DayOther
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, Entries
 from settlement.reconciliation.model import Refused
 from settlement.sources import Balance, CashMovement
+from settlement.sources.errors import DayOther
 from settlement.sources.iso import kind_of, read, write_camt053, write_semt002, write_sese025
 from settlement.sources.messages import Row, entries_of, number_of, parse_exact
-from tests.unit.message_cases import MESSAGES, NEPSE, Renaming, any_entries, rows_of
+from tests.unit.message_cases import BOOK, MESSAGES, NEPSE, Renaming, any_entries, rows_of
 
 SESE = (MESSAGES / "sese025.xml").read_bytes()
 SEMT = (MESSAGES / "semt002.xml").read_bytes()
@@ -35,6 +35,8 @@ def test_sese_given_message_by_hand() -> None:
     assert first == sold
     bought = Row(15, 20191121, 20191121, TIME_UNKNOWN, "58", "17", "AAPL", "USD", 7, 199570, -1, 47)
     assert second == bought
+    assert source.entries is not None
+    assert [source.entries.name(row) for row in (0, 1)] == ["12", "15"]
 
 
 def test_sese_given_no_mapping_keeps_the_ids() -> None:
@@ -42,6 +44,21 @@ def test_sese_given_no_mapping_keeps_the_ids() -> None:
     assert (first.buyer, first.seller, first.security) == ("42", "BRKANPKA", "NABIL")
     assert (second.buyer, second.seller) == ("1301000000000058", "529900T8BM49AURSDO55")
     assert second.security == "US0378331005"
+
+
+def test_sese_given_no_account_is_of_the_owner_of_the_book() -> None:
+    data = SESE.replace(b"AcctOwnr>", b"Other>").replace(b"SfkpgAcct>", b"Other>")
+    assert rows_of(read(data, "s", NEPSE).entries)[0].seller == ""
+    first, second = rows_of(read(data, "s", BOOK).entries)
+    assert (first.seller, first.buyer, second.buyer) == ("58", "42", "58")
+
+
+def test_sese_given_free_of_payment_has_no_amount_and_against_payment_needs_one() -> None:
+    start, end = SESE.index(b"<SttldAmt>"), SESE.index(b"</SttldAmt>") + len(b"</SttldAmt>")
+    data = SESE[:start] + SESE[end:]
+    assert [each.field for each in read(data, "s", NEPSE).refused] == ["SttldAmt"]
+    free = rows_of(read(data.replace(b"APMT", b"FREE", 1), "s", NEPSE).entries)[0]
+    assert (free.amount, free.currency) == (0, "NPR")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +105,21 @@ def test_semt_given_message_by_hand_adds_accounts_and_refuses_what_is_no_unit() 
     )
     assert source.refused == (Refused("s", 25, "FaceAmt", "5000", "a quantity in units (Unit) is wanted"),)
     assert source.notes == {"update": "COMP"}
+
+
+def test_semt_given_a_part_that_cannot_be_read_does_not_say_the_whole() -> None:
+    source = read(SEMT.replace(b"<Unit>30<", b"<Unit>30.5<"), "s", NEPSE, RENAMED)
+    assert [each.asset for each in source.balances] == ["AAPL"]
+    assert [(each.line, each.field) for each in source.refused] == [(25, "FaceAmt"), (32, "Unit")]
+
+
+def test_camt_given_statements_of_several_days_takes_the_one_asked_for() -> None:
+    later = CAMT.rpartition(b"2019-11-21")
+    data = later[0] + b"2019-11-22" + later[2]
+    assert [each.day for each in read(data, "s", NEPSE).balances] == [20191121, 20191122]
+    assert [each.asset for each in read(data, "s", replace(NEPSE, day=20191122)).balances] == ["JPY"]
+    with pytest.raises(DayOther, match="of 2019-11-21, 2019-11-22, not of 2019-11-20"):
+        read(data, "s", replace(NEPSE, day=20191120))
 
 
 def test_camt_given_message_by_hand() -> None:
@@ -139,6 +171,7 @@ def test_number_given_id(text: str, day: int, strict: bool, number: int) -> None
     assert number_of(text, day, strict) == number
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**20), 10**20), st.integers(0, 6), st.text("0", max_size=9))
 def test_exact_given_any_integer_reads_what_is_written(value: int, decimals: int, zeros: str) -> None:
     whole, fraction = divmod(abs(value), 10**decimals)
@@ -152,7 +185,7 @@ def test_exact_given_no_plain_number_refuses(text: str) -> None:
         parse_exact("amount", text, 2)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(any_entries())
 def test_sese_given_any_entries_reads_what_was_written(entries: Entries) -> None:
     if not len(entries):
@@ -182,7 +215,7 @@ HELD = st.dictionaries(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(HELD)
 def test_semt_given_any_balances_reads_what_was_written(held: dict[tuple[str, str], int]) -> None:
     balances = [
@@ -196,7 +229,7 @@ def test_semt_given_any_balances_reads_what_was_written(held: dict[tuple[str, st
 MOVED = st.lists(st.integers(-(10**15), 10**15), max_size=4)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.sampled_from(["NPR", "JPY", "KWD"]), st.tuples(st.integers(-99, 10**15), MOVED)))
 def test_camt_given_any_movements_reads_what_was_written(cash: dict[str, tuple[int, list[int]]]) -> None:
     if not cash:

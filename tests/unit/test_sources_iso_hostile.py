@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from settlement.errors import FileEmpty, MessageRefused
+from settlement.errors import FileEmpty
+from settlement.sources.errors import MessageRefused
 from settlement.sources.iso import kind_of, read
 from tests.unit.message_cases import MESSAGES, NEPSE
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from settlement.errors import FileMissing, MappingInvalid, SourceRefused
+from settlement.errors import FileMissing
 from settlement.reconciliation.entries import NO_NUMBER, Entries
 from settlement.sources import Balance, CashMovement, Context, Source, Tolerances, mapping, read_source
+from settlement.sources.errors import MappingInvalid, SourceRefused
 
 DAY = 20191121
 BOOK = Context("book", "Me", "EUR", 2, (), (), DAY)

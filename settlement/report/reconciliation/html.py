@@ -90,8 +90,7 @@ def _main(view: View) -> Iterator[Markup]:
         yield el("ul", *_levels(view), class_="tiles")
         yield el("h2", "Do first")
         yield el("ol", *(_step(view, step) for step in first_steps(view.breaks)), class_="steps")
-        yield el("h2", "Where it is")
-        yield _charts(view, groups)
+        yield from _charts(view, groups)
         yield el("h2", "Every break, by institution")
         listed = frozenset(map(id, ordered(view.breaks)[:MOST]))
         for institution, items in groups.items():
@@ -126,12 +125,17 @@ def _levels(view: View) -> Iterator[Markup]:
         )
 
 
-def _charts(view: View, groups: Mapping[str, Sequence[Item]]) -> Markup:
-    drawn = [institutions_chart(groups, view.money)]
+def _charts(view: View, groups: Mapping[str, Sequence[Item]]) -> Iterator[Markup]:
+    """Bars, where there is more than one to compare."""
     ages = by_age(view.breaks)
-    if ages:
+    drawn = []
+    if len(groups) > 1:
+        drawn.append(institutions_chart(groups, view.money))
+    if len(ages) > 1:
         drawn.append(ages_chart(ages, view.money))
-    return el("div", *drawn, class_="charts")
+    if drawn:
+        yield el("h2", "Where it is")
+        yield el("div", *drawn, class_="charts")
 
 
 def _step(view: View, step: Step) -> Markup:

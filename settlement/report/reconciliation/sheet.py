@@ -21,8 +21,6 @@ _DIGITS = 15
 _LONGEST = 32_767
 """Characters of a cell."""
 _A4 = 9
-_MARGINS_WIDTH = (0.4, 0.4, 0.5, 0.5)
-"""Inches: left, right, top, bottom."""
 _LINE, _TITLE = 15, 28
 """Heights of a line of text and of a title, in points."""
 _HIGHEST = 27
@@ -69,6 +67,7 @@ class Styles:
             "day": {"num_format": "yyyy-mm-dd", "align": "left"},
             "right": {"align": "right", "indent": 1},
             "odd": {"bg_color": "#FFF1CC"},
+            "row": {"bottom": 1, "bottom_color": "#D5DBE2"},
             "head": {"bold": True, "text_wrap": True, "bottom": 1, "bg_color": "#E9EDF2"},
             "title": {"bold": True, "font_size": 18},
             "bad": {"font_color": "#A3341A"},
@@ -89,9 +88,9 @@ class Sheet:
         self.row = 0
         self._widths: list[int] = []
         self._lines = 1
+        self._row_style = ""
         self.sheet.set_landscape()
         self.sheet.set_paper(_A4)
-        self.sheet.set_margins(*_MARGINS_WIDTH)
         self.sheet.fit_to_pages(1, 0)
         self.sheet.set_footer("&L&A&RPage &P of &N")
 
@@ -106,7 +105,7 @@ class Sheet:
         self.widen(*(width for _, width in columns))
         self.header(*(title for title, _ in columns), numbers=numbers)
         self.sheet.freeze_panes(1, 1)
-        self.sheet.hide_gridlines(0)  # on paper, too
+        self._row_style = "row "
         self.sheet.repeat_rows(0)
 
     def hide(self, at: int) -> None:
@@ -119,7 +118,9 @@ class Sheet:
 
     def next(self) -> None:
         """End the row, which is as high as its longest cell."""
-        if self._lines > 1:
+        if self._row_style:
+            self.sheet.set_row(self.row, _LINE * min(self._lines, _HIGHEST), self.styles["row"])
+        elif self._lines > 1:
             self.sheet.set_row(self.row, _LINE * min(self._lines, _HIGHEST))
         self.row, self._lines = self.row + 1, 1
 
@@ -128,7 +129,7 @@ class Sheet:
         formula when it is edited is marked as text."""
         if not text:
             return
-        self.sheet.write_string(self.row, at, _cut(text), self.styles[_quoted(text, style)])
+        self.sheet.write_string(self.row, at, _cut(text), self._style(_quoted(text, style)))
         room = self._widths[at] - 1 if at < len(self._widths) else _LONGEST
         if len(text) > room or "\n" in text:
             self._lines = max(self._lines, sum(1 + (len(line) - 1) // room for line in text.split("\n")))
@@ -139,7 +140,10 @@ class Sheet:
         if not _kept(units):
             self.text(at, format_minor(units, decimals), f"text right {style.partition(' ')[2]}".strip())
             return
-        self.sheet.write_number(self.row, at, Decimal(units).scaleb(-decimals), self.styles[style])
+        self.sheet.write_number(self.row, at, Decimal(units).scaleb(-decimals), self._style(style))
+
+    def _style(self, style: str) -> Any:
+        return self.styles[self._row_style + style]
 
     def amount(self, at: int, minor: int, style: str = "") -> None:
         """Money."""
@@ -157,7 +161,7 @@ class Sheet:
             self.text(at, day.isoformat())
             return
         self.sheet.write_datetime(
-            self.row, at, date(*day.timetuple()[:3]), self.styles[f"day {style}".strip()]
+            self.row, at, date(*day.timetuple()[:3]), self._style(f"day {style}".strip())
         )
 
     def header(self, *titles: str, numbers: Collection[int] = ()) -> None:

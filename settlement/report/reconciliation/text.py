@@ -80,7 +80,7 @@ def _section(title: str, body: Iterator[RenderableType]) -> list[RenderableType]
 def _headline(view: View) -> Text:
     good = not view.breaks and any_compared(view) and not view.refused
     style = "bold green" if good else "bold red" if view.breaks else "bold yellow"
-    said = f" in {plain(view.scope)} of {plain(view.ledger)}."
+    said = f": {plain(view.scope)}, ledger {plain(view.ledger)}."
     if not view.breaks and any_compared(view):
         return Text.assemble((headline(view), style), said, f" {compared_words(view)}")
     return Text.assemble((headline(view), style), said, f" {oldest_words(view.breaks)}".rstrip())

@@ -37,8 +37,9 @@ class Item:
 
     @property
     def since(self) -> date | None:
-        """How far back it goes: when it was first seen, else its trading day."""
-        return self.first_seen or self.found.trading_day
+        """How far back it goes: to its trading day, or to when it was first seen."""
+        known = [day for day in (self.first_seen, self.found.trading_day) if day is not None]
+        return min(known, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,16 @@ class View:
     head: str
     """Hash of the newest final block, as text."""
     block: int
+    """Its number."""
     scope: str
     """In words: "cycle 3", "2019-11-21", "everything"."""
     money: Money
     made: datetime
     """When; the same view makes the same report, to the byte."""
     breaks: tuple[Item, ...]
+    """Those that stand, open or proposed to be closed."""
     pending: tuple[Item, ...]
+    """What only waits."""
     compared: Compared
     refused: tuple[Refused, ...] = ()
     sources: tuple[Mapping[str, object], ...] = ()

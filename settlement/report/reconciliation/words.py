@@ -132,11 +132,6 @@ KINDS: Mapping[Kind, tuple[str, str, str]] = {
         "Opening and movements of one side do not come to its closing.",
         "Have the side that does not add up sent again.",
     ),
-    Kind.CHANGED: (
-        "changed after signing",
-        "A book is not the one whose root its institution signed.",
-        "Ask the institution what it changed, and have it sign again.",
-    ),
 }
 """Kind → its name, what it means, and what is to be done where no cause is proposed."""
 

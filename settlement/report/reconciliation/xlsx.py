@@ -7,6 +7,7 @@ than 15 digits are text, since a spreadsheet would lose digits of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from io import BytesIO
 
 from settlement.reconciliation.model import Side
@@ -60,7 +61,7 @@ def as_xlsx(view: View) -> bytes:
 
     out = BytesIO()
     workbook = Workbook(out, OPTIONS)
-    made = view.made.replace(tzinfo=None)
+    made = view.made.astimezone(UTC).replace(tzinfo=None) if view.made.tzinfo else view.made
     title = plain(f"Reconciliation of {view.scope}")[:200]
     workbook.set_properties({"title": title, "created": made, "author": "", "comments": ""})
     styles = Styles(workbook, view.money)

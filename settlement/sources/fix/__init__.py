@@ -9,9 +9,10 @@ that cannot be held, is refused by itself.
 from __future__ import annotations
 
 from ledger.errors import InvalidValue
-from settlement.errors import FileEmpty, MessageRefused
+from settlement.errors import FileEmpty
 from settlement.reconciliation.model import Refused
 from settlement.sources import Context, Source
+from settlement.sources.errors import MessageRefused
 from settlement.sources.fix.framing import Damaged, Message, messages
 from settlement.sources.fix.reports import Reports
 from settlement.sources.fix.trade import Trade

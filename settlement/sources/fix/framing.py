@@ -2,7 +2,8 @@
 
 Fields are `tag=value` with SOH between them; logs often write `|` or `^A` for it, and put a time before each
 message. A message whose length or sum is wrong is refused, the next one is looked for behind it, and remains
-of a message whose beginning is lost are refused too: nothing is dropped in silence.
+of a message whose beginning is lost are refused too: nothing is dropped in silence. A message has less than
+100,000 bytes.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from settlement.sources.messages import shown
 SOH = b"\x01"
 
 _BEGIN = b"8=FIX"
-_HEADER = re.compile(rb"8=(FIXT?\.[0-9]\.[0-9])(\x01|\||\^A)9=([0-9]{1,9})\2")
+_HEADER = re.compile(rb"8=(FIXT?\.[0-9]\.[0-9])(\x01|\||\^A)9=([0-9]{1,5})\2")
 _TRAILER = re.compile(rb"10=([0-9]{3})(?:\x01|(?=[\r\n])|\Z)")
 _REMAINS = re.compile(rb"9=[0-9]+(?:\x01|\||\^A)35=|(?:\x01|\||\^A)10=[0-9]{3}")
+_LINE_END = re.compile(rb"[\r\n]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _TAG = re.compile(rb"[1-9][0-9]{0,8}")
 _RAW = {
@@ -96,11 +98,10 @@ def _cut(data: bytes, start: int, line: int) -> tuple[Message | Damaged, int]:
         body, whole, stretch = header.end() - start, data[start : header.end() + length + 7], 1
     else:
         # The separator may be longer than the byte it stands for; a log has a message on a line.
-        end = re.compile(rb"[\r\n]|\Z").search(data, start)
-        assert end is not None
-        whole = data[start : end.start()]
+        end = _LINE_END.search(data, start, after)
+        whole = data[start : end.start() if end else after]
         if _CONTROL.search(whole):
-            return Damaged(line, "8", _text(whole), "a control character is in it"), end.start()
+            return Damaged(line, "8", _text(whole), "a control character is in it"), after
         stretch = len(separator)
         whole = whole.replace(separator, SOH)
         body = header.end() - start - 2 * (stretch - 1)

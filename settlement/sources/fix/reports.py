@@ -60,9 +60,9 @@ class Reports:
         row = report.row
         if old is not None and old in self._rows:
             self.corrected += 1
-            before = self._rows[old].number
-            if not report.firm and before != NO_NUMBER:
-                row = replace(row, number=before)
+            before = self._rows[old]
+            if not report.firm and before.number != NO_NUMBER:
+                row = replace(row, number=before.number, with_day=before.with_day)
         else:
             old, self._next = self._next, self._next + 1
         self._rows[old] = row

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from ledger.errors import InvalidValue
 from ledger.units import MAX_AMOUNT, TIME_UNKNOWN
-from settlement.reconciliation.entries import NO_DAY, NO_NUMBER
+from settlement.reconciliation.entries import NO_DAY
 from settlement.sources import Context
 from settlement.sources.fix.framing import Message
 from settlement.sources.fix.reports import Id, Report
@@ -24,6 +24,7 @@ from settlement.sources.messages import (
     Row,
     checked_day,
     exponent_of,
+    has_day,
     number_of,
     parse_amount,
     parse_exact,
@@ -178,7 +179,7 @@ class Trade:
         sides = self._parties()
         commission, levy = self._charges(currency, exponent, quantity)
         return Row(
-            number=self._number(day),
+            number=number_of(self._id(), day),
             day=day,
             settles=_day("64", settles) if (settles := self._value(64)) else NO_DAY,
             time=clock,
@@ -192,6 +193,7 @@ class Trade:
             line=self.message.line,
             commission=commission,
             levy=levy,
+            with_day=has_day(self._id(), day),
         )
 
     def _value(self, tag: int) -> str:
@@ -220,10 +222,9 @@ class Trade:
         hour, minute, second = (int(part) for part in match.group(2, 3, 4))
         return day, (hour * 3600 + (minute + self.offset) * 60 + second) % 86_400
 
-    def _number(self, day: int) -> int:
-        """By the trade's id, else the match's, else the report's: the first that is there decides."""
-        text = next((found for tag in (1003, 880, 17, 571) if (found := self._value(tag))), "")
-        return number_of(text, day) if text else NO_NUMBER
+    def _id(self) -> str:
+        """The trade's id, else the match's, else the report's: the first that is there."""
+        return next((found for tag in (1003, 880, 17, 571) if (found := self._value(tag))), "")
 
     def _price(self) -> int:
         """Millionths, or -1 where the price is not per unit."""

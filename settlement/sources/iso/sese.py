@@ -30,6 +30,7 @@ from settlement.sources.messages import (
     Row,
     check_days,
     entries_of,
+    has_day,
     number_of,
     parse_clock,
     parse_date,
@@ -99,6 +100,7 @@ def _row(message: Element, context: Context, institutions: Names, securities: Na
         amount=amount,
         price=_price(trade, currency),
         line=message.line,
+        with_day=has_day(trade.at("TradId"), day),
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import NoReturn
 from xml.parsers import expat
 
-from settlement.errors import FileEmpty, MessageRefused
+from settlement.errors import FileEmpty
+from settlement.sources.errors import MessageRefused
 from settlement.sources.messages import shown
 
 DEEPEST = 64

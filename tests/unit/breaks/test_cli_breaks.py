@@ -64,13 +64,14 @@ def test_list_given_breaks_shows_the_largest_first_and_ends_with_1(path: Path) -
         left.out.split()
     )
     assert "Harbour" in left.out
+    assert "nothing" not in left.out, "of what only one side has, what it has"
     assert lines[-2:] == ["next:", f"  clearing breaks '{path}' show B-1"]
 
 
 FILTERS: list[tuple[str, set[int]]] = [
     ("", {1, 2, 3, 4, 5, 6}),
     ("--institution Dunmore", {1, 3}),
-    ("--institution Dun", set()),
+    ("--institution Fairhaven", set()),
     ("--status pending", {6}),
     ("--status pending --status open --level position", {4}),
     ("--kind quantity", {1}),
@@ -170,6 +171,8 @@ REFUSED = [
     ("propose B-4 --as Bina --cause 1", "position"),
     ("explain B-1 --text note", "--as"),
     ("list --kind colour", "colour"),
+    ("list --institution Dun", "no institution 'Dun'"),
+    ("list --owner Nobody", "no owner 'Nobody'"),
     ("list --json --format text", "contradict"),
     ("", "Missing command"),
 ]

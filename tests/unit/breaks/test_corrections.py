@@ -86,6 +86,13 @@ A = ("A", "B")
         ),
         ({"quantity": 510, "was": {"quantity": 500}}, [], []),
         ({"trade": "13", "action": "remove", "keep": 1}, [(13, TODAY, *A, 5, 100)], []),
+        (
+            {"trade": "13", "action": "remove", "keep": 1, "was": {"quantity": 5}},
+            [(13, TODAY, *A, 5, 100)],
+            [],
+        ),
+        ({"trade": "13", "action": "remove", "keep": 1, "was": {"quantity": 6}}, [], []),
+        ({"action": "remove", "keep": 1, "was": {"quantity": 501}}, [], []),
         ({"trade": "13", "action": "remove"}, [(13, TODAY, *A, 5, 100)] * 2, []),
         ({"trade": "99", "action": "remove"}, [], []),
         ({"trade": "weird", "action": "remove"}, [], []),

@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,19 @@ def test_two_given_the_same_file_each_know_what_the_other_did(full: Path) -> Non
         assert reader.kept(NOON) == one.kept(NOON) == other.kept(NOON)
         numbers = [event.number for each in one.kept() for event in each.history]
         assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def test_many_given_the_same_file_at_the_same_time_all_are_written(full: Path) -> None:
+    def work(name: str) -> None:
+        with opened(full) as breaks:
+            for note in range(8):
+                breaks.explain("B-2", f"{name} {note}", name)
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(work, name) for name in ("Asha", "Bina", "Chandra")]:
+            done.result()
+    notes = [each.body["text"] for each in said(full)[1].history if each.what == "explained"]
+    assert sorted(notes) == [f"{name} {note}" for name in ("Asha", "Bina", "Chandra") for note in range(8)]
 
 
 @pytest.fixture

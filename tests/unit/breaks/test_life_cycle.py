@@ -176,6 +176,7 @@ def test_propose_given_a_correction_is_in_force_when_another_approves(breaks: Br
     assert breaks.corrections("B") == ()
     breaks.sync(result(made(institution="B")), ALL, NOON)
     assert breaks.get("B-1").status == "closed"
+    assert "correction" in breaks.get("B-1").history[-1].body["why"]
     assert breaks.corrections() == (correction,)
 
 
