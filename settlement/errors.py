@@ -13,12 +13,9 @@
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
-<<<<<<< HEAD
     │   ├── SourceRefused       a table or statement that cannot be held against the ledger
     │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
     │   ├── DayOther            a statement or messages of other days than the one that is asked for
-=======
->>>>>>> msg
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
     │   ├── NotALedger          it holds no ledger
@@ -127,28 +124,6 @@ class HeaderWrong(FileRefused):
         self.format_name = format_name
         self.expected = expected
         self.found = found
-
-
-class MessageRefused(FileRefused):
-    """A message of the file at `path` cannot be taken: at the element `where` (names with strokes between
-    them; empty outside of all), which starts or stops in `line`, for `cause`.
-    """
-
-    def __init__(self, path: str, where: str, line: int, cause: str) -> None:
-        super().__init__(path, f"line {line}: {where} {cause}" if where else f"line {line}: {cause}")
-        self.where = where
-        self.line = line
-        self.cause = cause
-
-
-class DayOther(FileRefused):
-    """The source `path` is of the days `found`, and none is `wanted`; all as YYYY-MM-DD."""
-
-    def __init__(self, path: str, found: Sequence[str], wanted: str) -> None:
-        days = ", ".join(found[:4]) + (", …" if len(found) > 4 else "")
-        super().__init__(path, f"is of {days}, not of {wanted}, which is asked for")
-        self.found = tuple(found)
-        self.wanted = wanted
 
 
 class TradingDayUnknown(FileRefused):

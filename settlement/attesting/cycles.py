@@ -15,7 +15,7 @@ from ledger.ids import day_number
 from settlement.errors import NameUnknown
 from settlement.fees import VenueSchedule
 from settlement.operations import Ledger
-from settlement.reconciliation.entries import BY_NUMBER, Entries
+from settlement.reconciliation.entries import BY_NUMBER, NO_NUMBER, Entries
 from settlement.reconciliation.flows import Charges, Settlements
 from settlement.reconciliation.ledger_side import NAMINGS, entries_of
 from settlement.sources import Balance
@@ -34,16 +34,35 @@ def closed_cycle(ledger: Ledger, cycle: int | None = None) -> int:
     return closed[-1] if cycle is None else cycle
 
 
-def of_cycle(ledger: Ledger, cycle: int, entries: Entries) -> Entries:
-    """Those of an institution's entries that are of the cycle."""
-    mine = {(day_number(day), number) for day, each in _settled(ledger, cycle).items() for number in each}
+def index_of(ledger: Ledger, institution: str) -> int:
+    """The index of an institution. Raises NameUnknown."""
+    if institution not in ledger.market.index:
+        raise NameUnknown("institution", institution, list(ledger.market.index))
+    return ledger.market.index[institution]
+
+
+def of_cycle(ledger: Ledger, institution: str, cycle: int, entries: Entries) -> Entries:
+    """Those entries that are the institution's and of the cycle. Of a file of the whole market its own are
+    those in which it is a party, and those under a number that is one of its trades on the ledger.
+    """
     history, venue = ledger.read(), ledger.market.index[ledger.market.scenario.venue]
-    keep = np.ones(len(entries), dtype=bool)
-    for batch in history.batches.values():
-        if batch.header.venue == venue:
-            day = batch.header.trading_day
-            known = [n for n in batch.records.number.tolist() if (day, n) not in mine]
-            keep &= ~((entries.day == day) & np.isin(entries.number, known))
+    index = index_of(ledger, institution)
+    settled = {day_number(day): list(numbers) for day, numbers in _settled(ledger, cycle).items()}
+    keep = np.array(entries.of(institution))
+    for day in np.unique(entries.day).tolist():
+        there = [
+            batch.records
+            for batch in history.batches.values()
+            if (batch.header.venue, batch.header.trading_day) == (venue, day)
+        ]
+        if not there:
+            continue
+        known = np.concatenate([records.number for records in there])
+        party = np.concatenate([(each.buyer == index) | (each.seller == index) for each in there])
+        rows = (entries.day == day) & (entries.number != NO_NUMBER)
+        keep |= rows & np.isin(entries.number, known[party])
+        others = np.setdiff1d(known, settled.get(day, []))
+        keep &= ~(rows & np.isin(entries.number, others))
     return entries.take(np.flatnonzero(keep))
 
 
@@ -65,7 +84,7 @@ def own_book(ledger: Ledger, institution: str, cycle: int) -> tuple[Entries, tup
         for (level, asset), amount in sorted(moved.items())
         if level != "revenue"
     )
-    return of_cycle(ledger, cycle, entries), balances
+    return of_cycle(ledger, institution, cycle, entries), balances
 
 
 def _done(ledger: Ledger, cycle: int) -> Settlements:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from ledger.chain import Receipt
 from ledger.signatures import Attestation
 from settlement.attesting.comparing import Change, changed
-from settlement.attesting.cycles import own_book
+from settlement.attesting.cycles import index_of, own_book
 from settlement.attesting.kept import OWN, Archive, SignedBook
 from settlement.attesting.leaves import leaves
 from settlement.attesting.tree import Tree
-from settlement.errors import FileRefused, NameUnknown
+from settlement.errors import FileRefused
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.sources import Balance
@@ -68,8 +68,7 @@ def attest(
     refusals.
     """
     market = ledger.market
-    if institution not in market.index:
-        raise NameUnknown("institution", institution, list(market.index))
+    index = index_of(ledger, institution)
     tree = Tree(leaves(entries, balances))
     before = [each for each in standing(ledger, archive, institution) if each.cycle == cycle]
     last = max(before, key=lambda each: each.revision, default=None)
@@ -77,7 +76,7 @@ def attest(
         return Attest(last.kept, None)
     prior = market.chain.block()
     said = Attestation(
-        institution=market.index[institution],
+        institution=index,
         venue=market.index[market.scenario.venue],
         cycle=cycle,
         revision=1 if last is None else last.revision + 1,

@@ -144,9 +144,9 @@ def _value(id: str, name: str, value: object, *, held: bool = False) -> Any:
 def apply(entries: Entries, corrections: Sequence[Correction]) -> Entries:
     """The entries of one institution's book as its corrections have them, in the order of their records.
 
-    `keep` is how many entries of a trade stay when others are removed. One whose trade the book lacks,
-    or has otherwise than it `was`, and one that adds what is there, does nothing. Untouched rows stay as and
-    where they are; rows that a correction names come after them.
+    `keep` is how many entries of a trade stay when others are removed. A correction whose trade the book does
+    not have, or has otherwise than it `was`, and one that adds what is there, does nothing. Untouched rows
+    stay as they are; rows of trades that a correction names come after them.
     """
     if not corrections:
         return entries

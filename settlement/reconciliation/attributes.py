@@ -37,7 +37,8 @@ def by_attributes(found: Findings) -> None:
         mine = np.flatnonzero(bare & ~found.mine_done)
         said = _said(both.mine, mine)
         # Those that say more first: the others take what is left.
-        for pattern in sorted(set(np.unique(said).tolist()), key=lambda bits: (-bits.bit_count(), bits)):
+        patterns = np.flatnonzero(np.bincount(said)).tolist()
+        for pattern in sorted(patterns, key=lambda bits: (-bits.bit_count(), bits)):
             free = ~found.theirs_done if other is None else other & ~found.theirs_done
             _match(found, mine[said == pattern], np.flatnonzero(free), pattern)
 
@@ -150,7 +151,7 @@ def _place(both: Both, side: Side, rows: Places) -> list[Column]:
 
 def _words(column: npt.NDArray[Any]) -> Words:
     if column.dtype == object:
-        return np.array([(value ^ (value >> 64)) & (2**64 - 1) for value in column.tolist()], dtype=np.uint64)
+        return np.array([value & (2**64 - 1) for value in column.tolist()], dtype=np.uint64)
     return column.astype(np.uint64)
 
 

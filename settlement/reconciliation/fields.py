@@ -133,16 +133,24 @@ def _agreed(both: Both, rows: Sequence[Row]) -> Mapping[str, object]:
     return {name: value for name, value in said[0].items() if all(each.get(name) == value for each in said)}
 
 
+def _side(owner: int, row: Row) -> str:
+    """What the owner does in it; nothing of a self-trade, or where it is no party."""
+    if (row.buyer == owner) == (row.seller == owner):
+        return ""
+    return "buys" if row.buyer == owner else "sells"
+
+
 def exchanged(mine: Row, theirs: Row) -> bool:
     """Whether one side has bought what the other has sold: by its parties, or by the sign."""
     swapped = mine.buyer == theirs.seller and mine.seller == theirs.buyer and mine.buyer != mine.seller
     return swapped or (mine.quantity == -theirs.quantity and mine.quantity != 0)
 
 
-def kind_of(mine: Row, theirs: Row, names: Sequence[str]) -> Kind:
+def kind_of(both: Both, mine: Row, theirs: Row, names: Sequence[str]) -> Kind:
     """What two rows that differ in these fields are called: the first in the order of `Kind`."""
     kinds = {NAMED[name] for name in names}
-    if kinds & {Kind.COUNTERPARTY, Kind.QUANTITY} and exchanged(mine, theirs):
+    turned = {_side(both.owner, mine), _side(both.owner, theirs)} == {"buys", "sells"}
+    if kinds & {Kind.COUNTERPARTY, Kind.QUANTITY} and (turned or exchanged(mine, theirs)):
         kinds.add(Kind.WRONG_SIDE)
     if "settlement_date" in names and "trading_day" not in names and mine.settles > theirs.settles:
         kinds -= {Kind.DATE}

@@ -57,6 +57,9 @@ class Findings:
     """Of one number, but they differ; what else there is may still explain it."""
     self_copies: dict[int, Row] = field(default_factory=dict)
     """Row of mine → the same self-trade, booked from its other side."""
+    extra: set[int] = field(default_factory=set)
+    """Rows of mine whose number another has by right: duplicates, unless they turn out to be something else.
+    """
     crowded: list[tuple[list[Row], list[Row]]] = field(default_factory=list)
     """Rows of mine and of theirs that are too many to tell which go together."""
 
@@ -96,7 +99,7 @@ class Findings:
         """Two rows that go together: a difference where any field differs."""
         self.take((mine,), (theirs,))
         if names := differing(self.both, mine, theirs):
-            kind = kind_of(mine, theirs, names)
+            kind = kind_of(self.both, mine, theirs, names)
             self.found.append(
                 Found(kind, self.with_copy(mine), (theirs,), values_of(self.both, mine, theirs, names))
             )

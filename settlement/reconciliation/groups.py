@@ -19,7 +19,7 @@ from settlement.reconciliation.model import Kind
 from settlement.reconciliation.sides import Row
 from settlement.reconciliation.sums import choose, subsets
 
-KINDS = 60
+KINDS = 40
 """Entries of different content in one place; with more, sums are not looked for."""
 
 Key = tuple[str, object]
@@ -37,9 +37,14 @@ class _Whole:
     options: Sequence[Option]
 
 
-def by_sums(found: Findings) -> None:
-    """Match one to many and many to one, and name what is merged or split among numbered entries."""
+def by_sums(found: Findings, spoken_for: Sequence[tuple[list[Row], list[Row]]] = ()) -> None:
+    """Match one to many and many to one, and name what is merged or split among numbered entries. What is
+    `spoken_for` has partners one to one, if not clear which, and is left alone.
+    """
     here, there = found.free()
+    mine, theirs = ({row.at for each in spoken_for for row in each[side]} for side in (0, 1))
+    here = [row for row in here if row.at not in mine]
+    there = [row for row in there if row.at not in theirs]
     places: dict[tuple[int, int, int, int], tuple[list[Row], list[Row], list[tuple[Row, Row]]]] = {}
     for row in here:
         places.setdefault(row.place, ([], [], []))[0].append(row)
@@ -174,7 +179,7 @@ def _agree(found: Findings, mine: list[Row], theirs: list[Row]) -> None:
     names = differing(found.both, here, there)
     if names:
         fields = values_of(found.both, here, there, names)
-        found.found.append(Found(kind_of(here, there, names), tuple(mine), tuple(theirs), fields))
+        found.found.append(Found(kind_of(found.both, here, there, names), tuple(mine), tuple(theirs), fields))
 
 
 def _total(rows: Sequence[Row]) -> Row:

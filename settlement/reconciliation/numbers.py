@@ -144,7 +144,7 @@ def _several(found: Findings, mine: list[Row], theirs: list[Row]) -> None:
         # The first of each content may still find a partner elsewhere.
         for before, row in pairwise(mine):
             if before.content == row.content:
-                _extra(found, row)
+                found.alone(Kind.DUPLICATE, row)
         return
     if len(theirs) == 1 and not any(not differing(both, row, theirs[0]) for row in mine):
         parts = _parts(both, mine, theirs[0])
@@ -152,7 +152,7 @@ def _several(found: Findings, mine: list[Row], theirs: list[Row]) -> None:
             found.take(parts, theirs)
             for row in mine:
                 if row not in parts:
-                    _extra(found, row)
+                    found.alone(Kind.DUPLICATE, row)
             return
         if len(mine) > 1 and _look_like_parts(mine, theirs[0]):
             found.group(Kind.SPLIT, mine, theirs)
@@ -166,11 +166,17 @@ def _several(found: Findings, mine: list[Row], theirs: list[Row]) -> None:
         found.group(Kind.AMBIGUOUS, some, candidates)
     for row in mine:
         if not found.mine_done[row.at]:
-            _extra(found, row)
+            _extra(found, row, theirs)
 
 
-def _extra(found: Findings, row: Row) -> None:
-    found.alone(Kind.DUPLICATE, row)
+def _extra(found: Findings, row: Row, theirs: Sequence[Row]) -> None:
+    """A row too many: a duplicate, at once if it agrees with what is under its number, and at the end if it
+    is not rather a trade that the book seems to lack.
+    """
+    if all(differing(found.both, row, its) for its in theirs):
+        found.extra.add(row.at)
+    else:
+        found.alone(Kind.DUPLICATE, row)
 
 
 def _folded(found: Findings, mine: list[Row]) -> list[Row]:

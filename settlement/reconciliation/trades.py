@@ -29,10 +29,12 @@ class Difference:
     mine: tuple[int, ...]
     theirs: tuple[int, ...]
     fields: Mapping[str, tuple[object, object]]
-    """Field of `model.NAMED` → the value of mine and of theirs, None where a side has nothing. Names, not
-    codes; quantities and amounts as integers (of several rows their sum), days yyyymmdd, times seconds."""
+    """Field of `model.NAMED` → the value of mine and of theirs, None where a side has nothing; of a wrong
+    number `trade_number` alone. Names, not codes; quantities and amounts as integers, days yyyymmdd, times
+    seconds. Of several rows (merged, split, ambiguous) quantity and amount are their sums, even where these
+    agree. Of a row that is missing or a duplicate it is all that the row says."""
     candidates: tuple[int, ...] = ()
-    """Where `kind` is ambiguous: the rows of theirs (of mine, where `mine` is empty) that fit equally."""
+    """Where `kind` is ambiguous: the rows of theirs that fit equally, which are all of `theirs`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +43,8 @@ class Matched:
 
     differences: list[Difference]
     held: npt.NDArray[np.int64]
-    """For each row of mine the row of theirs that it is held against (of several, one), else -1."""
+    """For each row of mine the row of theirs that it is held against (of several, one), else -1: it has no
+    partner, is ambiguous, or is no business of the owner."""
     compared: int
     """How many trades were compared: those that either side has."""
 
@@ -68,10 +71,11 @@ def compare(mine: Entries, theirs: Entries, *, owner: str, tolerances: Tolerance
     if tolerances != EXACT:
         reopened(found)
     by_other_number(found)
-    for row, its in nearest(both, *found.free())[0]:
+    pairs, unclear, _ = nearest(both, *found.free())
+    for row, its in pairs:
         if not differing(both, row, its):
             found.pair(row, its)
-    by_sums(found)
+    by_sums(found, [each for each in unclear if _agreeing(both, *each)])
     pairs, unclear, crowded = nearest(both, *found.free())
     for row, its in [*pairs, *found.pairs]:
         found.pair(row, its)
@@ -81,6 +85,11 @@ def compare(mine: Entries, theirs: Entries, *, owner: str, tolerances: Tolerance
     differences = sorted(found.found, key=lambda each: each.order)
     extra = sum(max(0, len(each.mine) - len(each.theirs)) for each in differences if _more(each))
     return Matched([_difference(each) for each in differences], found.held, len(theirs) + extra)
+
+
+def _agreeing(both: Both, mine: Sequence[Row], theirs: Sequence[Row]) -> bool:
+    """Whether any of mine agrees with any of theirs: then it goes with one of those, whichever."""
+    return any(not differing(both, row, its) for row in mine for its in theirs)
 
 
 def _more(found: Found) -> bool:
@@ -96,7 +105,7 @@ def _left(found: Findings, crowded: Sequence[tuple[list[Row], list[Row]]]) -> No
         if here and there:
             found.group(Kind.AMBIGUOUS, here, there)
     mine, theirs = found.free()
-    again = copies(found, [row for row in mine if not row.numbered])
+    again = found.extra | copies(found, [row for row in mine if not row.numbered])
     for row in mine:
         found.alone(Kind.DUPLICATE if row.at in again else Kind.MISSING_THERE, row)
     for row in theirs:

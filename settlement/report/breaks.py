@@ -154,14 +154,15 @@ def differs(found: Break, money: Money) -> str:
 
 
 def mend_text(entry: Mapping[str, Any], level: Level, money: Money) -> str:
-    """ "replace trade 12: quantity 510"."""
+    """ "replace trade 12: quantity 510 (was 501)"."""
     what = "trade" if level == "trade" else "asset"
     named = f" {what} {plain(str(entry[what]))}" if what in entry else f" a {what}"
-    parts = [
-        f"{name.replace('_', ' ')} {value_text(name, value, level, money)}"
-        for name, value in entry.items()
-        if name not in _SYSTEM
-    ]
+    was = entry.get("was", {})
+    parts = []
+    for name, value in entry.items():
+        if name not in _SYSTEM:
+            before = f" (was {value_text(name, was[name], level, money)})" if name in was else ""
+            parts.append(f"{name.replace('_', ' ')} {value_text(name, value, level, money)}{before}")
     if "into" in entry:
         parts += [f"into {' and '.join(_part(part, level, money) for part in entry['into'])}"]
     if "keep" in entry:

@@ -72,7 +72,8 @@ def kept_list(kept: Sequence[Kept], money: Money, *, everything: bool = False) -
     if len(ordered) > len(shown):
         yield Text(f"and {len(ordered) - len(shown):,} more; --all shows them", "dim")
     totals = (
-        f"{plural(count, 'break')} {status}, {money.amount(value)} at risk"
+        f"{plural(count, 'break')} {status}, {money.amount(value)}"
+        + (" at risk" if status != "closed" else "")
         for status, (count, value) in sums(kept).items()
     )
     yield Text("; ".join(totals) + ".")

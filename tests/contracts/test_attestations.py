@@ -10,7 +10,7 @@ when the root is zero, or of no leaves with a size, or the reverse ─ refused; 
 when any field, the chain, contract, name or key is not the one signed ─ refused
 when the signature is malleable, short, empty or another's ─ refused
 when the block is this one, a later one or too old ─ refused; the oldest of the 256 is taken
-given the institution is suspended              ─ taken, and told
+given the institution is suspended              ─ its own word is taken, and told; nobody else's is
 given the institution is none                   ─ refused
 given the signer was rotated since              ─ the old key is refused, the new one taken
 given the signer is a contract (ERC-1271)       ─ what it accepts is taken, else refused
@@ -242,6 +242,11 @@ def test_attest_given_institution_is_suspended_is_taken_and_told(ledger: Ledger,
     """Also by itself: its word moves nothing, and its book is wanted then above all."""
     ledger.suspend("B1")
     said = word(ledger)
+    for key in ("R", "B2"):
+        refusal = refusal_of(
+            lambda key=key: there.attest(ledger.outsider, said, signed(ledger, said, ledger.signers[key]))  # type: ignore[misc]
+        )
+        assert (refusal or "")[0] == "Attestations_InvalidSignature"
     receipt = there.attest(ledger.signers["B1"], said, signed(ledger, said))
     [(name, told)] = ledger.facts(receipt)
     assert (name, told["suspended"]) == ("BookAttested", True)

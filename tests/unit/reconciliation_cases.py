@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from settlement.reconciliation.model import Break, Cause, Compared, Kind, Level, Refused, Result, Values
 from settlement.report.layout import Money
 from settlement.report.reconciliation import Item, View
@@ -82,7 +84,9 @@ def two(book: object, ledger: object, **others: object) -> Values:
 
 def brk(kind: Kind, fields: dict[str, Values], at_risk: int, **given: Any) -> Break:
     """A break of a trade of Aldersgate, unless other things are given."""
-    base = Break("Aldersgate", "trade", kind, "20191121-10114", fields, at_risk, trading_day=DAY, lines=(17,))
+    base = Break(
+        "Aldersgate", "trade", kind, "20191121-10114", fields, at_risk, trading_day=DAY, lines=(np.int64(17),)
+    )  # type: ignore[arg-type]
     return replace(base, **given)
 
 

@@ -128,8 +128,13 @@ def test_of_cycle_given_a_book_that_is_brought_leaves_out_other_cycles_only(ledg
     whole = Entries.joined([first, second])
     for change in ({"number": 999_999}, {"number": -1}, {"day": 20240101}):
         book = altered(whole, len(first), **change)
-        kept = cycles.of_cycle(ledger, 1, book)
+        kept = cycles.of_cycle(ledger, WHO, 1, book)
         assert kept.number.tolist() == [*first.number.tolist(), int(book.number[len(first)])]
+    # A file of the whole market, in which one of its trades is somebody else's by mistake.
+    market = Entries.joined([first, *(cycles.own_book(ledger, name, 1)[0] for name in ("Dunmore", WHO))])
+    theirs = [row for row in range(len(market)) if row < len(first) or not market.of(WHO)[row]]
+    market = altered(market.take(np.array(theirs)), 0, buyer=-1, seller=-1)
+    assert cycles.of_cycle(ledger, WHO, 1, market).number.tolist() == first.number.tolist()
 
 
 def test_closed_cycle_given_none_such_raises(ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from settlement import directory, sample
+from settlement import directory, sample, sources
 from settlement.intake import parse_trades
 from tests.unit.cli_runs import Left, clearing
 
@@ -130,6 +130,22 @@ def test_attest_given_what_is_not_there_is_refused() -> None:
         assert (left.code, left.out) == (2, "")
         assert said in left.err
         assert "Traceback" not in left.err
+
+
+@pytest.mark.skipif(not hasattr(sources, "read_source"), reason="no source can be read")
+def test_attest_given_a_file_signs_the_institutions_own_rows(folder: Path) -> None:
+    """Of the whole market's file; one that cannot be read whole is not signed."""
+    bad = DATA.replace(b"2024-03-14", b"14 March", 1)
+    Path("bad.csv").write_bytes(bad)
+    for arguments, said in (
+        (("--as", "Nobody", "--book", "day.csv"), "Nobody"),
+        (("--as", OTHER, "--book", "bad.csv"), "bad.csv: line 2"),
+    ):
+        left = attest("L", *arguments)
+        assert (left.code, left.out) == (2, "")
+        assert said in left.err
+    made = attest("L", "--as", OTHER, "--book", "day.csv", "--json").shown
+    assert (made["entries"], made["balances"], made["revision"]) == (len(numbers_of(OTHER)), 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def both(quantity: tuple[int, int], amount: tuple[int, int]) -> dict[str, tuple[
         ("security", {"security": "Z"}, {"security": ("Z", "X")}),
         ("wrong_side", {"buyer": "B", "seller": "A"}, {"buyer": ("B", "A"), "seller": ("A", "B")}),
         ("wrong_side", {"quantity": -100}, {"quantity": (-100, 100)}),
+        ("wrong_side", {"buyer": "D", "seller": "A"}, {"buyer": ("D", "A"), "seller": ("A", "B")}),
         ("counterparty", {"seller": "nobody"}, {"seller": ("nobody", "B")}),
         ("counterparty", {"seller": None}, {"seller": (None, "B")}),
         ("quantity", {"quantity": 101}, {"quantity": (101, 100)}),
@@ -100,6 +101,8 @@ def test_compare_given_a_field_that_differs(
             [FIRST._replace(quantity=90, amount=9)] * 2 + REST,
             [("quantity", (0,), (0,), both((90, 100), (9, 5_000))), ("duplicate", (1,), (), {})],
         ),
+        # A mistyped number that another trade has.
+        ([FIRST._replace(number=2), *REST], [("number", (0,), (0,), {"trade_number": (2, 1)})]),
         # The nearest is held against the ledger's.
         (
             [FIRST._replace(quantity=900), FIRST._replace(amount=5_001), *REST],

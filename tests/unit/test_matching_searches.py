@@ -37,7 +37,7 @@ def total(costs: list[dict[int, int]], columns: int, chosen: tuple[int, ...]) ->
 
 
 @given(st.lists(st.dictionaries(st.integers(0, 3), st.integers(0, 11), max_size=4), min_size=1, max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_assign_given_any_costs_is_best_and_knows_what_is_open(costs: list[dict[int, int]]) -> None:
     columns = 4
     sums = {chosen: total(costs, columns, chosen) for chosen in assignments(len(costs), columns)}
@@ -76,7 +76,7 @@ def test_knots_given_two_cycles_and_a_bridge() -> None:
     st.tuples(st.integers(1, 14), st.integers(0, 14)),
     st.integers(1, 2),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_subsets_given_any_items_finds_all(items: Any, whole: tuple[int, int], least: int) -> None:
     expected = [
         way
@@ -102,7 +102,7 @@ OPTIONS = st.lists(st.dictionaries(st.integers(0, 4), st.integers(1, 2), min_siz
 
 
 @given(st.lists(OPTIONS, min_size=1, max_size=4), st.lists(st.integers(1, 3), min_size=5, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_choose_given_any_explanations_takes_what_all_best_selections_have(
     options: list[list[dict[int, int]]], there_are: list[int]
 ) -> None:
@@ -154,7 +154,7 @@ FEW = st.builds(
 
 
 @given(st.lists(FEW, max_size=4), st.lists(FEW, max_size=4))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_compare_given_rows_without_numbers_is_the_best_of_all_assignments(
     mine: list[Trade], bare: list[Trade]
 ) -> None:
@@ -233,7 +233,7 @@ SMALL = st.builds(
     st.lists(st.tuples(st.integers(0, 5), st.sampled_from(EDITS), st.sampled_from(EDITS)), max_size=7),
     st.data(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_compare_given_any_order_finds_the_same_and_uses_each_row_once(
     theirs: list[Trade], edits: list[tuple[int, dict[str, Any], dict[str, Any]]], data: st.DataObject
 ) -> None:

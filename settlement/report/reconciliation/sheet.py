@@ -60,15 +60,23 @@ class Styles:
     def _word(self, word: str) -> dict[str, Any]:
         decimals = "." + "0" * self.money.exponent if self.money.exponent else ""
         words: dict[str, dict[str, Any]] = {
-            "text": {"text_wrap": True},
+            # An indent keeps a text from the number left of it.
+            "text": {"text_wrap": True, "align": "left", "indent": 1},
             "quoted": {"quote_prefix": True},
-            "amount": {"num_format": f"#,##0{decimals}", "align": "right", "indent": 1},
-            "count": {"num_format": "#,##0", "align": "right", "indent": 1},
-            "day": {"num_format": "yyyy-mm-dd", "align": "left"},
-            "right": {"align": "right", "indent": 1},
+            "amount": {"num_format": f"#,##0{decimals}", "align": "right"},
+            "count": {"num_format": "#,##0", "align": "right"},
+            "day": {"num_format": "yyyy-mm-dd", "align": "left", "indent": 1},
+            "right": {"align": "right", "indent": 0},
             "odd": {"bg_color": "#FFF1CC"},
             "row": {"bottom": 1, "bottom_color": "#D5DBE2"},
-            "head": {"bold": True, "text_wrap": True, "bottom": 1, "bg_color": "#E9EDF2"},
+            "head": {
+                "bold": True,
+                "align": "left",
+                "indent": 1,
+                "text_wrap": True,
+                "bottom": 1,
+                "bg_color": "#E9EDF2",
+            },
             "title": {"bold": True, "font_size": 18},
             "bad": {"font_color": "#A3341A"},
             "good": {"font_color": "#1D6B4C"},

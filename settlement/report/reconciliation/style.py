@@ -46,7 +46,8 @@ main dl dt { color: var(--ink); }
   .breaks > tbody > tr > td { border: 0; padding: .1rem 0; }
   .breaks > tbody > tr > td.n { text-align: left; } .breaks > tbody > tr > td.n::before {
     content: "at risk " attr(data-unit) " "; color: var(--soft); }
-  .values .whole { white-space: normal; } .values th, .values td { padding-right: .5rem; font-size: .92em; }
+  .values .whole { white-space: normal; }
+  .values th, .values td { padding-right: .5rem; font-size: .92em; }
   .bars, .bars tbody, .bars caption { display: block; }
   .bars tr { display: grid; grid-template-columns: 1fr max-content; padding: .35rem 0; }
   .bars th { width: auto; } .bars .bar { grid-column: 1 / -1; grid-row: 2; width: auto; }

@@ -157,8 +157,8 @@ def by_institution(items: Iterable[Item]) -> dict[str, list[Item]]:
 
 def by_level(items: Iterable[Item]) -> dict[Level, Sum]:
     """Sums by level, of the levels that have any."""
-    groups = grouped(items, lambda each: each.found.level)
-    return {level: Sum(len(groups[level]), at_risk(groups[level])) for level in LEVELS if level in groups}
+    sums = _sums(items, lambda each: each.found.level)
+    return {level: sums[level] for level in LEVELS if level in sums}
 
 
 def by_age(items: Iterable[Item]) -> dict[str, Sum]:
@@ -166,9 +166,22 @@ def by_age(items: Iterable[Item]) -> dict[str, Sum]:
     items = list(items)
     if all(each.age is None for each in items):
         return {}
-    groups = grouped(items, lambda each: each.age or NO_AGE)
-    young = sorted(groups, key=lambda age: (oldest(groups[age]) or date.min, age), reverse=True)
-    return {age: Sum(len(groups[age]), at_risk(groups[age])) for age in young}
+    sums = _sums(items, _age)
+    begin: dict[str, date] = {}
+    for each in items:
+        begin[_age(each)] = min(begin.get(_age(each), date.max), each.since or date.max)
+    return {age: sums[age] for age in sorted(sums, key=lambda age: (begin[age], age), reverse=True)}
+
+
+def _age(item: Item) -> str:
+    return item.age or NO_AGE
+
+
+def _sums(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, Sum]:
+    counts: dict[str, list[int]] = {}
+    for each in items:
+        counts.setdefault(key(each), []).append(int(each.found.value_at_risk))
+    return {name: Sum(len(values), sum(values)) for name, values in counts.items()}
 
 
 def first_steps(items: Iterable[Item]) -> list[Step]:

@@ -39,12 +39,12 @@ from settlement.report.reconciliation.words import LEVELS, SIDES, kind_words
 from settlement.report.wording import plain
 
 _BEFORE: tuple[Width, ...] = (
-    *(("Institution", 18), ("What is wrong", 20), ("Trade or asset", 18), ("Trading day", 11), ("Field", 13)),
+    *(("Institution", 18), ("What is wrong", 20), ("Trade or asset", 18), ("Trading day", 13), ("Field", 13)),
 )
 _AFTER: tuple[Width, ...] = (
     *(("Age", 12), ("Owner", 12), ("Proposed cause", 32), ("Mending entry", 34)),
     # Not printed: what one filters by.
-    *(("Level", 10), ("ISO reason", 8), ("Lines", 12), ("First seen", 11), ("Status", 10)),
+    *(("Level", 10), ("ISO reason", 8), ("Lines", 12), ("First seen", 13), ("Status", 10)),
     *(("Stands alone", 12), ("Id", 12)),
 )
 _FIRST_SIDE = len(_BEFORE)

@@ -108,7 +108,13 @@ def test_show_given_any_break_says_all_and_obeys_nothing(path: Path) -> None:
     assert shown["causes"][0]["mend"]["settlement_amount_minor"] == "50100"
     assert [each["what"] for each in shown["history"]] == ["opened"]
     text = run(path, "show b-2").out
-    for words in ("510.00   501.00", "cause 1: ", "lines of the source: 4, 5", "--cause 1 --as NAME"):
+    for words in (
+        "510.00   501.00",
+        "cause 1: ",
+        "lines of the source: 4, 5",
+        "(was Dunmor)",
+        "--cause 1 --as NAME",
+    ):
         assert words in text
     assert "the custodian stands alone" in run(path, "show B-4").out
     for command in ("show B-5", "explain B-5", "list"):

@@ -1,0 +1,322 @@
+"""Books, bank and custodian against a ledger of two days and two cycles: silence, and one unit off anywhere.
+
+clean      ─ every side agrees, and what was compared is said
+one unit   ─ in a book of trades, positions, cash, revenue; in a custodian's and a bank's statement
+sides      ─ who stands alone of three
+scope      ─ a cycle, a day as it ended, sources of other days, whole-market files
+pending    ─ what a side lacks before its cut-off
+unread     ─ a source that cannot be read stops no other, and nobody is compared in its place
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from settlement import sample
+from settlement.breaks.reconciling import Reported, run
+from settlement.errors import NameUnknown
+from settlement.operations import Ledger
+from settlement.reconciliation.ledger_side import EVERYTHING, Scope
+from settlement.reconciliation.model import Break, Kind
+from settlement.scenario import load
+from settlement.sources import Balance, CashMovement
+from settlement.sources.configured import Brought
+from settlement.sources.iso import write_camt053, write_semt002, write_sese025
+from tests.ledgers import in_memory
+from tests.unit.report_days import NEXT_DAY, record, sample_file
+
+DAY, NAME, CASH = sample.TRADING_DAY, "Aldersgate", "EUR"
+Rows = list[dict[str, str]]
+
+
+@dataclass
+class Market:
+    ledger: Ledger
+    files: dict[dt.date, bytes]
+    ends: dict[dt.date, dict[tuple[str, str], int]]
+    """After each day, (institution, asset) → what it holds."""
+    folder: Path
+
+    def file(self, name: str, data: bytes | str) -> str:
+        path = self.folder / name
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return str(path)
+
+    def run(self, *brought: Brought, scope: Scope = EVERYTHING) -> Reported:
+        return run(self.ledger, brought, scope)
+
+    def breaks(self, *brought: Brought, scope: Scope = EVERYTHING) -> list[Break]:
+        found = self.run(*brought, scope=scope).result
+        assert found.refused == ()
+        return list(found.breaks)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    files = {day: sample_file(day, trades=90, seed=seed) for day, seed in ((DAY, 3), (NEXT_DAY, 4))}
+    with in_memory(load("sample"), DAY) as ledger:
+        ends = {}
+        for day, data in files.items():
+            ledger.clock.advance_to(dt.datetime.combine(day, dt.time(9), dt.UTC))  # type: ignore[attr-defined]
+            record(ledger, data, day)
+            ledger.fund()
+            ledger.settle()
+            names = {index: name for name, index in ledger.market.index.items()}
+            codes = {index: code for code, index in ledger.market.asset.items()}
+            ends[day] = {(names[who], codes[what]): n for (who, what), n in ledger.balances().items()}
+        yield Market(ledger, files, ends, tmp_path_factory.mktemp("sources"))
+
+
+def rows_of(data: bytes, name: str | None = NAME) -> Rows:
+    return [
+        row
+        for row in csv.DictReader(io.StringIO(data.decode()))
+        if name in (None, row["buyer"], row["seller"])
+    ]
+
+
+def written(rows: Rows) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def book(market: Market, alter: Callable[[Rows], object] = lambda rows: None, *days: dt.date) -> Brought:
+    rows = [row for day in days or (DAY, NEXT_DAY) for row in rows_of(market.files[day])]
+    alter(rows)
+    return Brought("book", NAME, market.file("book.csv", written(rows)))
+
+
+def off(field: str, by: int) -> Callable[[Rows], None]:
+    def alter(rows: Rows) -> None:
+        row = next(row for row in rows if row["buyer"] != row["seller"])
+        digits = row[field].replace(".", "")
+        changed = str(int(digits) + by)
+        row[field] = changed if "." not in row[field] else f"{changed[:-2]}.{changed[-2:]}"
+
+    return alter
+
+
+def table(market: Market, level: str, header: str, lines: list[str], columns: str) -> Brought:
+    market.file(f"{level}.csv", "\n".join([header, *lines]) + "\n")
+    mapping = f"source: {level}.csv\nlevel: {level}\ncolumns:\n{columns}"
+    return Brought("book", NAME, market.file(f"{level}.yaml", mapping))
+
+
+def holdings(market: Market, day: dt.date = NEXT_DAY, name: str = NAME) -> dict[str, int]:
+    return {asset: n for (who, asset), n in market.ends[day].items() if who == name and asset != CASH}
+
+
+def positions(market: Market, off: int = 0) -> Brought:
+    lines = [f"{code},{n + off * (i == 0)}" for i, (code, n) in enumerate(holdings(market).items())]
+    return table(market, "positions", "ISIN,Held", lines, "  security: ISIN\n  closing: Held\n")
+
+
+def cash(market: Market, off: int = 0) -> Brought:
+    held = market.ends[NEXT_DAY][NAME, CASH] + off
+    line = f"{CASH},{held // 100}.{held % 100:02d}"
+    return table(market, "cash", "Currency,Held", [line], "  currency: Currency\n  closing: Held\n")
+
+
+def revenue(market: Market, off: int = 0) -> Brought:
+    """By the trade files: 30 % and 5 % of the commission are not told here; the levy is."""
+    levy = sum(
+        int(row["settlement_amount"].replace(".", ""))
+        * load("sample").fees.levy.rate_ppm
+        // 10**6
+        * (1 + (row["buyer"] == row["seller"]))
+        for data in market.files.values()
+        for row in rows_of(data)
+    )
+    line = f"levy,{(levy + off) // 100}.{(levy + off) % 100:02d}"
+    return table(market, "revenue", "Line,Booked", [line], "  line: Line\n  closing: Booked\n")
+
+
+def confirmations(market: Market, quantity_off: int = 0) -> Brought:
+    from settlement.reconciliation.ledger_view import view
+
+    there = view(market.ledger, EVERYTHING).trades
+    own = there.entries.take(there.of(NAME))
+    own = replace(own, settles=there.effective[there.of(NAME)])
+    quantity = own.quantity.copy()
+    quantity[0] += quantity_off
+    return Brought(
+        "custodian", None, market.file("sese.xml", write_sese025(replace(own, quantity=quantity), NAME))
+    )
+
+
+def depository(market: Market, day: dt.date = NEXT_DAY, off: int = 0) -> Brought:
+    held = holdings(market, day)
+    first = next(iter(held))
+    rows = [
+        Balance("position", NAME, code, None, None, n + off * (code == first)) for code, n in held.items()
+    ]
+    number = int(day.strftime("%Y%m%d"))
+    return Brought("custodian", None, market.file("semt.xml", write_semt002(rows, number)))
+
+
+def bank(market: Market, day: dt.date = NEXT_DAY, off: int = 0, entry_off: int = 0) -> Brought:
+    """Every cash movement of the broker so far, by the register's own transfers."""
+    moves, index = market.ledger.read().movements, market.ledger.market.index[NAME]
+    number, rows, total = int(day.strftime("%Y%m%d")), [], 0
+    for row in range(len(moves)):
+        if moves.asset[row] == market.ledger.market.cash_asset and index in (
+            moves.sender[row],
+            moves.receiver[row],
+        ):
+            amount = int(moves.amount[row]) * (1 if moves.receiver[row] == index else -1)
+            rows.append(CashMovement(NAME, CASH, amount, bytes(moves.transaction[row]).hex()[:35], number))
+            total += amount
+    rows[-1] = replace(rows[-1], amount=rows[-1].amount + entry_off)
+    closing = Balance("cash", NAME, CASH, 0, total, market.ends[day][NAME, CASH] + off)
+    return Brought("bank", None, market.file("camt.xml", write_camt053([closing], rows, number)))
+
+
+def test_clean_sides_break_nothing_and_say_what_was_compared(made: Market) -> None:
+    everything = (book(made), positions(made), cash(made), revenue(made))
+    found = made.run(*everything, confirmations(made), depository(made), bank(made)).result
+    assert (found.breaks, found.pending, found.refused) == ((), (), ())
+    trades = sum(len(rows_of(data, name)) for data in made.files.values() for name in load("sample").brokers)
+    own = sum(len(rows_of(data)) for data in made.files.values())
+    compared = found.compared
+    assert (compared.books, compared.statements, compared.trades) == (12, 3, trades + own)
+    assert [each["source"] for each in found.sources] == [each.where for each in everything] + [
+        str(made.folder / name) for name in ("sese.xml", "semt.xml", "camt.xml")
+    ]
+
+
+@pytest.mark.parametrize("by", [1, -1])
+@pytest.mark.parametrize(
+    ("brought", "level", "kind"),
+    [
+        (lambda m, by: book(m, off("quantity", by)), "trade", Kind.QUANTITY),
+        (lambda m, by: book(m, off("settlement_amount", by)), "trade", Kind.AMOUNT),
+        (positions, "position", Kind.CLOSING),
+        (cash, "cash", Kind.CLOSING),
+        (revenue, "revenue", Kind.FEE),
+        (confirmations, "trade", Kind.QUANTITY),
+        (lambda m, by: depository(m, off=by), "position", Kind.CLOSING),
+        (lambda m, by: bank(m, off=by), "cash", Kind.CLOSING),
+        (lambda m, by: bank(m, entry_off=by), "cash", Kind.AMOUNT),
+    ],
+)
+def test_one_unit_off_is_exactly_that_break(
+    made: Market, brought: Callable[[Market, int], Brought], level: str, kind: Kind, by: int
+) -> None:
+    (found,) = made.breaks(brought(made, by))
+    assert (found.institution, found.level, found.kind) == (NAME, level, kind)
+    ((name, values),) = found.fields.items()
+    here, there = (values[side] for side in found.sides)
+    assert isinstance(here, int)
+    assert isinstance(there, int)
+    assert here - there == by, name
+
+
+def test_three_sides_tell_who_stands_alone(made: Market) -> None:
+    wrong = book(made, off("quantity", 1))
+    (found,) = made.breaks(wrong, confirmations(made))
+    assert found.odd == "book"
+    (found,) = made.breaks(wrong, confirmations(made, 1))
+    assert (found.odd, found.fields["quantity"]["custodian"]) == ("ledger", found.fields["quantity"]["book"])
+    (found,) = made.breaks(positions(made), depository(made, off=1))
+    assert found.odd == "custodian"
+
+
+def test_book_of_the_whole_market_has_only_its_own_compared(made: Market) -> None:
+    rows = [row for data in made.files.values() for row in rows_of(data, None)]
+    other = next(row for row in rows if NAME not in (row["buyer"], row["seller"]))
+    other["quantity"] = "1"
+    own = next(row for row in rows if row["buyer"] == NAME != row["seller"])
+    own["buyer"] = "Nobody At All"
+    (found,) = made.breaks(Brought("book", NAME, made.file("all.csv", written(rows))))
+    assert (found.kind, found.subject) == (Kind.COUNTERPARTY, own["trade_no"])
+    assert found.fields["buyer"] == {"book": "Nobody At All", "ledger": NAME}
+
+
+def test_what_a_book_has_that_nobody_knows_is_a_break_and_not_refused(made: Market) -> None:
+    def alter(rows: Rows) -> None:
+        first, second, third = [row for row in rows if row["buyer"] != row["seller"]][:3]
+        first["security"] = "XX0000000000"
+        second["buyer" if second["seller"] == NAME else "seller"] = "Nobody"
+        rows.append(dict(third))
+
+    found = made.breaks(book(made, alter))
+    assert sorted(each.kind for each in found) == [Kind.COUNTERPARTY, Kind.DUPLICATE, Kind.SECURITY]
+
+
+def test_cycle_is_compared_by_itself(made: Market) -> None:
+    """What differs in the other cycle is not of this one; what this one moved is compared on each level."""
+    wrong_next = book(
+        made, lambda rows: off("quantity", 1)([r for r in rows if r["trade_date"] == str(NEXT_DAY)])
+    )
+    assert made.breaks(wrong_next, scope=Scope(cycle=1)) == []
+    (found,) = made.breaks(wrong_next, scope=Scope(cycle=2))
+    assert (found.kind, found.trading_day) == (Kind.QUANTITY, NEXT_DAY)
+    compared = made.run(scope=Scope(cycle=2)).result.compared
+    trades = sum(len(rows_of(made.files[NEXT_DAY], name)) for name in load("sample").brokers)
+    assert (compared.books, compared.trades) == (12, trades)
+    assert compared.positions > 0 < compared.revenue
+    with pytest.raises(NameUnknown, match="cycle '3'"):
+        made.run(scope=Scope(cycle=3))
+
+
+def test_day_is_held_against_the_ledger_as_it_ended(made: Market) -> None:
+    scope = Scope(day=DAY)
+    assert made.breaks(book(made, lambda rows: None, DAY), depository(made, DAY), scope=scope) == []
+    (found,) = made.breaks(depository(made, DAY, off=1), scope=scope)
+    assert (found.level, found.kind) == ("position", Kind.CLOSING)
+
+
+def test_source_of_another_day_is_refused_and_the_others_go_on(made: Market) -> None:
+    wrong = book(made, off("quantity", 1), NEXT_DAY)
+    reported = made.run(depository(made, DAY), wrong)
+    (refused,) = reported.result.refused
+    assert (refused.line, str(DAY) in refused.reason, str(NEXT_DAY) in refused.reason) == (0, True, True)
+    assert [each.kind for each, _ in reported.breaks] == [Kind.QUANTITY]
+    (refused,) = made.run(book(made, lambda rows: None, NEXT_DAY), scope=Scope(day=DAY)).result.refused
+    assert str(NEXT_DAY) in refused.reason
+
+
+def test_unread_book_is_not_replaced_by_the_shelf(made: Market) -> None:
+    missing = Brought("book", NAME, str(made.folder / "nowhere.csv"))
+    found = made.run(missing).result
+    assert found.compared.books == 11
+    assert [each.reason for each in found.refused] == ["there is no such file"]
+
+
+@pytest.mark.parametrize(("until", "waits"), [("23:59", True), ("08:00", False)])
+def test_trade_that_a_book_lacks_is_pending_until_its_cut_off(made: Market, until: str, waits: bool) -> None:
+    made.file("book.csv", written([row for data in made.files.values() for row in rows_of(data)][:-1]))
+    columns = "".join(
+        f"  {ours}: {theirs}\n"
+        for ours, theirs in {
+            "trade_number": "trade_no",
+            "trading_day": "trade_date",
+            **{name: name for name in ("buyer", "seller", "security", "quantity", "settlement_amount")},
+        }.items()
+    )
+    mapping = f'source: book.csv\ncut_off: "{until}"\ncolumns:\n{columns}'
+    result = made.run(Brought("book", NAME, made.file("book.yaml", mapping))).result
+    found = result.pending if waits else result.breaks
+    assert [each.kind for each in found] == [Kind.MISSING_HERE]
+    assert not (result.breaks if waits else result.pending)
+
+
+def test_statement_of_accounts_that_nobody_has_is_said_and_the_rest_goes_on(made: Market) -> None:
+    rows = [Balance("position", name, "X", None, None, 1) for name in ("Stranger", NAME)]
+    data = write_semt002(rows, int(NEXT_DAY.strftime("%Y%m%d")))
+    result = made.run(Brought("custodian", None, made.file("semt.xml", data))).result
+    assert [each.value for each in result.refused] == ["Stranger"]
+    kinds = {each.subject: each.kind for each in result.breaks}
+    assert kinds.pop("X") is Kind.MISSING_THERE
+    held = {code for code, n in holdings(made).items() if n}
+    assert kinds == dict.fromkeys(held, Kind.MISSING_HERE)
