@@ -8,8 +8,6 @@
     │   ├── FileUnreadable      the system does not let it be read
     │   ├── FileEmpty           it holds nothing
     │   ├── HeaderWrong         its first line is not the format's header
-    │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
-    │   ├── DayOther            a statement or messages of other days than the one that is asked for
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
@@ -152,10 +150,6 @@ class BookDamaged(FileRefused):
     def __init__(self, path: str, what: str) -> None:
         super().__init__(path, f"is not what was kept: {what}; restore it from a backup")
         self.what = what
-
-
-class ConsentDiffers(FileRefused):
-    """The consent in the file at `path` does not count for the terms that it was given with."""
 
 
 class FileUnwritable(SettlementError):

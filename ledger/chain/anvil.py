@@ -22,6 +22,7 @@ from typing import Any
 from eth_utils import to_checksum_address
 
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Receipt
+from ledger.chain.engine import StateForgotten
 from ledger.chain.jsonrpc import from_hex, logs_of
 from ledger.errors import (
     CallReverted,
@@ -122,6 +123,8 @@ class AnvilEngine:
         except _Refused as error:
             if error.is_revert:
                 raise CallReverted(error.data) from None
+            if block is not None and "BlockOutOfRange" in error.reason:
+                raise StateForgotten(self.name, "eth_call", error.reason) from None
             raise
 
     def nonce(self, address: str) -> int:
@@ -246,6 +249,9 @@ def _spawn(
         "--base-fee": 0,
         "--gas-price": 0,
         "--config-out": ready,
+        # Beyond the 500 newest it would write the state of each block to disk, which takes longer than the
+        # block. Older ones can be had from the journal.
+        "--max-persisted-states": 0,
     }
     flags = ["--quiet", "--no-mining", "--disable-min-priority-fee", "--no-request-size-limit"]
     flags += ["--disable-default-create2-deployer", "--no-cors"]

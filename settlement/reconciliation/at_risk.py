@@ -25,17 +25,11 @@ class Stated:
     movements: int | None = None
     closing: int | None = None
 
-    @property
-    def over(self) -> int:
-        """By how much opening and movements are more than the closing; 0 where one of them is not said."""
+    def adds_up(self, explained: int = 0) -> bool:
+        """Whether what is said comes to what it should, but for what is explained already."""
         if self.opening is None or self.movements is None or self.closing is None:
-            return 0
-        return self.opening + self.movements - self.closing
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether what is said comes to what it should."""
-        return self.over == 0
+            return True
+        return self.opening + self.movements - self.closing in (0, explained)
 
 
 def trade_break(
@@ -93,11 +87,11 @@ def balance_break(
         differ("movements", here.movements, moved)
     closing = there.closing or 0
     off = 0 if here.closing is None else here.closing - closing
-    if not there.adds_up or off not in (0, explained):
+    if not there.adds_up() or off not in (0, explained):
         differ("closing", here.closing, there.closing)
     kind = Kind(next(iter(fields))) if fields else Kind.ARITHMETIC
     if not fields:
-        if here.over in (0, explained):
+        if here.adds_up(explained):
             return None
         differ("closing", here.closing, (here.opening or 0) + (here.movements or 0))
     pairs = [(values[side], values["ledger"]) for values in fields.values()]

@@ -161,11 +161,13 @@ class _Run:
             return [source.owner]
         named = dict.fromkeys(each.holder for each in source.balances)
         named |= dict.fromkeys(each.holder for each in source.movements)
+        named |= dict.fromkeys(source.accounts)
         for name in named:
             if name not in known:
                 reason = "is no institution of this ledger"
                 self.refused.append(Refused(source.name, 0, "account", name, reason))
-        named |= dict.fromkeys(source.entries.parties if source.entries is not None else ())
+        if source.entries is not None and not source.accounts:
+            named |= dict.fromkeys(source.entries.parties)
         return [name for name in named if name in known]
 
     def shelf_book(self, name: str) -> None:
@@ -193,10 +195,11 @@ class _Run:
                 self.cut_offs[name, side] = source.cut_off
         trading = [each for each in sources if each.entries is not None]
         if trading:
-            mine = Entries.joined([each.entries for each in trading if each.entries is not None])
+            mine = Entries.joined([each.trades_of(name) for each in trading])
             delta = self._trades(name, side, mine, self._covered(mine), trading[0].tolerances)
-        whole = {balance.level for each in sources for balance in each.balances if balance.holder == name}
-        for balance in (each for source in sources for each in source.balances if each.holder == name):
+        own_rows = [each for source in sources for each in source.balances if each.holder == name]
+        whole = {_listing(each.level, each.asset) for each in own_rows}
+        for balance in own_rows:
             place: Place = balance.level, balance.asset
             if place in stated:
                 where = next(each.name for each in sources if balance in each.balances)
@@ -204,7 +207,7 @@ class _Run:
                 self.refused.append(twice)
                 continue
             stated[place] = Stated(balance.opening, balance.movements, balance.closing)
-        self.held += [HeldAgainst(name, side, level) for level in sorted(whole)]
+        self.held += [HeldAgainst(name, side, level) for level in LEVELS if level in dict(whole)]
         booked = [each for source in sources for each in source.movements if each.holder == name]
         if booked:
             found = match_movements(booked, self.dated.cash_movements(name), name, side)
@@ -311,18 +314,22 @@ class _Run:
         stated: Mapping[Place, Stated],
         delta: Mapping[Place, int],
         expected: Mapping[Place, int] | None,
-        whole: Collection[Level] = (),
+        whole: Collection[tuple[Level, str]] = (),
     ) -> None:
-        """Hold balances against the ledger's: those that are `stated`, those of the levels that are stated as
-        a `whole`, and where it is known what is `expected` of the ledger, all.
+        """Hold balances against the ledger's: those that are `stated`, those of the listings that are stated
+        as a `whole`, and where it is known what is `expected` of the ledger, all.
         """
         there = view.stated(name, self.deposited.get((name, side), 0))
         wrong = 0
-        places = {*stated, *(place for place in there if place[0] in whole), *(there if expected else ())}
+        places = {
+            *stated,
+            *(place for place in there if _listing(*place) in whole),
+            *(there if expected else ()),
+        }
         for place in sorted({*places, *(expected or ())}, key=lambda each: (_FIRST.index(each[0]), each[1])):
             level, asset = place
             known, here = there.get(place), stated.get(place)
-            if here is None and level in whole:
+            if here is None and _listing(*place) in whole:
                 here = Stated(None, None, 0)
             wanted = None if expected is None else expected.get(place, 0)
             if wanted is not None and level == "cash":
@@ -341,7 +348,7 @@ class _Run:
             if found is not None:
                 if known is None and expected is None:
                     found = replace(found, kind=Kind.MISSING_THERE)
-                elif place not in stated and level in whole:
+                elif place not in stated and _listing(*place) in whole:
                     found = replace(found, kind=Kind.MISSING_HERE)
                 self.found.append(found)
             if level == "revenue" and asset != COMMISSION and wanted is not None and known is not None:
@@ -349,6 +356,11 @@ class _Run:
             self.seen.balance(name, side, place)
             counted = {"position": "positions"}.get(level, level)
             self.compared += Compared(**{counted: 1})
+
+
+def _listing(level: Level, asset: str) -> tuple[Level, str]:
+    """The list that a balance is of: who states one of it states all. Holdings are one, shares another."""
+    return level, "" if level == "position" else asset.split(" ")[0]
 
 
 def _concerning(mine: Entries, theirs: Entries, days: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:

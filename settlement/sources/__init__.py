@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import Level, Refused, Side
 
@@ -99,7 +101,18 @@ class Source:
     """HH:MM UTC of the trading day until which what it lacks is pending; None: it is complete."""
     others: int = 0
     """Rows that are of other institutions, and were left alone."""
+    accounts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Institution → the rows of `entries` that are of its account, where the source says whose each is."""
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    def trades_of(self, institution: str) -> Entries:
+        """The entries of an institution's account; of a book all of them."""
+        entries = self.entries or Entries.nothing()
+        if self.owner is not None:
+            return entries
+        if self.accounts:
+            return entries.take(np.array(self.accounts.get(institution, ()), dtype=np.int64))
+        return entries.take(entries.of(institution))
 
 
 def read_source(where: str, context: Context, *, mapping: Path | None = None) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from settlement.sources import (
 )
 from settlement.sources.errors import SourceRefused
 from settlement.sources.mapping import Mapping
-from settlement.sources.table import Table, headless
+from settlement.sources.table import Table, check_delimiter, headless
 from settlement.sources.trade_rows import iso
 
+_FIX = re.compile(rb"8=FIXT?\.[0-9]\.[0-9](?:\x01|\||\^A)9=[0-9]")
 _BOM = b"\xef\xbb\xbf"
 _HEAD = 1024
 """Bytes that show what a file is."""
@@ -69,10 +71,13 @@ def open_table(where: str, columns: Mapping | None = None) -> Table:
 
 
 def messages(head: bytes) -> str | None:
-    """The reader of the messages that a file begins with, None where it is a table."""
-    if head.startswith(b"8=FIX"):
+    """The reader of the messages that a file begins with, None where it is a table. In a log of FIX other
+    text may stand before the first; XML may be UTF-16.
+    """
+    if head.startswith(b"8=FIX") or _FIX.search(head):
         return "fix"
-    return "iso" if head.removeprefix(_BOM).lstrip().startswith(b"<") else None
+    plain = head.removeprefix(_BOM).lstrip()
+    return "iso" if plain.startswith((b"<", b"\xff\xfe<\0", b"\xfe\xff\0<")) else None
 
 
 def _known(table: Table, context: Context) -> Source:
@@ -80,6 +85,7 @@ def _known(table: Table, context: Context) -> Source:
     plan = trade_rows.known_plan(table.columns, context.exponent)
     if plan is not None:
         return trade_rows.read(table, plan, context)
+    check_delimiter(table)
     if table.looks_like_data():
         raise headless(table)
     raise SourceRefused(

@@ -54,6 +54,7 @@ def require(table: Table, wanted: Sequence[str]) -> None:
     for name in wanted:
         if name in table.columns:
             continue
+        check_delimiter(table)
         if table.looks_like_data():
             raise headless(table)
         lowered = {column.casefold().strip(): column for column in table.columns}
@@ -61,6 +62,18 @@ def require(table: Table, wanted: Sequence[str]) -> None:
         meant = f" (did you mean {lowered[near[0]]!r}?)" if near else ""
         there = ", ".join(map(repr, table.columns))
         raise SourceRefused(table.name, f"has no column {name!r}{meant}; its columns are {there}")
+
+
+def check_delimiter(table: Table) -> None:
+    """Raises SourceRefused where a line was not parted, as something else stands between its cells."""
+    if table.header and len(table.columns) == 1:
+        mark = max(",;\t|", key=table.columns[0].count)
+        if mark in table.columns[0]:
+            raise SourceRefused(
+                table.name,
+                f"its first line has one column, {table.columns[0]!r}; write `delimiter: {mark!r}` "
+                "into the mapping if that parts the cells",
+            )
 
 
 def headless(table: Table) -> SourceRefused:

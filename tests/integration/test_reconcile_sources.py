@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     with in_memory(load("sample"), DAY) as ledger:
         ends = {}
         for day, data in files.items():
-            ledger.clock.advance_to(dt.datetime.combine(day, dt.time(9), dt.UTC))  # type: ignore[attr-defined]
+            ledger.clock.wait_until(dt.datetime.combine(day, dt.time(9), dt.UTC))
             record(ledger, data, day)
             ledger.fund()
             ledger.settle()
@@ -106,6 +106,10 @@ def off(field: str, by: int) -> Callable[[Rows], None]:
     return alter
 
 
+def decimal(minor: int) -> str:
+    return f"{'-' * (minor < 0)}{abs(minor) // 100}.{abs(minor) % 100:02d}"
+
+
 def table(market: Market, level: str, header: str, lines: list[str], columns: str) -> Brought:
     market.file(f"{level}.csv", "\n".join([header, *lines]) + "\n")
     mapping = f"source: {level}.csv\nlevel: {level}\ncolumns:\n{columns}"
@@ -118,17 +122,16 @@ def holdings(market: Market, day: dt.date = NEXT_DAY, name: str = NAME) -> dict[
 
 def positions(market: Market, off: int = 0) -> Brought:
     lines = [f"{code},{n + off * (i == 0)}" for i, (code, n) in enumerate(holdings(market).items())]
-    return table(market, "positions", "ISIN,Held", lines, "  security: ISIN\n  closing: Held\n")
+    return table(market, "positions", "ISIN,Held", lines, "  asset: ISIN\n  closing: Held\n")
 
 
 def cash(market: Market, off: int = 0) -> Brought:
-    held = market.ends[NEXT_DAY][NAME, CASH] + off
-    line = f"{CASH},{held // 100}.{held % 100:02d}"
+    line = f"{CASH},{decimal(market.ends[NEXT_DAY].get((NAME, CASH), 0) + off)}"
     return table(market, "cash", "Currency,Held", [line], "  currency: Currency\n  closing: Held\n")
 
 
 def revenue(market: Market, off: int = 0) -> Brought:
-    """By the trade files: 30 % and 5 % of the commission are not told here; the levy is."""
+    """The levy, by the trade files."""
     levy = sum(
         int(row["settlement_amount"].replace(".", ""))
         * load("sample").fees.levy.rate_ppm
@@ -137,7 +140,7 @@ def revenue(market: Market, off: int = 0) -> Brought:
         for data in market.files.values()
         for row in rows_of(data)
     )
-    line = f"levy,{(levy + off) // 100}.{(levy + off) % 100:02d}"
+    line = f"levy,{decimal(levy + off)}"
     return table(market, "revenue", "Line,Booked", [line], "  line: Line\n  closing: Booked\n")
 
 
@@ -177,7 +180,7 @@ def bank(market: Market, day: dt.date = NEXT_DAY, off: int = 0, entry_off: int =
             rows.append(CashMovement(NAME, CASH, amount, bytes(moves.transaction[row]).hex()[:35], number))
             total += amount
     rows[-1] = replace(rows[-1], amount=rows[-1].amount + entry_off)
-    closing = Balance("cash", NAME, CASH, 0, total, market.ends[day][NAME, CASH] + off)
+    closing = Balance("cash", NAME, CASH, 0, total, market.ends[day].get((NAME, CASH), 0) + off)
     return Brought("bank", None, market.file("camt.xml", write_camt053([closing], rows, number)))
 
 
@@ -304,8 +307,9 @@ def test_trade_that_a_book_lacks_is_pending_until_its_cut_off(made: Market, unti
             **{name: name for name in ("buyer", "seller", "security", "quantity", "settlement_amount")},
         }.items()
     )
-    mapping = f'source: book.csv\ncut_off: "{until}"\ncolumns:\n{columns}'
+    mapping = f'source: book.csv\nlevel: trades\ncut_off: "{until}"\ncolumns:\n{columns}'
     result = made.run(Brought("book", NAME, made.file("book.yaml", mapping))).result
+    assert result.refused == ()
     found = result.pending if waits else result.breaks
     assert [each.kind for each in found] == [Kind.MISSING_HERE]
     assert not (result.breaks if waits else result.pending)

@@ -11,12 +11,15 @@ proofs     ─ written, read, checked; each part changed fails; other ledgers, o
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from ledger.clients.consortium import TRANSIT
@@ -32,7 +35,7 @@ from settlement.errors import BookDamaged, FileUnreadable, NameUnknown
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import Break, Kind
-from settlement.scenario import load
+from settlement.scenario import Scenario, load
 from settlement.sources import Balance
 from settlement.words import Word
 from tests.ledgers import in_memory
@@ -41,14 +44,17 @@ from tests.unit.report_days import record
 DAY, WHO = sample.TRADING_DAY, "Aldersgate"
 
 
+def with_securities(cover: str) -> Scenario:
+    """The scenario, with a part only of the securities that its sellers need."""
+    scenario = load("sample")
+    opening = scenario.opening.model_copy(update={"securities": cover})
+    return scenario.model_copy(update={"opening": opening})
+
+
 @pytest.fixture(scope="module")
 def ledger() -> Iterator[Ledger]:
     """Cycle 1 settles what can whole, 2 parts, 3 the rest."""
-    scenario = load("sample")
-    scarce = scenario.model_copy(
-        update={"opening": scenario.opening.model_copy(update={"securities": "0.3"})}
-    )
-    with in_memory(scarce, DAY) as made:
+    with in_memory(with_securities("0.3"), DAY) as made:
         record(made, sample.generate(7, trades=60), DAY)
         for name, book in made.books.items():
             say(made, Word.ALLOW_PARTS, DAY, book.days[DAY].number.tolist(), name)
@@ -58,9 +64,13 @@ def ledger() -> Iterator[Ledger]:
         made.settle()
         parts = Cycle(made.market, made.read, made.balances)
         parts.fill(lambda *_: True)
+        # More comes while the cycle is open: some trades settle in two parts of it.
+        made.market.scenario = with_securities("0.6")
+        made.fund(1_000_000)
+        parts.fill(lambda *_: True)
         parts.close()
         made.settled_by(parts.receipts)
-        made.market.scenario = scenario
+        made.market.scenario = load("sample")
         made.fund(1_000_000)
         made.settle()
         yield made
@@ -94,6 +104,8 @@ def test_own_book_given_each_cycle_is_what_it_settled(ledger: Ledger) -> None:
     venue = market.index[market.scenario.venue]
     [batch] = history.batches.values()
     assert len(batch.parts) > 20
+    twice = Counter((part.transaction in history.cycles[venue, 2], part.position) for part in batch.parts)
+    assert max(count for (second, _), count in twice.items() if second) == 2
     assert cycles.closed_cycle(ledger) == 3
     codes = {index: code for code, index in market.asset.items()}
     names = {index: name for name, index in market.index.items()}
@@ -177,6 +189,8 @@ def test_attest_given_it_is_repeated_sends_nothing_and_a_change_is_another_revis
     # Back to the first book is a third revision, and so is anything after it that is as it was.
     third = signing.attest(ledger, archive, WHO, 2, entries, balances)
     assert third.book.attestation.revision == 3
+    # Where the book was lost the same root is signed once more, so that there is one again.
+    assert signing.attest(ledger, Archive(), WHO, 2, entries, balances).book.attestation.revision == 4
 
 
 def test_attest_given_a_book_without_entries_is_signed(ledger: Ledger) -> None:
@@ -206,6 +220,12 @@ def test_kept_book_given_any_byte_changed_is_refused_or_the_same(signed: SimpleN
     for wrong in (b"", b"PAR1", data[:-1], data[:100]):
         with pytest.raises(BookDamaged, match="file: is not what was kept: "):
             decode(wrong, "file")
+    table = pq.read_table(BytesIO(data))
+    note = table.schema.metadata[b"clearing"].replace(b'"source": ""', b'"source": "x"')
+    file = BytesIO()
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, b"clearing": note}), file)
+    with pytest.raises(BookDamaged, match="digest of its note"):
+        decode(file.getvalue(), "file")
     # A whole and proper file of another book under this one's name.
     false = replace(book, entries=altered(book.entries, 0, quantity=1))
     with pytest.raises(BookDamaged, match="do not come to the root"):

@@ -110,6 +110,17 @@ def mutations(
             yield "node as leaf", root, size, index, node, proof[1:]
 
 
+def test_proof_when_its_hashes_are_more_or_longer_than_the_sizes_fails() -> None:
+    """Even where the root is made to fit."""
+    [leaf] = leaves(1)
+    at = bytes(keccak(b"\0" + leaf))
+    for beside in (bytes(32), bytes(31), bytes(33), b""):
+        for left, right in ((at, beside), (beside, at)):
+            made = bytes(keccak(b"\x01" + left + right))
+            for size in (1, 2) if len(beside) != 32 else (1,):
+                assert not any(verify(made, size, index, leaf, [beside]) for index in range(size))
+
+
 def test_proof_when_any_part_is_changed_fails() -> None:
     seen = set()
     for size in SIZES:

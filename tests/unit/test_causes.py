@@ -13,7 +13,10 @@ from settlement.reconciliation.model import Break, Cause, Kind
 from tests.unit.breaks.kept import made
 
 KNOWN = Known(
-    commission=400, levy=15, parties=("Himal", "Himalaya", "Kali", "44", "45"), securities=("NABIL", "NIBL")
+    commission=400,
+    levy=15,
+    parties=("Himal", "Himalaya", "Kali", "KALI", "Kalo", "44", "45"),
+    securities=("NABIL", "NIBL"),
 )
 
 
@@ -40,6 +43,9 @@ def codes(found: tuple[Cause, ...]) -> list[str]:
         ({"quantity": (540, 510)}, ["wrong_digit"], "Quantity has one wrong digit: 540 for 510."),
         ({"quantity": (5, 7)}, [], ""),
         ({"quantity": (123, 456)}, [], ""),
+        ({"quantity": (1234, 1289)}, [], ""),
+        ({"buyer": ("Kalo", "Kali")}, [], ""),
+        ({"buyer": ("KALI", "Kali")}, [], ""),
         ({"quantity": (510, 0)}, [], ""),
         ({"quantity": (1 << 70, 10 << 70)}, ["unit"], None),
         ({"settlement_amount": (20400, 20000)}, ["gross_of_fee", "wrong_digit"],

@@ -94,7 +94,8 @@ def test_balance_given_a_ledger_that_moved_otherwise_than_it_should_breaks() -> 
 
 
 def test_balance_given_a_side_that_does_not_add_up_where_trades_explain_the_rest_breaks() -> None:
-    found = balance(Stated(100, -29, 70), explained=1)
+    assert balance(Stated(100, -29, 70), explained=1) is None
+    found = balance(Stated(100, -30, 71), explained=1)
     assert found is not None
     assert (found.kind, found.value_at_risk) == (Kind.ARITHMETIC, 1)
 

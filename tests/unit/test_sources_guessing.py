@@ -103,7 +103,7 @@ def test_guess_given_the_manners_of_several_offices_reads_each_rightly(tmp_path:
         "Notiz": ["ä"] * 30,
         "Kurs": [_money(each["price"], ",", ".") for each in trades],
         "Betrag": [("-" if buy else "") + _money(a, ",", ".") for a, buy in zip(amounts, buys, strict=True)],
-        "Lots": [str(each["quantity"] // 100) for each in trades],
+        "Menge": [str(each["quantity"] // 100) for each in trades],
         "ISIN": [each["code"] for each in trades],
         "Broker": [each["other"] for each in trades],
         "B/S": ["B" if buy else "S" for buy in buys],
@@ -115,7 +115,7 @@ def test_guess_given_the_manners_of_several_offices_reads_each_rightly(tmp_path:
     assert 'source: "book-{date}.csv"' in text
     assert _found(read_source(str(file), BOOK)) == _expected(trades)
     assert {guesses[field].sure for field in ("quantity", "price", "settlement_amount")} == {100}
-    assert guesses["quantity"].why == "Lots × Kurs = Betrag in every row"
+    assert guesses["quantity"].why == "Menge × Kurs = Betrag in every row"
     assert (guesses["levy"].column, guesses["levy"].sure) == ("", 0)
     assert "# not found: time, settlement_date, buyer, seller, currency, commission, levy" in text
 

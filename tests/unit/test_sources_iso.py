@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from ledger.errors import InvalidValue
 from ledger.units import TIME_UNKNOWN
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, Entries
 from settlement.reconciliation.model import Refused
-from settlement.sources import Balance, CashMovement
+from settlement.sources import Balance, CashMovement, read_source
 from settlement.sources.errors import DayOther
 from settlement.sources.iso import kind_of, read, write_camt053, write_semt002, write_sese025
 from settlement.sources.messages import Row, entries_of, number_of, parse_exact
@@ -246,3 +247,13 @@ def test_camt_given_any_movements_reads_what_was_written(cash: dict[str, tuple[i
     source = read(write_camt053(balances, moves, 20191121), "s", replace(NEPSE, day=20191121))
     assert [replace(each, line=0) for each in source.balances] == balances
     assert [replace(each, line=0) for each in source.movements] == moves
+
+
+@pytest.mark.parametrize("name", ["sese025.xml", "semt002.xml", "camt053.xml", "executions.log"])
+def test_read_source_given_message_finds_out_what_it_is(name: str, tmp_path: Path) -> None:
+    wanted = {"executions.log": "fix"}.get(name, f"{name[:4]}.{name[4:7]}")
+    assert read_source(str(MESSAGES / name), NEPSE).format == wanted
+    if name.endswith(".xml"):
+        wide = tmp_path / name
+        wide.write_bytes((MESSAGES / name).read_text().replace("UTF-8", "UTF-16").encode("utf-16"))
+        assert read_source(str(wide), NEPSE).format == wanted

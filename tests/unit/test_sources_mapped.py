@@ -5,14 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from settlement.errors import FileMissing
 from settlement.reconciliation.entries import NO_NUMBER, Entries
-from settlement.sources import Balance, CashMovement, Context, Source, Tolerances, mapping, read_source
+from settlement.sources import (
+    Balance,
+    CashMovement,
+    Context,
+    Source,
+    Tolerances,
+    mapping,
+    numbers,
+    read_source,
+)
 from settlement.sources.errors import MappingInvalid, SourceRefused
+from settlement.sources.table import Rows
 
 DAY = 20191121
 BOOK = Context("book", "Me", "EUR", 2, (), (), DAY)
@@ -249,6 +262,7 @@ REFUSED = [
     ("", "is empty"),
     ("\n\r\n", "is empty: not even a header"),
     ("s,q,a,d\nX,1,1,03/04/2019\n", TWO_WAYS),
+    ("s;q;a;d\nX;1;1;x\n", "has one column, 's;q;a;d'; write `delimiter: ';'` into the mapping"),
     ("s,q,a,d\nX,1,1,13.04.19\n", "13.04.19 is not YYYY-MM-DD; write `date_format: DD.MM.YY`"),
     (
         "s,q,a,d\nX,1,EUR 5,2019-11-21\nX,1,5,2019-11-21\nX,1,USD 5,2019-11-21\n",
@@ -295,3 +309,40 @@ def test_source_given_what_nobody_can_read_is_refused_whole(tmp_path: Path) -> N
     (tmp_path / "unknown.csv").write_text("s,q\n")
     with pytest.raises(SourceRefused, match=r"its columns are of no known trade format: 's', 'q'; known are"):
         read_source(str(tmp_path / "unknown.csv"), BOOK)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 10**18), min_size=1, max_size=5),
+    st.lists(st.booleans(), min_size=5, max_size=5),
+    st.sampled_from([(".", ""), (".", ","), (",", "."), (",", " "), (".", "'")]),
+    st.sampled_from([0, 2, 3]),
+    st.sampled_from([1, 10, 250]),
+    st.sampled_from(["signed", "reversed", "ignored"]),
+)
+def test_numbers_given_any_way_of_writing_come_back(
+    values: list[int],
+    minus: list[bool],
+    marks: tuple[str, str],
+    scale: int,
+    factor: int,
+    sign: numbers.Sign,
+) -> None:
+    """Written here from integers; a fraction of a unit, put to any of them, is refused."""
+    decimal, thousands = marks
+    texts, expected = [], []
+    for value, negative in zip(values, minus, strict=False):
+        whole, fraction = divmod(value, 10**scale)
+        text = f"{whole:,}".replace(",", thousands) + (f"{decimal}{fraction:0{scale}d}" if scale else "")
+        texts.append(("-" if negative and value else "") + text)
+        signed = -value if negative and value else value
+        expected.append(factor * {"signed": signed, "reversed": -signed, "ignored": value}[sign])
+    form = numbers.Form(scale=scale, factor=factor, sign=sign, decimal=decimal, thousands=thousands)
+    rows = Rows("t", np.arange(len(texts)))
+    found = numbers.read(rows, pa.chunked_array([texts[:2], texts[2:]], pa.string()), "c", form)
+    assert found.tolist() == expected
+    assert rows.refused() == ()
+    spoilt = [text + ("" if scale else decimal) + "0000001" for text in texts]
+    again = Rows("t", np.arange(len(texts)))
+    numbers.read(again, pa.chunked_array([spoilt]), "c", form)
+    assert len(again.refused()) == len(texts)

@@ -48,7 +48,7 @@ CANONICAL = f"""{HEADER}
 7,2019-11-21,09:30:01,A,B,X1,10,123.45,1234.50
 7,2019-11-21,,Z?,A,=1+1,{MAX_QUANTITY},0.000001,{MAX_AMOUNT // 100}.{MAX_AMOUNT % 100:02d}
 ,2019-11-21,00:00:00,A,A,X1,1,1,2.00
-4294967296,2019-11-22,23:59:59,"B, Inc",C,@X,1,1,1.00
+4294967296,2019-11-20,23:59:59,"B, Inc",C,@X,1,1,1.00
 """
 """A duplicate, names that nobody knows, no number, one beyond the record, another amount: all can be read."""
 
@@ -64,7 +64,7 @@ def test_read_given_a_canonical_file_known_answer(tmp_path: Path) -> None:
         (7, 20191121, 0, 34201, "A", "B", "X1", 0, 2, 10, 123450, 123450000),
         (7, 20191121, 0, TIME_UNKNOWN, "Z?", "A", "=1+1", 0, 3, MAX_QUANTITY, MAX_AMOUNT, 1),
         (NO_NUMBER, 20191121, 0, 0, "A", "A", "X1", 0, 4, 1, 200, 1000000),
-        (2**32, 20191122, 0, 86399, "B, Inc", "C", "@X", 0, 5, 1, 100, 1000000),
+        (2**32, 20191120, 0, 86399, "B, Inc", "C", "@X", 0, 5, 1, 100, 1000000),
     ]
     assert [entries.name(row) for row in range(4)] == ["7", "7", "line 4", "4294967296"]
     day = _read(tmp_path / "book.csv", CANONICAL, Context("book", "A", "NPR", 2, (), (), 20191121))
@@ -254,6 +254,18 @@ def test_csv_given_line_breaks_in_quotes_counts_lines_of_the_file(tmp_path: Path
     assert source.entries is not None
     assert source.entries.line.tolist() == [2, 5, 7]
     assert [(each.line, each.field) for each in source.refused] == [(3, "buyer"), (6, "row")]
+
+
+def test_csv_given_quotes_and_line_ends_that_look_right_is_read_as_the_csv_module_does() -> None:
+    for body, rows, refused in (
+        ('"a\nb",1\n2,3', {2: "a\nb", 4: "2"}, []),
+        ('"5,"6,x\n2,3', {3: "2"}, [2]),
+        ('1,2\r3,4\n"a\nb",5', {3: "a\nb"}, [2]),
+        ('"a",""\r\n"b","c,"', {2: "a", 3: "b"}, []),
+    ):
+        loaded = csv_table.read(f"x,y\n{body}\n".encode(), "t").load(["x"])
+        assert dict(zip(loaded.line.tolist(), loaded.array("x").to_pylist(), strict=True)) == rows, body
+        assert [each.line for each in loaded.refused] == refused, body
 
 
 def test_read_given_only_a_header_or_all_refused_has_no_entries(tmp_path: Path) -> None:

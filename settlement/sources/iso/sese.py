@@ -47,6 +47,7 @@ def read_sese025(documents: Sequence[Element], name: str, context: Context, mapp
     institutions = Names.of(context.institutions, mapping, "institutions")
     securities = Names.of(context.securities, mapping, "securities")
     rows: list[Row] = []
+    accounts: dict[str, tuple[int, ...]] = {}
     faults: list[Refused] = []
     early = 0
     for document in documents:
@@ -55,7 +56,9 @@ def read_sese025(documents: Sequence[Element], name: str, context: Context, mapp
             early += 1
             continue
         try:
-            rows.append(_row(message, context, institutions, securities))
+            row, account = _row(message, context, institutions, securities)
+            accounts[account] = (*accounts.get(account, ()), len(rows))
+            rows.append(row)
         except InvalidValue as error:
             faults.append(refused(name, message.line, error))
     check_days(name, (row.day for row in rows), context.day)
@@ -68,11 +71,13 @@ def read_sese025(documents: Sequence[Element], name: str, context: Context, mapp
         rows=len(rows) + len(faults),
         entries=entries_of(rows),
         refused=tuple(faults),
+        accounts=accounts,
         notes=notes,
     )
 
 
-def _row(message: Element, context: Context, institutions: Names, securities: Names) -> Row:
+def _row(message: Element, context: Context, institutions: Names, securities: Names) -> tuple[Row, str]:
+    """The entry, and whose account it is of."""
     ids, trade = message.need("TxIdDtls"), message.need("TradDtls")
     settled = trade.need("FctvSttlmDt")
     quantity, movement = message.need("QtyAndAcctDtls"), ids.need("SctiesMvmntTp").text
@@ -85,9 +90,10 @@ def _row(message: Element, context: Context, institutions: Names, securities: Na
         "DELI": _parties(message.find("DlvrgSttlmPties")),
         "RECE": _parties(message.find("RcvgSttlmPties")),
     }
-    sides[movement] += own or ([context.owner] if context.owner else [])
+    own = own or ([context.owner] if context.owner else [])
+    sides[movement] += own
     currency, amount = _settled_amount(message, ids, context, movement)
-    return Row(
+    row = Row(
         number=_number(ids, trade, day),
         day=day,
         settles=parse_date("FctvSttlmDt", settles) if settles else NO_DAY,
@@ -102,6 +108,7 @@ def _row(message: Element, context: Context, institutions: Names, securities: Na
         line=message.line,
         with_day=has_day(trade.at("TradId"), day),
     )
+    return row, institutions.pick(own or sides[movement])
 
 
 def _parties(side: Element | None) -> list[str]:

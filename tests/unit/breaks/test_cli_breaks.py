@@ -99,6 +99,7 @@ def test_show_given_any_break_says_all_and_obeys_nothing(path: Path) -> None:
         "settlement_amount_minor": {"book": "51000", "ledger": "50100"},
         "buyer": {"book": "Dunmor", "ledger": "Dunmore"},
     }
+    assert list(shown["fields"]) == ["buyer", "settlement_amount_minor"], "in the order of the model"
     assert (shown["trade"], shown["trading_day"], shown["reason"], shown["age"]) == (
         "13",
         str(DAY),

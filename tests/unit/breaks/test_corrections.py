@@ -71,6 +71,8 @@ BOOK = [
     row(NO_NUMBER, 9),
     row(13, 5),
     row(14, HUGE, 1 << 80),
+    row(16, 1),
+    row(16, 2),
 ]
 A = ("A", "B")
 
@@ -93,6 +95,11 @@ A = ("A", "B")
         ),
         ({"trade": "13", "action": "remove", "keep": 1, "was": {"quantity": 6}}, [], []),
         ({"action": "remove", "keep": 1, "was": {"quantity": 501}}, [], []),
+        (
+            {"trade": "16", "action": "remove", "keep": 1, "was": {"quantity": 2}},
+            [(16, TODAY, *A, 2, 100)],
+            [],
+        ),
         ({"trade": "13", "action": "remove"}, [(13, TODAY, *A, 5, 100)] * 2, []),
         ({"trade": "99", "action": "remove"}, [], []),
         ({"trade": "weird", "action": "remove"}, [], []),

@@ -241,13 +241,15 @@ def test_transaction_given_an_end_after_writing_forgets_what_was_written() -> No
 
 def test_sync_given_values_of_any_size_and_kind_keeps_them_and_refuses_what_is_not_exact() -> None:
     values = {
-        "quantity": {"book": 1 << 200, "ledger": np.int64(7)},
         "x": {"book": dt.date(2026, 1, 2), "bank": ("a", 1)},
+        "security": {"book": "A", "ledger": "B"},
+        "quantity": {"book": 1 << 200, "ledger": np.int64(7)},
     }
     each = made("ü\N{GRINNING FACE} <b>", fields=values, lines=(1, 2))
     with Breaks.open(None, write=True) as breaks:
         (kept,) = breaks.sync(result(each), ALL, NOON)
         assert kept.found == each
+        assert list(kept.found.fields) == ["security", "quantity", "x"], "in the order of the model"
         assert breaks.sync(result(each), ALL, NOON)[0].history == kept.history
         with pytest.raises(TypeError):
             breaks.sync(result(made(book=1.5)), ALL, NOON)
