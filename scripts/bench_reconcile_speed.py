@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
@@ -124,10 +125,13 @@ def ours(folder: Path) -> list[int]:
     """The numbers of trades that the package says differ."""
     from settlement.reconciliation.trades import compare
     from settlement.sources import Context, read_source
+    from settlement.sources.gathering import READERS
 
     context = Context("book", OWNER, "EUR", 2, (*OTHERS, OWNER), SECURITIES)
     started = perf_counter()
-    book, ledger = (read_source(str(folder / f"{name}.parquet"), context) for name in ("book", "ledger"))
+    with ThreadPoolExecutor(READERS) as pool:
+        names = (str(folder / f"{name}.parquet") for name in ("book", "ledger"))
+        book, ledger = pool.map(lambda name: read_source(name, context), names)
     assert book.entries is not None
     assert ledger.entries is not None
     _tell("read_s", perf_counter() - started)
