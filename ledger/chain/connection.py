@@ -20,7 +20,7 @@ class Connection:
     is over a new one.
     """
 
-    def __init__(self, host: str, port: int, *, timeout: float) -> None:
+    def __init__(self, host: str, port: int, *, timeout: int) -> None:
         """It is made with the first request. `timeout` is how many seconds nothing may come."""
         self.host = host
         self.port = port
