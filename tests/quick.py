@@ -28,8 +28,7 @@ def calls(contract: Contract, function: str, rows: Iterable[Sequence[Any]]) -> l
         data = "0x" + contract.encode(function, *row).hex()
         call = {"from": NOBODY, "to": contract.address, "data": data, "gas": hex(GAS_LIMIT)}
         asked.append({"jsonrpc": "2.0", "id": i, "method": "eth_call", "params": [call, "latest"]})
-    (answered,) = engine._connection.ask(json.dumps(asked))
-    answers = {answer["id"]: answer for answer in json.loads(answered)}
+    answers = {answer["id"]: answer for answer in json.loads(engine._connection.ask(json.dumps(asked)))}
     if any("error" in answers[i] for i in range(len(rows))):
         return [contract.call(function, *row) for row in rows]
     (entry,) = (e for e in contract.artifact.abi if e["type"] == "function" and e["name"] == function)

@@ -92,9 +92,8 @@ class AnvilEngine:
     def execute(self, raw: bytes, timestamp: int) -> Receipt:
         """See `Engine.execute`."""
         transaction_hash = self._submit(raw)
-        _, receipt = self._ask_all(
-            ("evm_mine", hex(timestamp)), ("eth_getTransactionReceipt", transaction_hash)
-        )
+        self._ask("evm_mine", hex(timestamp))
+        receipt = self._ask("eth_getTransactionReceipt", transaction_hash)
         if receipt is None:  # what its pool lets through and its blocks do not; an empty block was made
             self._ask("anvil_dropAllTransactions")
             raise TransactionRefused(
@@ -184,15 +183,13 @@ class AnvilEngine:
     def _submit(self, raw: bytes) -> str:
         """Hand a transaction to the pool; anvil would keep one of a later nonce there for ever."""
         try:
-            transaction_hash, pool = self._ask_all(
-                ("eth_sendRawTransaction", "0x" + raw.hex()), ("txpool_status",)
-            )
+            transaction_hash = str(self._ask("eth_sendRawTransaction", "0x" + raw.hex()))
         except _Refused as error:
             raise TransactionRefused(error.reason) from None
-        if pool["queued"] != "0x0":
+        if self._ask("txpool_status")["queued"] != "0x0":
             self._ask("anvil_dropAllTransactions")  # anvil_dropTransaction leaves what is queued
             raise TransactionRefused("its nonce is higher than the sender's next")
-        return str(transaction_hash)
+        return transaction_hash
 
     def _revert_data(self, transaction_hash: str) -> bytes:
         trace = self._ask("debug_traceTransaction", transaction_hash, {"tracer": "callTracer"})
@@ -200,25 +197,14 @@ class AnvilEngine:
 
     def _ask(self, method: str, *parameters: object) -> Any:
         """The result of a JSON-RPC request. Raises ChainUnavailable or _Refused."""
-        return self._ask_all((method, *parameters))[0]
-
-    def _ask_all(self, *requests: tuple[object, ...]) -> list[Any]:
-        """The results of several, (method, *parameters) each, which anvil works off in their order and
-        whatever came of those before. Raises ChainUnavailable, or _Refused for the first that was refused.
-        """
-        bodies = [
-            json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
-            for method, *parameters in requests
-        ]
+        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
         try:
-            answers = [json.loads(answer) for answer in self._connection.ask(*bodies)]
+            answer = json.loads(self._connection.ask(request))
         except (OSError, ValueError) as error:
-            asked = ", ".join(str(method) for method, *_ in requests)
-            raise ChainUnavailable(self.name, f"{asked} was not answered: {error!r}") from None
-        for (method, *_), answer in zip(requests, answers, strict=True):
-            if "error" in answer:
-                raise _Refused(str(method), answer["error"])
-        return [answer["result"] for answer in answers]
+            raise ChainUnavailable(self.name, f"{method} was not answered: {error!r}") from None
+        if "error" in answer:
+            raise _Refused(method, answer["error"])
+        return answer["result"]
 
 
 class _Refused(EngineFailed):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Sequence
 
 AT_ONCE = 1 << 16
 _LENGTH = b"\r\ncontent-length:"
@@ -21,29 +20,30 @@ class Connection:
     is over a new one.
     """
 
-    def __init__(self, host: str, port: int, *, timeout: float) -> None:
+    def __init__(self, host: str, port: int, *, timeout: int) -> None:
         """It is made with the first request. `timeout` is how many seconds nothing may come."""
         self.host = host
         self.port = port
         self.timeout = timeout
         self._socket: socket.socket | None = None
-        self._read = b""
 
-    def ask(self, *bodies: str) -> Sequence[bytes]:
-        """The body of each request's answer; they are sent at once, and answered one after the other."""
+    def ask(self, body: str) -> bytes:
+        """The body of the answer to a request.
+
+        One at a time: a second answer would wait, up to 40 ms, until the first was acknowledged.
+        """
         try:
             if self._socket is None:
                 self._socket = socket.create_connection((self.host, self.port), self.timeout)
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket.sendall(b"".join([self._request(body.encode()) for body in bodies]))
-            return [self._answer(self._socket) for _ in bodies]
+            self._socket.sendall(self._request(body.encode()))
+            return _answer(self._socket)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Let go of it. A second call does nothing."""
-        self._read = b""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.close()
@@ -56,27 +56,24 @@ class Connection:
         )
         return head.encode() + body
 
-    def _answer(self, connected: socket.socket) -> bytes:
-        found, self._read = self._read, b""
-        while (end := found.find(b"\r\n\r\n")) < 0:
-            found += _more(connected, AT_ONCE)
-        head = found[:end].lower()
-        at = head.find(_LENGTH)
-        if not head.startswith(b"http/1.1 200 ") or at < 0:
-            raise OSError(f"it answered {head.decode(errors='replace')}")
-        try:
-            length = int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
-        except ValueError:
-            raise OSError(f"it answered {head.decode(errors='replace')}") from None
-        body_at = end + 4
-        body, self._read = found[body_at : body_at + length], found[body_at + length :]
-        if len(body) == length:
-            return body
-        parts, missing = [body], length - len(body)
-        while missing > 0:
-            parts.append(_more(connected, min(missing, AT_ONCE)))
-            missing -= len(parts[-1])
-        return b"".join(parts)
+
+def _answer(connected: socket.socket) -> bytes:
+    found = b""
+    while (end := found.find(b"\r\n\r\n")) < 0:
+        found += _more(connected, AT_ONCE)
+    head = found[:end].lower()
+    at = head.find(_LENGTH)
+    said = head[at + len(_LENGTH) :].split(b"\r\n", 1)[0].strip()
+    if not head.startswith(b"http/1.1 200 ") or at < 0 or not said.isdigit():
+        raise OSError(f"it answered {head.decode(errors='replace')}")
+    parts = [found[end + 4 :]]
+    missing = int(said) - len(parts[0])
+    while missing > 0:
+        parts.append(_more(connected, min(missing, AT_ONCE)))
+        missing -= len(parts[-1])
+    if missing:
+        raise OSError("an answer is longer than it says")
+    return b"".join(parts)
 
 
 def _more(connected: socket.socket, most: int) -> bytes:

@@ -112,17 +112,15 @@ def test_a_chain_whose_child_was_killed_between_block_and_answer_executes_once()
     """The engine has mined the transaction when it dies: the next one executes it, and it is there once."""
     with connect("anvil", clock=SteppedClock(START, timedelta(seconds=7))) as chain:
         engine = cast(AnvilEngine, chain.engine)
-        asked = engine._ask_all
+        asked = engine._ask
 
-        def dies_after_mining(*requests: tuple[object, ...]) -> list[object]:
-            answers: list[object] = []
-            for request in requests:
-                answers += asked(request)
-                if request[0] == "evm_mine":
-                    kill_anvil()
-            return answers
+        def dies_after_mining(method: str, *parameters: object) -> object:
+            answer = asked(method, *parameters)
+            if method == "evm_mine":
+                kill_anvil()
+            return answer
 
-        engine._ask_all = dies_after_mining  # type: ignore[method-assign]
+        engine._ask = dies_after_mining  # type: ignore[method-assign]
         receipt = chain.send(SENDER.sign_transaction(CHAIN_ID, 0, SENDER.address, b"", 10**7))
         assert chain.engine is not engine
         assert (receipt.block_number, chain.block().number, chain.nonce(SENDER.address)) == (1, 1, 1)

@@ -41,15 +41,13 @@ def serving(*lives: Sequence[bytes]) -> Iterator[tuple[Connection, list[bytes]]]
 
 
 @pytest.mark.parametrize("size", [1, 7, 10**6])
-def test_ask_given_answers_in_any_pieces_returns_each(size: int) -> None:
-    bodies = [b"one", b"", b"x" * 200_000]
-    stream = b"".join(map(answer, bodies))
-    if size < 7:
-        bodies, stream = bodies[:2], b"".join(map(answer, bodies[:2]))
+@pytest.mark.parametrize("body", [b"", b"one", b"x" * 2_000])
+def test_ask_given_an_answer_in_any_pieces_returns_it(size: int, body: bytes) -> None:
+    stream = answer(body)
     pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
     with serving(pieces) as (connection, heard):
-        assert connection.ask(*["question"] * len(bodies)) == bodies
-        assert heard[0].count(b"\r\nContent-Length: 8\r\n\r\nquestion") == len(bodies)
+        assert connection.ask("question") == body
+        assert heard[0].endswith(b"\r\nContent-Length: 8\r\n\r\nquestion")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +55,7 @@ def test_ask_given_answers_in_any_pieces_returns_each(size: int) -> None:
     [
         b"",
         HEAD + b"5\r\n\r\nfour",
+        HEAD + b"2\r\n\r\nfour",
         HEAD + b"many\r\n\r\nfour",
         b"HTTP/1.1 200 OK\r\n\r\nfour",
         b"HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\nfour",
@@ -67,7 +66,7 @@ def test_ask_given_an_answer_that_is_none_raises_and_begins_anew(stream: bytes) 
     with serving([stream], [answer(b"well")]) as (connection, _):
         with pytest.raises(OSError, match=r"."):
             connection.ask("first")
-        assert connection.ask("second") == [b"well"]
+        assert connection.ask("second") == b"well"
 
 
 def test_ask_given_nobody_listens_raises() -> None:
