@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from settlement.operations import Ledger
 
 _DATE = "{date}"
+READERS = 2
+"""Sources that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +45,30 @@ def gather(
     progress: Callable[[str], None] | None = None,
 ) -> Gathered:
     """Read them for that scope. `{date}` in where one is stands for each trading day of the scope."""
-    sources: list[Source] = []
-    refused: list[Refused] = []
-    unread: set[str] = set()
     days = trading_days(ledger, scope)
     known = _days_of_statements(ledger, days)
-    for each in brought:
-        for where in _dated(each.where, days):
-            if progress is not None:
-                progress(where)
-            try:
-                mapping = None if each.mapping is None else Path(each.mapping)
-                source = read_source(where, context(ledger, each), mapping=mapping)
-                _check_day(source, days, known)
-            except (SettlementError, LedgerError) as error:
-                reason = str(error).removeprefix(f"{where}: ")
-                refused.append(Refused(where, 0, "", "", reason))
-                unread.update({each.owner} if each.owner else ())
-            else:
-                sources.append(replace(source, name=where))
-    return Gathered(tuple(sources), tuple(refused), frozenset(unread))
+    asked = [(each, where) for each in brought for where in _dated(each.where, days)]
+
+    def read(one: tuple[Brought, str]) -> Source | Refused:
+        each, where = one
+        if progress is not None:
+            progress(where)
+        try:
+            mapping = None if each.mapping is None else Path(each.mapping)
+            source = read_source(where, context(ledger, each), mapping=mapping)
+            _check_day(source, days, known)
+        except (SettlementError, LedgerError) as error:
+            return Refused(where, 0, "", "", str(error).removeprefix(f"{where}: "))
+        return replace(source, name=where)
+
+    # Most of reading a large table is outside of Python's lock.
+    with ThreadPoolExecutor(READERS) as pool:
+        outcomes = list(pool.map(read, asked))
+    refused = [each for each in outcomes if isinstance(each, Refused)]
+    pairs = zip(asked, outcomes, strict=True)
+    unread = {each.owner for (each, _), found in pairs if isinstance(found, Refused) and each.owner}
+    sources = tuple(each for each in outcomes if isinstance(each, Source))
+    return Gathered(sources, tuple(refused), frozenset(unread))
 
 
 def context(ledger: Ledger, brought: Brought) -> Context:
