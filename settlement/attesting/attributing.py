@@ -16,6 +16,7 @@ from settlement.attesting.signing import Standing, standing
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import NAMED, Break
+from settlement.reconciliation.units import say
 
 Verdict = Literal["as_signed", "changed_since"]
 
@@ -40,8 +41,9 @@ class Attribution:
     """One sentence, with the values that the break is about."""
 
 
-def attribute(found: Break, signed: Standing, present: Entries) -> list[Attribution]:
-    """What the signed book says of each trade of a break; `present` is the institution's book as it is now.
+def attribute(found: Break, signed: Standing, present: Entries, exponent: int) -> list[Attribution]:
+    """What the signed book says of each trade of a break; `present` is the institution's book as it is now,
+    `exponent` says how many decimals its currency has.
 
     Nothing where the break is not about trades with numbers, is another institution's, or what is kept of the
     signed book is not what was signed.
@@ -52,9 +54,9 @@ def attribute(found: Break, signed: Standing, present: Entries) -> list[Attribut
     for number in found.numbers:
         before, after = (_of(book, number, found) for book in (signed.kept.entries, present))
         changes = tuple(differences(before, after))
-        had = _had(before, found, number)
+        had = _had(before, found, number, exponent)
         place = f"in block {signed.block:,} (cycle {signed.cycle}, revision {signed.revision})"
-        end = f"and that was changed since: {_told(changes)}" if changes else "and so it is still"
+        end = f"and that was changed since: {_told(changes, exponent)}" if changes else "and so it is still"
         result.append(
             Attribution(
                 institution=found.institution,
@@ -81,7 +83,7 @@ def explain(ledger: Ledger, archive: Archive, found: Break, present: Entries) ->
         if not cycles and signed.kept is not None:
             about = bool(np.isin(signed.kept.entries.number, found.numbers).any())
         if about:
-            result += attribute(found, signed, present)
+            result += attribute(found, signed, present, ledger.market.scenario.exponent)
     return result
 
 
@@ -93,23 +95,31 @@ def _of(entries: Entries, number: int, found: Break) -> Entries:
     return entries.take(np.flatnonzero(rows))
 
 
-def _had(before: Entries, found: Break, number: int) -> str:
+def _had(before: Entries, found: Break, number: int, exponent: int) -> str:
     if not len(before):
         return f"had no trade {number}"
     fields = [name for name in found.fields if name in NAMED] or ["quantity", "settlement_amount"]
     rows = [decode(leaf) for leaf in of_entries(before)]
-    values = (", ".join(f"{name} {said[name]}" for name in fields) for said in rows)
+    values = (
+        ", ".join(f"{_words(name)} {say(exponent, 'trade', name, said[name])}" for name in fields)
+        for said in rows
+    )
     return f"had trade {number} with {'; and with '.join(values)}"
 
 
-def _told(changes: Sequence[Change]) -> str:
+def _told(changes: Sequence[Change], exponent: int) -> str:
     told = []
     for each in changes:
         if each.field == ENTRY:
             told.append("the entry was taken out" if each.present is None else "an entry was put in")
         else:
-            told.append(f"{each.field} is {each.present} now, and was {each.signed}")
+            now, was = (say(exponent, each.level, each.field, it) for it in (each.present, each.signed))
+            told.append(f"{_words(each.field)} is {now} now, and was {was}")
     return "; ".join(told)
+
+
+def _words(field: str) -> str:
+    return field.replace("_", " ")
 
 
 def _cycles_of(ledger: Ledger, found: Break) -> set[int]:

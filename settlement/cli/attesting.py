@@ -175,22 +175,13 @@ def _attest(
 
 def _source(ledger: Ledger, institution: str, book: str, mapping: Path | None) -> Source:
     """A book that is brought. Raises RowRefused where a row cannot be read: half a book is not signed."""
-    from importlib import import_module
-
     from settlement.errors import RowRefused
-    from settlement.sources import Context
+    from settlement.sources import read_source
+    from settlement.sources.configured import Brought
+    from settlement.sources.gathering import context
 
-    market = ledger.market
-    cash = market.scenario.cash.currency
-    context = Context(
-        side="book",
-        owner=institution,
-        currency=cash,
-        exponent=market.scenario.exponent,
-        institutions=tuple(market.index),
-        securities=tuple(code for code in market.asset if code != cash),
-    )
-    source: Source = import_module("settlement.sources").read_source(book, context, mapping=mapping)
+    brought = Brought("book", institution, book)
+    source = read_source(book, context(ledger, brought), mapping=mapping)
     for row in source.refused:
         raise RowRefused(row.source, row.line, row.field, row.value, row.reason)
     return source
@@ -203,13 +194,13 @@ def _list(path: Path, json_wanted: bool) -> None:
 
         found = signing.standing(ledger, _archive(ledger))
         changes = list(signing.present_changes(ledger, found))
-        begun = where(path, ledger)
+        begun, money = where(path, ledger), money_of(ledger)
     attention = any(each.damage for each in found) or any(changes)
     if json_wanted:
         rows = [attestation_json(each, changed) for each, changed in zip(found, changes, strict=True)]
         write_json(begun | {"attestations": rows})
     else:
-        write_text(*attestations_text(found, changes))
+        write_text(*attestations_text(found, changes, money))
     leave(attention)
 
 
@@ -226,7 +217,7 @@ def _prove(
         from ledger.ids import day_number
         from settlement.attesting import cycles, proofs
         from settlement.files import write_whole
-        from settlement.report.attested import value_json
+        from settlement.report.attested import entry_json
 
         number = cycles.closed_cycle(ledger, cycle)
         signed = _newest(ledger, institution, number)
@@ -240,7 +231,7 @@ def _prove(
             "revision": proof.revision,
             "root": f"0x{proof.root.hex()}",
             "proof": str(output),
-            "entries": [value_json("", said) for said in proof.entries()],
+            "entries": [entry_json(said) for said in proof.entries()],
         }
     if json_wanted:
         write_json(shown)
@@ -267,7 +258,7 @@ def _verify(path: Path, file: Path, json_wanted: bool) -> None:
     with opened(path, write=False) as ledger:
         from settlement.attesting import proofs
         from settlement.files import read_regular
-        from settlement.report.attested import entry_text, time_text, value_json
+        from settlement.report.attested import entry_json, entry_text, time_text
 
         proof = proofs.read(read_regular(file), str(file))
         found = proofs.check(ledger, proof)
@@ -282,7 +273,7 @@ def _verify(path: Path, file: Path, json_wanted: bool) -> None:
             "root": f"0x{proof.root.hex()}",
             "attested_in_block": found.block,
             "time": None if found.at is None else time_text(found.at),
-            "entries": [value_json("", said) for said in proof.entries()] if found.reason is None else [],
+            "entries": [entry_json(said) for said in proof.entries()] if found.reason is None else [],
         }
     if json_wanted:
         write_json(shown)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from ledger.units import format_minor, format_quantity
-from settlement.reconciliation.model import MONEY, Break, Cause, Kind, Side
+from ledger.units import format_quantity
+from settlement.reconciliation.model import Break, Cause, Kind, Side
+from settlement.reconciliation.units import say
 
 SUREST = (
     "wrong_side",
@@ -167,10 +168,7 @@ def _of_number(name: str, wrong: int, right: int, known: Known, each: Break) -> 
     title = _title(name)
 
     def shown(value: int) -> str:
-        is_money = name in MONEY or (each.level in ("cash", "revenue"))
-        if is_money:
-            return format_minor(value, known.exponent)
-        return format_minor(value, 6) if name == "price" else format_quantity(value)
+        return say(known.exponent, each.level, name, value)
 
     if wrong == -right:
         yield "sign", f"{title} has the other sign: {shown(wrong)} for {shown(right)}."

@@ -9,7 +9,7 @@ from settlement.breaks.codec import break_from, decoded
 from settlement.breaks.events import Event
 from settlement.breaks.store import Kept
 from settlement.reconciliation.model import Break, Cause, Compared, Level, Side
-from settlement.report.fields import name_json, say, value_json
+from settlement.reconciliation.units import name_json, say, value_json
 from settlement.report.layout import Money, plural
 from settlement.report.mending import mend_json, mend_words
 from settlement.report.vocabulary import field_words
@@ -129,7 +129,7 @@ def differs(found: Break, money: Money) -> str:
 
     def shown(name: str, sides: Sequence[Side]) -> str:
         values = found.fields[name]
-        texts = [say(money, found.level, name, values[side]) for side in sides if side in values]
+        texts = [say(money.exponent, found.level, name, values[side]) for side in sides if side in values]
         return f"{field_words(name)} {' / '.join(texts)}"
 
     have = {side for values in found.fields.values() for side, value in values.items() if value is not None}

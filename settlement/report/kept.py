@@ -10,8 +10,8 @@ from rich.text import Text
 
 from settlement.breaks.store import Kept
 from settlement.reconciliation.model import Cause
+from settlement.reconciliation.units import say
 from settlement.report.breaks import besides, differs, lines_words, said, title
-from settlement.report.fields import say
 from settlement.report.layout import Money, columns_table, plural, whole
 from settlement.report.mending import mend_words
 from settlement.report.vocabulary import field_words, kind_words
@@ -96,7 +96,7 @@ def kept_page(kept: Kept, causes: Sequence[Cause], money: Money) -> Iterator[Ren
         table = columns_table("field", *((side, "right") for side in sides))
         for name, values in found.fields.items():
             cells = (
-                say(money, found.level, name, values[side]) if side in values else "not asked"
+                say(money.exponent, found.level, name, values[side]) if side in values else "not asked"
                 for side in sides
             )
             table.add_row(field_words(name), *map(Text, cells))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from settlement.reconciliation.model import Level
-from settlement.report.fields import name_json, pieces, say, value_json
+from settlement.reconciliation.units import name_json, say, value_json
 from settlement.report.layout import Money
 from settlement.report.vocabulary import field_words
 from settlement.report.wording import plain
@@ -21,6 +21,13 @@ _ACTIONS = {
 _NO_FIELDS = ("action", "side", "trade", "asset", "keep", "was", "into")
 
 
+def pieces(money: Money, level: Level, fields: Mapping[str, object]) -> Iterator[str]:
+    """Fields with their values in words: "quantity 510". Those that have nothing are left out."""
+    for name, value in fields.items():
+        if value is not None and value != "":
+            yield f"{field_words(name)} {say(money.exponent, level, name, value)}"
+
+
 def mend_words(entry: Mapping[str, Any], money: Money, level: Level) -> str:
     """ "In the book, set trade 12 to quantity 510 (was 501)"; nothing where there is no entry."""
     if not entry:
@@ -32,8 +39,8 @@ def mend_words(entry: Mapping[str, Any], money: Money, level: Level) -> str:
     parts = []
     for name, value in entry.items():
         if name not in _NO_FIELDS:
-            before = f" (was {say(money, level, name, was[name])})" if name in was else ""
-            parts.append(f"{field_words(name)} {say(money, level, name, value)}{before}")
+            before = f" (was {say(money.exponent, level, name, was[name])})" if name in was else ""
+            parts.append(f"{field_words(name)} {say(money.exponent, level, name, value)}{before}")
     into = (", ".join(pieces(money, level, part)) for part in entry.get("into", ()))
     keep = f"keep {entry['keep']}" if "keep" in entry else ""
     said = ", ".join(parts) or "; ".join(into) or keep

@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from rich.console import Console, Group
 
 from settlement.reconciliation.model import REASONS, Break, Compared, Kind, Refused, Result
-from settlement.report.fields import say
+from settlement.reconciliation.units import say
 from settlement.report.layout import Money, page_like, rendered
 from settlement.report.mending import mend_words
 from settlement.report.reconciliation import Item, View, as_csv, as_html, as_json, as_text, as_xlsx
@@ -218,7 +218,7 @@ def test_text_given_long_lists_shows_the_first_and_what_the_rest_comes_to() -> N
     ],
 )
 def test_value_given_a_field_is_in_its_unit(level: str, name: str, value: object, said: str) -> None:
-    assert say(cases.NPR, level, name, value) == said  # type: ignore[arg-type]
+    assert say(cases.NPR.exponent, level, name, value) == said  # type: ignore[arg-type]
 
 
 def test_mending_entry_given_any_action_is_one_sentence() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from settlement.reconciliation.model import Side
+from settlement.reconciliation.units import NOTHING
 from settlement.report.breaks import compared_words, lines_words, place
 from settlement.report.elements import Markup, el, join
-from settlement.report.fields import NOTHING
 from settlement.report.layout import plural
 from settlement.report.page import page
 from settlement.report.reconciliation.charts import ages_chart, institutions_chart

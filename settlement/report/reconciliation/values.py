@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.reconciliation.model import Break, Side
-from settlement.report.fields import NOTHING, pieces, say
+from settlement.reconciliation.units import NOTHING, say
 from settlement.report.layout import Money
+from settlement.report.mending import pieces
 from settlement.report.vocabulary import SIDES, field_words
 
 
@@ -39,7 +40,7 @@ def rows(found: Break, money: Money) -> list[Row]:
     return [
         Row(
             field_words(name),
-            {side: say(money, found.level, name, values[side]) for side in SIDES if side in values},
+            {side: say(money.exponent, found.level, name, values[side]) for side in SIDES if side in values},
         )
         for name, values in found.fields.items()
     ]

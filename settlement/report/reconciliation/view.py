@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal, Self
 
 from settlement.reconciliation.model import MONEY, Break, Compared, Level, Refused, Result
-from settlement.report.fields import price, whole_number
+from settlement.reconciliation.units import price, whole_number
 from settlement.report.layout import Money, plural
 from settlement.report.vocabulary import LEVELS, SIDES, field_words
 from settlement.report.wording import plain

@@ -11,8 +11,8 @@ from datetime import UTC
 from io import BytesIO
 
 from settlement.reconciliation.model import Side
+from settlement.reconciliation.units import day_of, unit_of, whole_number
 from settlement.report.breaks import compared_words, place
-from settlement.report.fields import day_of, unit_of, whole_number
 from settlement.report.layout import Money
 from settlement.report.reconciliation.sheet import MOST_ROWS, OPTIONS, Sheet, Styles, Width, has_long
 from settlement.report.reconciliation.values import rows

@@ -1,10 +1,10 @@
-"""Values of the fields of trades and balances, for people and for programs, each in its unit. Money and
+"""In which unit a field of a trade or balance is counted, and its values as text and in JSON. Money and
 quantities are integers, of whose digits the text is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
@@ -14,8 +14,6 @@ from ledger.errors import InvalidValue
 from ledger.ids import parse_day_number
 from ledger.units import TIME_UNKNOWN, format_minor, format_quantity
 from settlement.reconciliation.model import MONEY, Level
-from settlement.report.layout import Money
-from settlement.report.vocabulary import field_words
 from settlement.report.wording import plain
 
 Unit = Literal["money", "price", "quantity", "day", "time", "text"]
@@ -29,28 +27,28 @@ _UNITS: Mapping[str, Unit] = {
     "day": "day",
     "date": "day",
     "time": "time",
-    "currency": "text",
     **dict.fromkeys(MONEY, "money"),
 }
+_OF_BALANCES = ("opening", "movements", "movement", "closing")
 
 
 def unit_of(level: Level, name: str) -> Unit:
-    """In what a field of that level is counted. What else a balance has is what the balance is of."""
+    """In what a field of that level is counted; of a balance, in what the balance is of."""
     if name.endswith("_minor"):
         return "money"
     if name in _UNITS:
         return _UNITS[name]
-    if level == "trade":
+    if level == "trade" or name not in _OF_BALANCES:
         return "text"
     return "quantity" if level == "position" else "money"
 
 
-def say(money: Money, level: Level, name: str, value: object) -> str:
-    """One side's value, safe to be shown."""
+def say(exponent: int, level: Level, name: str, value: object) -> str:
+    """One side's value, safe to be shown; of a currency with so many decimals."""
     if value is None:
         return NOTHING
     if isinstance(value, (list, tuple)):
-        return ", ".join(say(money, level, name, each) for each in value)
+        return ", ".join(say(exponent, level, name, each) for each in value)
     day = day_of(level, name, value)
     if day is not None:
         return day.isoformat()
@@ -59,19 +57,12 @@ def say(money: Money, level: Level, name: str, value: object) -> str:
         return value.hex() if isinstance(value, bytes) else plain(str(value))
     unit = unit_of(level, name)
     if unit == "money":
-        return money.bare(number)
+        return format_minor(number, exponent)
     if unit == "quantity":
         return format_quantity(number)
     if unit == "price":
-        return price(number, money.exponent)
+        return price(number, exponent)
     return clock(number) if unit == "time" else str(number)
-
-
-def pieces(money: Money, level: Level, fields: Mapping[str, object]) -> Iterator[str]:
-    """Fields with their values in words: "quantity 510". Those that have nothing are left out."""
-    for name, value in fields.items():
-        if value is not None and value != "":
-            yield f"{field_words(name)} {say(money, level, name, value)}"
 
 
 def name_json(level: Level, name: str) -> str:
