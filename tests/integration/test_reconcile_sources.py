@@ -132,9 +132,10 @@ def cash(market: Market, off: int = 0) -> Brought:
 
 def revenue(market: Market, off: int = 0) -> Brought:
     """The levy, by the trade files."""
+    rate_ppm = load("sample").fees.levy.rate_ppm
     levy = sum(
         int(row["settlement_amount"].replace(".", ""))
-        * load("sample").fees.levy.rate_ppm
+        * rate_ppm
         // 10**6
         * (1 + (row["buyer"] == row["seller"]))
         for data in market.files.values()
