@@ -18,6 +18,7 @@ from settlement.reconciliation.model import Refused
 from settlement.sources import Context, Source, read_source
 from settlement.sources.configured import Brought
 from settlement.sources.errors import SourceRefused
+from settlement.sources.reading import beside, is_mapping
 
 if TYPE_CHECKING:
     from settlement.operations import Ledger
@@ -35,6 +36,17 @@ class Gathered:
     """Institutions of whose own books some could not be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+    """As it was brought."""
+    where: str
+    own: Path | None
+    default: Path | None
+    day: date | None
+    """Of what it has without a day."""
+
+
 def gather(
     ledger: Ledger,
     brought: Iterable[Brought],
@@ -48,24 +60,32 @@ def gather(
     days = trading_days(ledger, scope)
     known = _days_of_statements(ledger, days)
     for each in brought:
-        for where in _dated(each.where, days):
+        try:
+            places = _places(each, days)
+        except SettlementError as error:
+            places = []
+            _refuse(each, each.where, error, refused, unread)
+        for place in places:
             if progress is not None:
-                progress(where)
+                progress(place.name)
             try:
-                mapping = None if each.mapping is None else Path(each.mapping)
-                source = read_source(where, context(ledger, each), mapping=mapping)
+                source = _read(place, context(ledger, each, place.day))
                 _check_day(source, days, known)
             except (SettlementError, LedgerError) as error:
-                reason = str(error).removeprefix(f"{where}: ")
-                refused.append(Refused(where, 0, "", "", reason))
-                unread.update({each.owner} if each.owner else ())
+                _refuse(each, place.name, error, refused, unread)
             else:
-                sources.append(replace(source, name=where))
+                sources.append(replace(source, name=place.name))
     return Gathered(tuple(sources), tuple(refused), frozenset(unread))
 
 
-def context(ledger: Ledger, brought: Brought) -> Context:
-    """What a reader has to know of the ledger."""
+def _refuse(brought: Brought, where: str, error: Exception, refused: list[Refused], unread: set[str]) -> None:
+    reason = str(error).removeprefix(f"{where}: ")
+    refused.append(Refused(where, 0, "", "", reason))
+    unread.update({brought.owner} if brought.owner else ())
+
+
+def context(ledger: Ledger, brought: Brought, undated: date | None = None) -> Context:
+    """What a reader has to know of the ledger; `undated` is the day of what says none."""
     market = ledger.market
     cash = market.scenario.cash
     return Context(
@@ -75,6 +95,7 @@ def context(ledger: Ledger, brought: Brought) -> Context:
         exponent=market.scenario.exponent,
         institutions=tuple(market.index),
         securities=tuple(code for code in market.asset if code != cash.currency),
+        undated=0 if undated is None else day_number(undated),
     )
 
 
@@ -91,8 +112,23 @@ def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
     return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
 
 
-def _dated(where: str, days: Iterable[date]) -> list[str]:
-    return [where.replace(_DATE, day.isoformat()) for day in days] if _DATE in where else [where]
+def _places(brought: Brought, days: list[date]) -> list[_Place]:
+    """Where it is, or what the mapping says that is brought in its place; of each day, where {date} is in it.
+    Raises what reading the mapping does.
+    """
+    where, own = brought.where, None if brought.mapping is None else Path(brought.mapping)
+    default = None if brought.default is None else Path(brought.default)
+    if own is None and is_mapping(where):
+        own = Path(where)
+        where = beside(own)
+    if _DATE in where:
+        dated = [(where.replace(_DATE, day.isoformat()), day) for day in days]
+        return [_Place(there, there, own, default, day) for there, day in dated]
+    return [_Place(brought.where, where, own, default, days[0] if len(days) == 1 else None)]
+
+
+def _read(place: _Place, known: Context) -> Source:
+    return read_source(place.where, known, mapping=place.own, default=place.default)
 
 
 def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:
