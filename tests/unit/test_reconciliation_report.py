@@ -224,6 +224,11 @@ def test_mending_entry_given_any_action_is_one_sentence() -> None:
         return mend_words(replace(cases.swapped().causes[0], mend=mend), cases.NPR, "trade")
 
     assert said(action="remove", side="book", trade="T1") == "In the book, take out T1"
+    copies = said(action="remove", side="book", trade="T1", keep=1, was={"quantity": 5})
+    assert copies == "In the book, take out T1, and keep 1"
+    assert said(action="replace", side="book", trade="T1", quantity=5, was={"quantity": 50}) == (
+        "In the book, set T1 to quantity 5 (was quantity 50)"
+    )
     assert said(action="add", side="ledger", quantity=5, buyer="A") == (
         "On the ledger, enter the entry: quantity 5; buyer A"
     )

@@ -72,9 +72,15 @@ def mend_words(cause: Cause, money: Money, level: Level) -> str:
     said = f"{'On' if side == 'ledger' else 'In'} the {side}, {verb} {_trade_words(trade)}"
     parts: list[str] = []
     for name, value in mend.items():
-        if name not in _NOT_FIELDS:
+        if name not in (*_NOT_FIELDS, "was", "keep"):
             parts += _parts(name, value, money, level)
-    return f"{said}{then}{'; '.join(parts)}" if parts else said
+    if "keep" in mend:
+        said += f", and keep {plain(str(mend['keep']))}"
+    if not parts:
+        return said
+    was = mend.get("was")
+    before = f" (was {', '.join(pieces(was, money, level))})" if isinstance(was, Mapping) and was else ""
+    return f"{said}{then}{'; '.join(parts)}{before}"
 
 
 def _trade_words(trade: object) -> str:
