@@ -75,7 +75,10 @@ class Tellings:
         return self.told
 
     def _accrued(self, transaction: bytes, sharing: Mapping[int, Sharing]) -> dict[tuple[int, int], int]:
-        reached = {each[0]: each[1:] for each in self._totals.get(transaction, ())}
+        reached: dict[int, tuple[int, int]] = {}
+        for agreement_id, before, after in self._totals.get(transaction, ()):
+            # One by one settled trades accrue one after the other.
+            reached[agreement_id] = reached.get(agreement_id, (before, after))[0], after
         found: dict[tuple[int, int], int] = {}
         for payer, each in sharing.items():
             for running in each.running:

@@ -70,6 +70,9 @@ class Entries:
     levy: Column | None = None
     naming: str = BY_NUMBER
     """How the side names a trade: a format of `day`, `number` and `line`."""
+    whole: bool = False
+    """Whether every entry is a whole trade. Else one of the owner with itself may be there twice, once for
+    each of its sides."""
 
     def __post_init__(self) -> None:
         for name, dtype in _PLAIN.items():
@@ -136,13 +139,14 @@ class Entries:
                 for name in codes:
                     columns.setdefault(name, []).append(renamed[getattr(part, name)])
         for field in fields(cls):
-            if field.name in tables or field.name in columns or field.name == "naming":
+            if field.name in tables or field.name in columns or field.name in ("naming", "whole"):
                 continue
             found = [getattr(part, field.name) for part in parts]
             if all(column is not None for column in found):
                 columns[field.name] = found
         joined: dict[str, Any] = {name: np.concatenate(found) for name, found in columns.items()}
-        return cls(**tables, **joined, naming=parts[0].naming)
+        whole = all(part.whole for part in parts)
+        return cls(**tables, **joined, naming=parts[0].naming, whole=whole)
 
 
 _CODED = {"parties": ("buyer", "seller"), "securities": ("security",), "currencies": ("currency",)}

@@ -267,7 +267,7 @@ class _Run:
             self.entries[name] = mine
             mine = self.amend(name, mine)
         theirs = self.side.seen_by(side, name, rows, mine)
-        if days is not None:
+        if days is not None and self.scope != EVERYTHING:
             mine = mine.take(_concerning(mine, theirs, days))
         matched = compare(mine, theirs, owner=name, tolerances=tolerances)
         within = self.side.trades.within[rows]

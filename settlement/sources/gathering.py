@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from settlement.operations import Ledger
 
 _DATE = "{date}"
+READERS = 2
+"""Sources that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +57,36 @@ def gather(
     progress: Callable[[str], None] | None = None,
 ) -> Gathered:
     """Read them for that scope. `{date}` in where one is stands for each trading day of the scope."""
-    sources: list[Source] = []
-    refused: list[Refused] = []
-    unread: set[str] = set()
     days = trading_days(ledger, scope)
     known = _days_of_statements(ledger, days)
-    for each in brought:
+    asked = [(each, place) for each in brought for place in _places(each, days)]
+
+    def read(one: tuple[Brought, _Place | Refused]) -> Source | Refused:
+        each, place = one
+        if isinstance(place, Refused):
+            return place
+        if progress is not None:
+            progress(place.name)
         try:
-            places = _places(each, days)
-        except SettlementError as error:
-            places = []
-            _refuse(each, each.where, error, refused, unread)
-        for place in places:
-            if progress is not None:
-                progress(place.name)
-            try:
-                source = _read(place, context(ledger, each, place.day))
-                _check_day(source, days, known)
-            except (SettlementError, LedgerError) as error:
-                _refuse(each, place.name, error, refused, unread)
-            else:
-                sources.append(replace(source, name=place.name))
-    return Gathered(tuple(sources), tuple(refused), frozenset(unread))
+            there = context(ledger, each, place.day)
+            source = read_source(place.where, there, mapping=place.own, default=place.default)
+            _check_day(source, days, known)
+        except (SettlementError, LedgerError) as error:
+            return _refused(place.name, error)
+        return replace(source, name=place.name)
+
+    # Most of reading a large table is outside of Python's lock.
+    with ThreadPoolExecutor(READERS) as pool:
+        outcomes = list(pool.map(read, asked))
+    refused = [each for each in outcomes if isinstance(each, Refused)]
+    pairs = zip(asked, outcomes, strict=True)
+    unread = {each.owner for (each, _), found in pairs if isinstance(found, Refused) and each.owner}
+    sources = tuple(each for each in outcomes if isinstance(each, Source))
+    return Gathered(sources, tuple(refused), frozenset(unread))
 
 
-def _refuse(brought: Brought, where: str, error: Exception, refused: list[Refused], unread: set[str]) -> None:
-    reason = str(error).removeprefix(f"{where}: ")
-    refused.append(Refused(where, 0, "", "", reason))
-    unread.update({brought.owner} if brought.owner else ())
+def _refused(where: str, error: Exception) -> Refused:
+    return Refused(where, 0, "", "", str(error).removeprefix(f"{where}: "))
 
 
 def context(ledger: Ledger, brought: Brought, undated: date | None = None) -> Context:
@@ -112,23 +117,20 @@ def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
     return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
 
 
-def _places(brought: Brought, days: list[date]) -> list[_Place]:
-    """Where it is, or what the mapping says that is brought in its place; of each day, where {date} is in it.
-    Raises what reading the mapping does.
-    """
+def _places(brought: Brought, days: list[date]) -> list[_Place | Refused]:
+    """Where it is, or where the mapping that is brought says; of each day, where {date} is in it."""
     where, own = brought.where, None if brought.mapping is None else Path(brought.mapping)
     default = None if brought.default is None else Path(brought.default)
     if own is None and is_mapping(where):
         own = Path(where)
-        where = beside(own)
+        try:
+            where = beside(own)
+        except SettlementError as error:
+            return [_refused(brought.where, error)]
     if _DATE in where:
         dated = [(where.replace(_DATE, day.isoformat()), day) for day in days]
         return [_Place(there, there, own, default, day) for there, day in dated]
     return [_Place(brought.where, where, own, default, days[0] if len(days) == 1 else None)]
-
-
-def _read(place: _Place, known: Context) -> Source:
-    return read_source(place.where, known, mapping=place.own, default=place.default)
 
 
 def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ledger.units import TIME_UNKNOWN, Column
 from settlement.intake import canonical, nepse
 from settlement.reconciliation.entries import BY_NUMBER, NO_DAY, NO_NUMBER, Entries
-from settlement.sources import EXACT, Context, Source, Tolerances, numbers, words
+from settlement.sources import EXACT, Context, Source, Tolerances, both_sides, numbers, words
 from settlement.sources.errors import SourceRefused
 from settlement.sources.numbers import Form
 from settlement.sources.table import Loaded, Rows, Table, plural, require
@@ -131,8 +131,13 @@ def read(table: Table, plan: Plan, context: Context) -> Source:
     require(table, wanted)
     loaded = table.load(wanted)
     rows = Rows(table.name, loaded.line, loaded.refused)
-    entries = _Reading(loaded, rows, plan, context).entries()
-    entries = entries.take(~rows.bad) if rows.bad.any() else entries
+    reading = _Reading(loaded, rows, plan, context)
+    entries, bought = reading.entries(), reading.bought
+    if rows.bad.any():
+        entries = entries.take(~rows.bad)
+        bought = None if bought is None else bought[~rows.bad]
+    if bought is not None and context.owner is not None:
+        entries = both_sides.as_one(entries, context.owner, bought)
     notes: dict[str, str] = {}
     if context.day:
         other = entries.day != context.day
@@ -172,6 +177,8 @@ class _Reading:
 
     def __init__(self, loaded: Loaded, rows: Rows, plan: Plan, context: Context) -> None:
         self.loaded, self.rows, self.plan, self.context = loaded, rows, plan, context
+        self.bought: npt.NDArray[np.bool_] | None = None
+        """Which rows buy, where the table goes by sides."""
 
     def entries(self) -> Entries:
         plan, count = self.plan, len(self.rows)
@@ -203,6 +210,7 @@ class _Reading:
             commission=self._counted(plan.commission) if plan.commission else None,
             levy=self._counted(plan.levy) if plan.levy else None,
             naming=plan.naming,
+            whole=True,
         )
 
     def _called(self, number: Column, day: npt.NDArray[np.int32], row: int) -> str:
@@ -248,7 +256,7 @@ class _Reading:
         assert plan.direction is not None
         if self.context.owner is None:
             raise SourceRefused(self.rows.source, "says buy and sell, and nobody said whose book it is")
-        buys = self._buys(plan.direction, quantity)
+        self.bought = buys = self._buys(plan.direction, quantity)
         others: list[str] = []
         other = np.full(len(self.rows), -1, dtype=np.int32)
         if plan.counterparty is not None:

@@ -100,7 +100,7 @@ def ran(checkout: Path) -> list[tuple[str, subprocess.CompletedProcess[str]]]:
 def test_commands_given_a_checkout_run_as_written(
     ran: list[tuple[str, subprocess.CompletedProcess[str]]],
 ) -> None:
-    """Only less cover may end with 1, a run that finds too little cash to pay with, and a book that differs."""
+    """Only less cover may end with 1, a run that finds too little cash to pay, and a book that differs."""
     assert len(ran) >= 6
     attention = ("--cover", "agreement run", "=altered.csv", "breaks books list")
     for command, done in ran:
