@@ -47,7 +47,7 @@ def break_json(each: Kept | Break, causes: Sequence[Cause] = (), *, status: str 
         "owner": kept.owner if kept else None,
         "sides": list(found.sides),
         "odd": found.odd,
-        "lines": list(found.lines),
+        "lines": [int(line) for line in found.lines],
         "candidates": list(found.candidates),
         "causes": [cause_json(cause, found.level) for cause in found.causes or causes],
     }
