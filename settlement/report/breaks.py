@@ -66,7 +66,7 @@ def entry_json(entry: Mapping[str, Any], level: Level = "trade") -> dict[str, An
     """An entry that corrects a book, its values as those of breaks."""
     shown: dict[str, Any] = {}
     for name, value in entry.items():
-        if name == "was":
+        if isinstance(value, Mapping):
             shown[name] = entry_json(value, level)
         elif name == "into":
             shown[name] = [entry_json(part, level) for part in value]
