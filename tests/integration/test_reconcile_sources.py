@@ -27,7 +27,7 @@ from settlement.reconciliation.ledger_side import EVERYTHING, Scope
 from settlement.reconciliation.model import Break, Kind
 from settlement.scenario import load
 from settlement.sources import Balance, CashMovement
-from settlement.sources.configured import Brought
+from settlement.sources.configured import Brought, configured, keep
 from settlement.sources.iso import write_camt053, write_semt002, write_sese025
 from tests.ledgers import in_memory
 from tests.unit.report_days import NEXT_DAY, record, sample_file
@@ -324,3 +324,46 @@ def test_statement_of_accounts_that_nobody_has_is_said_and_the_rest_goes_on(made
     assert kinds.pop("X") is Kind.MISSING_THERE
     held = {code for code, n in holdings(made).items() if n}
     assert kinds == dict.fromkeys(held, Kind.MISSING_HERE)
+
+
+def test_general_mapping_is_only_of_what_does_not_show_by_itself(made: Market) -> None:
+    """And a table without trading days is of the day that its name, or the only day of the scope, says."""
+    columns = {name: name for name in ("buyer", "seller", "security", "quantity", "settlement_amount")}
+    columns["trade_number"] = "ref"
+    general = made.file(
+        "general.yaml",
+        "level: trades\ncolumns:\n" + "".join(f"  {ours}: {theirs}\n" for ours, theirs in columns.items()),
+    )
+    for day in (DAY, NEXT_DAY):
+        rows = [
+            {"ref": r["trade_no"], **{c: r[c] for c in columns if c in r}} for r in rows_of(made.files[day])
+        ]
+        made.file(f"own-{day}.csv", written(rows))
+    named = made.file("own.yaml", "source: own-{date}.csv\n" + Path(general).read_text())
+    plain = replace(book(made), default=general)
+    dated = Brought("book", NAME, str(made.folder / "own-{date}.csv"), default=general)
+    for brought in (plain, dated, Brought("book", NAME, named), replace(depository(made), default=general)):
+        result = made.run(brought).result
+        assert (result.breaks, result.refused) == ((), ())
+    assert [each["format"] for each in made.run(plain, dated).result.sources] == [
+        "canonical",
+        "mapped",
+        "mapped",
+    ]
+    single = Brought("book", NAME, str(made.folder / f"own-{DAY}.csv"), mapping=general)
+    assert made.breaks(single, scope=Scope(day=DAY)) == []
+    (refused,) = made.run(single).result.refused
+    assert "says no trading day" in refused.reason
+
+
+def test_kept_sources_are_those_that_were_brought(tmp_path: Path) -> None:
+    brought = [
+        Brought("book", NAME, str(tmp_path / "a.csv"), str(tmp_path / "own.yaml")),
+        Brought("book", NAME, "sqlite:book.db#trades", None, str(tmp_path / "general.yaml")),
+        Brought("bank", None, str(tmp_path / "camt.xml")),
+    ]
+    keep(tmp_path, brought)
+    assert configured(tmp_path) == brought
+    changed = Brought("bank", None, str(tmp_path / "other.xml"))
+    keep(tmp_path, [changed])
+    assert configured(tmp_path) == [*brought[:2], changed]
