@@ -109,7 +109,7 @@ class Source:
 
     def trades_of(self, institution: str) -> Entries:
         """The entries of an institution's account; of a book all of them."""
-        entries = self.entries or Entries.nothing()
+        entries = Entries.nothing() if self.entries is None else self.entries
         if self.owner is not None:
             return entries
         if self.accounts:

@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from settlement import sample
-from settlement.breaks.reconciling import Reported, run
+from settlement.books.shelf import Shelf
+from settlement.breaks.reconciling import Reported, covered, run
 from settlement.errors import NameUnknown
 from settlement.operations import Ledger
 from settlement.reconciliation.ledger_side import EVERYTHING, Scope
@@ -256,6 +257,34 @@ def test_what_a_book_has_that_nobody_knows_is_a_break_and_not_refused(made: Mark
     assert sorted(each.kind for each in found) == [Kind.COUNTERPARTY, Kind.DUPLICATE, Kind.SECURITY]
 
 
+def test_entry_on_a_wrong_day_is_that_break_alone(made: Market) -> None:
+    """A book of one day is not one of all days up to an entry that is misdated, and either day finds it."""
+    there = {row["trade_no"] for row in rows_of(made.files[DAY], None)}
+
+    def alter(rows: Rows) -> None:
+        row = next(r for r in rows if r["trade_date"] == str(NEXT_DAY) and r["trade_no"] not in there)
+        row["trade_date"] = str(DAY)
+
+    for brought, scope in (
+        (book(made, alter, NEXT_DAY), EVERYTHING),
+        (book(made, alter), EVERYTHING),
+        (book(made, alter), Scope(day=DAY)),
+    ):
+        (found,) = made.breaks(brought, scope=scope)
+        assert (found.kind, found.trading_day) == (Kind.DATE, NEXT_DAY)
+    (source,) = made.run(book(made, alter, NEXT_DAY)).result.sources
+    assert source["days_not_compared"] == str(DAY)
+
+
+def test_book_without_rows_lacks_every_trade_by_the_name_that_its_format_gives_it(made: Market) -> None:
+    header = "Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount"
+    found = made.breaks(Brought("book", NAME, made.file("none.csv", f"{header}\n")))
+    own = [row for data in made.files.values() for row in rows_of(data)]
+    assert len(found) == len(own)
+    names = {f"{row['trade_date'].replace('-', '')}{int(row['trade_no']):08d}" for row in own}
+    assert {each.subject for each in found} == names
+
+
 def test_cycle_is_compared_by_itself(made: Market) -> None:
     """What differs in the other cycle is not of this one; what this one moved is compared on each level."""
     wrong_next = book(
@@ -287,6 +316,33 @@ def test_source_of_another_day_is_refused_and_the_others_go_on(made: Market) -> 
     assert [each.kind for each, _ in reported.breaks] == [Kind.QUANTITY]
     (refused,) = made.run(book(made, lambda rows: None, NEXT_DAY), scope=Scope(day=DAY)).result.refused
     assert str(NEXT_DAY) in refused.reason
+
+
+def test_trades_that_settle_one_by_one_share_commission_several_times_in_a_cycle() -> None:
+    with in_memory(load("sample"), DAY) as ledger:
+        record(ledger, sample_file(DAY, trades=40, seed=3), DAY)
+        ledger.fund(20_000_000)
+        ledger.settle(model=1)
+        told = [
+            (each.transaction, each["agreementId"])
+            for each in ledger.read().revenue
+            if each.name == "RevenueAccrued"
+        ]
+        assert len(told) > len(set(told))
+        result = run(ledger).result
+    assert result.breaks == ()
+    assert result.compared.revenue > 0
+
+
+def test_what_differs_from_the_shelf_is_covered_by_the_run_that_found_it(made: Market) -> None:
+    """Else it would never close by itself."""
+    empty = Ledger(made.ledger.market, Shelf())
+    result = run(empty).result
+    assert {each.level for each in result.breaks} == {"trade", "cash"}
+    places = covered(result, EVERYTHING)
+    assert [each for each in result.breaks if not any(place.has(each) for place in places)] == []
+    held = [place for place in covered(made.run().result, EVERYTHING) if place.shelf]
+    assert all(any(place.has(each) for place in held) for each in result.breaks)
 
 
 def test_unread_book_is_not_replaced_by_the_shelf(made: Market) -> None:
