@@ -129,7 +129,7 @@ def view_of(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> Vie
         if kept is None:
             return Item(found)
         seen = kept.first_seen.date()
-        return Item(found, kept.id, kept.status, first_seen=seen, age=kept.bucket, owner=kept.owner)
+        return Item(found, kept.id, kept.status, seen, kept.bucket, kept.owner, kept.age)
 
     at = where(path, ledger)
     return View.of(
