@@ -75,17 +75,19 @@ class Tellings:
         return self.told
 
     def _accrued(self, transaction: bytes, sharing: Mapping[int, Sharing]) -> dict[tuple[int, int], int]:
-        reached: dict[int, tuple[int, int]] = {}
+        # Where trades settle one by one, an agreement's total rises several times in a settlement.
+        steps: dict[int, list[int]] = {}
         for agreement_id, before, after in self._totals.get(transaction, ()):
-            # One by one settled trades accrue one after the other.
-            reached[agreement_id] = reached.get(agreement_id, (before, after))[0], after
+            steps.setdefault(agreement_id, []).append(after - before)
         found: dict[tuple[int, int], int] = {}
         for payer, each in sharing.items():
             for running in each.running:
-                before, after = reached.get(running.agreement_id, (0, 0))
-                for receiver, amount in zip(running.receivers, running.paid(after - before), strict=True):
-                    if amount:
-                        found[payer, receiver] = found.get((payer, receiver), 0) + amount
+                stands = running
+                for more in steps.get(running.agreement_id, ()):
+                    for receiver, amount in zip(stands.receivers, stands.paid(more), strict=True):
+                        if amount:
+                            found[payer, receiver] = found.get((payer, receiver), 0) + amount
+                    stands = stands.after(more)
         return found
 
 

@@ -190,7 +190,7 @@ class _Naming:
         if "trade_number" in was:
             return "number", was["trade_number"], known
         if of_line := _LINE.fullmatch(trade):
-            return "line", int(of_line[1]), NO_DAY
+            return "line", int(of_line[1]), known
         found = self._pattern.fullmatch(trade)
         parts = found.groupdict() if found else {}
         if "number" not in parts:
@@ -219,9 +219,11 @@ def _changed(rows: list[Row], correction: Correction, named: _Naming) -> list[Ro
     was = entry.get("was", {})
 
     def is_of_it(row: Row) -> bool:
+        if day not in (NO_DAY, row["trading_day"]):
+            return False  # Another day's book has other trades on its lines, and may use numbers again.
         if kind == "line":
             return bool(row["line"] == which and row["trade_number"] == NO_NUMBER)
-        return bool(row["trade_number"] == which and day in (NO_DAY, row["trading_day"]))
+        return bool(row["trade_number"] == which)
 
     trade = [row for row in rows if is_of_it(row)]
     mine = [row for row in trade if all(row.get(name) == value for name, value in was.items())]

@@ -31,7 +31,8 @@ class Covered:
     def has(self, each: Break, cycle: int | None = None) -> bool:
         """Whether the run would have found the break again, which a run of `cycle` found last.
 
-        A trade is of its cycle; a balance as of a later cycle replaces that of an earlier one.
+        A trade is of its cycle, and so is what moved in it; what is held after a later cycle replaces what
+        was held after an earlier one.
         """
         if not (
             (each.shelf or not self.shelf)
@@ -44,7 +45,8 @@ class Covered:
         if self.cycle is None or self.cycle == cycle:
             return True
         if each.level != "trade":
-            return cycle is not None and cycle < self.cycle
+            moved = each.level == "revenue" or "movements" in each.fields
+            return cycle is not None and cycle < self.cycle and not moved
         if self.numbers is None or each.trading_day is None or not each.numbers:
             return False
         there = self.numbers.get(each.trading_day, ())

@@ -139,7 +139,12 @@ def _attest(
             entries, balances = cycles.own_book(ledger, institution, number)
         else:
             source = _source(ledger, institution, book, mapping)
-            entries = cycles.of_cycle(ledger, institution, number, source.entries or Entries.nothing())
+            entries = cycles.of_cycle(
+                ledger,
+                institution,
+                number,
+                source.entries if source.entries is not None else Entries.nothing(),
+            )
             balances = source.balances
         done = signing.attest(
             ledger, archive, institution, number, entries, balances, source=OWN if book is None else book

@@ -64,7 +64,8 @@ def reconcile(
     mapping: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[INSTITUTION=]FILE", help="What the columns of its sources are, or of all sources."
+            metavar="[INSTITUTION=]FILE",
+            help="What stands where in its sources, or in all that do not show it.",
         ),
     ] = None,
     cycle: Annotated[
@@ -129,7 +130,7 @@ def view_of(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> Vie
         if kept is None:
             return Item(found)
         seen = kept.first_seen.date()
-        return Item(found, kept.id, kept.status, first_seen=seen, age=kept.bucket, owner=kept.owner)
+        return Item(found, kept.id, kept.status, seen, kept.bucket, kept.owner, kept.age)
 
     at = where(path, ledger)
     return View.of(
@@ -172,6 +173,11 @@ def _brought(
         name, equals, file = each.partition("=")
         if equals and not os.path.exists(each):
             own[name] = file
+        elif general is not None:
+            raise typer.BadParameter(
+                f"{general} and {each} are both for all sources; say whose: INSTITUTION=FILE",
+                param_hint="'--mapping'",
+            )
         else:
             general = each
     found = []
@@ -181,9 +187,14 @@ def _brought(
             raise typer.BadParameter(
                 f"{each!r} does not say whose book it is: INSTITUTION=SOURCE is wanted", param_hint="'--book'"
             )
-        found.append(Brought("book", name, source, own.get(name, general)))
-    found += [Brought("bank", None, each, own.get("bank", general)) for each in bank]
-    return found + [Brought("custodian", None, each, own.get("custodian", general)) for each in custodian]
+        found.append(Brought("book", name, source, own.get(name), general))
+    found += [Brought("bank", None, each, own.get("bank"), general) for each in bank]
+    found += [Brought("custodian", None, each, own.get("custodian"), general) for each in custodian]
+    for name in own.keys() - {each.owner or each.side for each in found}:
+        raise typer.BadParameter(
+            f"no source of {name!r} is given that it could be of", param_hint="'--mapping'"
+        )
+    return found
 
 
 def _write(view: View, wanted: ReportFormat, output: Path | None, *, everything: bool) -> None:

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from ledger.ids import parse_day_number
-from ledger.units import format_quantity
+from ledger.units import TIME_UNKNOWN, format_quantity
 from settlement.reconciliation.model import Break, Cause, Kind, Side
 from settlement.reconciliation.units import day_of, say
 
@@ -115,7 +115,9 @@ def _whole(each: Break, wrong: Side, known: Known) -> Iterator[Cause]:
     if each.kind is Kind.MERGED and len(trades) == len(each.numbers) > 1:
         names = ("quantity", "settlement_amount")
         parts = [
-            {"trade_number": number} | {name: trade[name] for name in names}
+            {"trade_number": number}
+            | {name: trade[name] for name in names}
+            | {name: trade[name] for name in ("time",) if trade.get(name, TIME_UNKNOWN) != TIME_UNKNOWN}
             for number, trade in zip(each.numbers, trades, strict=True)
         ]
         sums = " + ".join(format_quantity(_number(part["quantity"])) for part in parts)

@@ -17,6 +17,7 @@ from settlement.errors import NameUnknown
 from settlement.model import Trades
 from settlement.reconciliation.at_risk import Stated, balance_break, trade_break
 from settlement.reconciliation.causes import causes
+from settlement.reconciliation.days import concerning, covered, listed, misdated
 from settlement.reconciliation.entries import BY_NUMBER, Entries
 from settlement.reconciliation.flows import COMMISSION, Place
 from settlement.reconciliation.ledger_side import (
@@ -108,13 +109,13 @@ def reconcile(
     breaks, pending = run.outcome()
     statements = sum(source.owner is None for source in sources)
     could_not = (*refused, *(each for source in sources for each in source.refused), *run.refused)
-    shown = tuple(_shown(source) for source in sources)
+    shown = tuple(_shown(source, run.beyond.get((source.owner, source.side), ())) for source in sources)
     compared = run.compared + Compared(statements=statements)
     held = tuple(dict.fromkeys(run.held))
     return Reconciled(breaks, pending, compared, could_not, shown, there.accounts, held, run.entries)
 
 
-def _shown(source: Source) -> dict[str, object]:
+def _shown(source: Source, beyond: Sequence[date]) -> dict[str, object]:
     exact = {name: by for name, by in asdict(source.tolerances).items() if by}
     return {
         "source": source.name,
@@ -125,6 +126,7 @@ def _shown(source: Source) -> dict[str, object]:
         "others": source.others,
         "tolerances": exact,
         "cut_off": source.cut_off,
+        **({"days_not_compared": listed(beyond)} if beyond and source.entries is not None else {}),
         **source.notes,
     }
 
@@ -149,6 +151,8 @@ class _Run:
     """(institution, side) → what was issued to it and the side booked as movements."""
     held: list[HeldAgainst] = field(default_factory=list)
     entries: dict[str, Entries] = field(default_factory=dict)
+    beyond: dict[tuple[str | None, Side], list[date]] = field(default_factory=dict)
+    """(institution, side) → days of its trades that what it brings does not come to."""
     cut_offs: dict[tuple[str, Side], str] = field(default_factory=dict)
     """(institution, side) → until when what it lacks is only pending."""
 
@@ -182,7 +186,7 @@ class _Run:
             for asset in {*book.opening, *book.closing, currency}:
                 opening, closing = book.opening.get(asset, 0), book.closing.get(asset, 0)
                 stated[self.side.place(asset)] = Stated(opening, None, closing)
-        self._balances(self.side, name, "book", stated, delta, self.side.expected(name))
+        self._balances(self.side, name, "book", stated, delta, self.side.expected(name), shelf=True)
         self.held += [HeldAgainst(name, "book", level, shelf=True) for level in LEVELS[1:]]
 
     def brought(self, name: str, side: Side, sources: Sequence[Source]) -> None:
@@ -196,7 +200,12 @@ class _Run:
         trading = [each for each in sources if each.entries is not None]
         if trading:
             mine = Entries.joined([each.trades_of(name) for each in trading])
-            delta = self._trades(name, side, mine, self._covered(mine), trading[0].tolerances)
+            days = self._covered(name, mine)
+            if self.scope.day is None:
+                own_days = np.unique(self.side.trades.entries.day[self.side.rows(name)])
+                left = np.setdiff1d(own_days, days).tolist()
+                self.beyond[name, side] = [parse_day_number(day) for day in left]
+            delta = self._trades(name, side, mine, days, trading[0].tolerances)
         own_rows = [each for source in sources for each in source.balances if each.holder == name]
         whole = {_listing(each.level, each.asset) for each in own_rows}
         for balance in own_rows:
@@ -238,7 +247,7 @@ class _Run:
         days = [parse_day_number(day) for day in np.unique(self.side.trades.entries.day).tolist()]
         return self.ledger.shelf.days(name, self.ledger.market.scenario, only=days)
 
-    def _covered(self, mine: Entries) -> npt.NDArray[np.int32]:
+    def _covered(self, name: str, mine: Entries) -> npt.NDArray[np.int32]:
         """The trading days that entries are taken to be complete for: the one that is asked for, else all
         from their first to their last.
         """
@@ -246,7 +255,8 @@ class _Run:
             return np.array([day_number(self.scope.day)], dtype=np.int32)
         days = np.unique(self.side.trades.entries.day)
         if self.scope.cycle is None and len(mine):
-            days = days[(days >= mine.day.min()) & (days <= mine.day.max())]
+            entries = self.side.trades.entries
+            days = days[covered(days, mine, entries, self.side.rows(name), name)]
         return days
 
     def _trades(
@@ -261,36 +271,45 @@ class _Run:
     ) -> dict[Place, int]:
         """Hold entries against the ledger's of those days; by place, what of a balance differs with them."""
         rows = self.side.rows(name, days)
-        if side == "custodian":
-            rows = rows[self.side.trades.settled[rows]]
         if side == "book":
             self.entries[name] = mine
             mine = self.amend(name, mine)
+        own_days = len(rows)
+        if days is not None:
+            astray, others = misdated(mine, self.side.trades.entries, self.side.rows(name), name)
+            rows = np.concatenate([rows, np.setdiff1d(others, rows)])
+        if side == "custodian":
+            settled = self.side.trades.settled[rows]
+            own_days, rows = int(settled[:own_days].sum()), rows[settled]
         theirs = self.side.seen_by(side, name, rows, mine)
         if days is not None and self.scope != EVERYTHING:
-            mine = mine.take(_concerning(mine, theirs, days))
+            mine = mine.take(concerning(mine, astray, theirs, days))
         matched = compare(mine, theirs, owner=name, tolerances=tolerances)
         within = self.side.trades.within[rows]
+        within[own_days:] = False
         asked = set(zip(theirs.day[within].tolist(), theirs.number[within].tolist(), strict=True))
         disputed = self.side.trades.disputed.get(name, frozenset()) if side == "book" else frozenset()
         exponent = self.ledger.market.scenario.exponent
-        for each in matched.differences:
+        elsewhere = {each.theirs[0] for each in matched.differences if not each.mine} - set(range(own_days))
+        differences = [each for each in matched.differences if each.mine or each.theirs[0] not in elsewhere]
+        for each in differences:
             keys = _keys(each, mine, theirs)
             if not keys <= disputed and (keys & asked or self._is_asked(keys)):
                 found = trade_break(each, mine, theirs, institution=name, side=side, exponent=exponent)
                 self.found.append(replace(found, shelf=shelf))
-        compared = int(within.sum()) if self.scope != EVERYTHING else matched.compared
+        compared = int(within.sum()) if self.scope != EVERYTHING else matched.compared - len(elsewhere)
         self.compared += Compared(books=side == "book", trades=compared)
         self.seen.trades(name, side, asked)
         covered = None if days is None else frozenset(parse_day_number(day) for day in days.tolist())
         if self.scope.day is not None:
             covered = frozenset([self.scope.day])
         self.held.append(HeldAgainst(name, side, "trade", covered, shelf))
-        if not matched.differences:
+        if not differences:
             return {}
         # Records on the shelf close by what was told of their own numbers.
         own = trades_of(mine) if shelf else trades_of(mine, matched.held, theirs)
-        return self._delta(name, own, trades_of(theirs))
+        there = [row for row in range(len(theirs)) if row not in elsewhere]
+        return self._delta(name, own, trades_of(theirs.take(np.array(there, dtype=np.int64))))
 
     def _is_asked(self, keys: set[tuple[int, int]]) -> bool:
         """Whether trades that the ledger lacks are within the scope."""
@@ -315,6 +334,8 @@ class _Run:
         delta: Mapping[Place, int],
         expected: Mapping[Place, int] | None,
         whole: Collection[tuple[Level, str]] = (),
+        *,
+        shelf: bool = False,
     ) -> None:
         """Hold balances against the ledger's: those that are `stated`, those of the listings that are stated
         as a `whole`, and where it is known what is `expected` of the ledger, all.
@@ -350,7 +371,7 @@ class _Run:
                     found = replace(found, kind=Kind.MISSING_THERE)
                 elif place not in stated and _listing(*place) in whole:
                     found = replace(found, kind=Kind.MISSING_HERE)
-                self.found.append(found)
+                self.found.append(replace(found, shelf=shelf))
             if level == "revenue" and asset != COMMISSION and wanted is not None and known is not None:
                 wrong += (known.movements or 0) - wanted
             self.seen.balance(name, side, place)
@@ -361,14 +382,6 @@ class _Run:
 def _listing(level: Level, asset: str) -> tuple[Level, str]:
     """The list that a balance is of: who states one of it states all. Holdings are one, shares another."""
     return level, "" if level == "position" else asset.split(" ")[0]
-
-
-def _concerning(mine: Entries, theirs: Entries, days: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """Entries of those days, and those of other days under a number that nothing of these days has here."""
-    there = np.isin(mine.day, days)
-    lacking = theirs.number[~np.isin(theirs.number, mine.number[there])]
-    concerning: npt.NDArray[np.bool_] = there | np.isin(mine.number, lacking)
-    return concerning
 
 
 def _keys(found: Difference, mine: Entries, theirs: Entries) -> set[tuple[int, int]]:

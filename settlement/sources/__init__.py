@@ -94,6 +94,8 @@ class Context:
     """Those that the ledger knows, for guessing; a source may name others."""
     day: int = 0
     """The trading day that is asked for, yyyymmdd; 0 is any."""
+    undated: int = 0
+    """The day of trades that say none, if no day is asked for; 0 refuses them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Source:
 
     def trades_of(self, institution: str) -> Entries:
         """The entries of an institution's account; of a book all of them."""
-        entries = self.entries or Entries.nothing()
+        entries = Entries.nothing() if self.entries is None else self.entries
         if self.owner is not None:
             return entries
         if self.accounts:
@@ -129,17 +131,20 @@ class Source:
         return entries.take(entries.of(institution))
 
 
-def read_source(where: str, context: Context, *, mapping: Path | None = None) -> Source:
+def read_source(
+    where: str, context: Context, *, mapping: Path | None = None, default: Path | None = None
+) -> Source:
     """What `where` holds: a file (CSV, Parquet, FIX, ISO 20022, or a mapping in YAML that names its data) or
     a database's table (`sqlite:PATH#TABLE`, `postgresql://user@host:port/db#TABLE`).
 
-    What the columns of a table are says `mapping`, unless they are those of a known trade format. Raises
+    What the columns of a table are, and whose an id in a message is, says `mapping`. Without it, a table in a
+    known trade format is read by that, messages and any other table by `default`, if it is of them. Raises
     FileRefused (SourceRefused among its kinds) where the source cannot be held against the ledger at all, and
     MappingInvalid; rows that cannot be read are in `refused`.
     """
     from settlement.sources import reading
 
-    return reading.read(where, context, mapping)
+    return reading.read(where, context, mapping, default)
 
 
 def guess_mapping(where: str, context: Context) -> tuple[str, list[Guess]]:

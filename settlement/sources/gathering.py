@@ -19,6 +19,7 @@ from settlement.reconciliation.model import Refused
 from settlement.sources import Context, Source, read_source
 from settlement.sources.configured import Brought
 from settlement.sources.errors import SourceRefused
+from settlement.sources.reading import beside, is_mapping
 
 if TYPE_CHECKING:
     from settlement.operations import Ledger
@@ -38,6 +39,17 @@ class Gathered:
     """Institutions of whose own books some could not be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+    """As it was brought."""
+    where: str
+    own: Path | None
+    default: Path | None
+    day: date | None
+    """Of what it has without a day."""
+
+
 def gather(
     ledger: Ledger,
     brought: Iterable[Brought],
@@ -47,19 +59,21 @@ def gather(
     """Read them for that scope. `{date}` in where one is stands for each trading day of the scope."""
     days = trading_days(ledger, scope)
     known = _days_of_statements(ledger, days)
-    asked = [(each, where) for each in brought for where in _dated(each.where, days)]
+    asked = [(each, place) for each in brought for place in _places(each, days)]
 
-    def read(one: tuple[Brought, str]) -> Source | Refused:
-        each, where = one
+    def read(one: tuple[Brought, _Place | Refused]) -> Source | Refused:
+        each, place = one
+        if isinstance(place, Refused):
+            return place
         if progress is not None:
-            progress(where)
+            progress(place.name)
         try:
-            mapping = None if each.mapping is None else Path(each.mapping)
-            source = read_source(where, context(ledger, each), mapping=mapping)
+            there = context(ledger, each, place.day)
+            source = read_source(place.where, there, mapping=place.own, default=place.default)
             _check_day(source, days, known)
         except (SettlementError, LedgerError) as error:
-            return Refused(where, 0, "", "", str(error).removeprefix(f"{where}: "))
-        return replace(source, name=where)
+            return _refused(place.name, error)
+        return replace(source, name=place.name)
 
     # Most of reading a large table is outside of Python's lock.
     with ThreadPoolExecutor(READERS) as pool:
@@ -71,8 +85,12 @@ def gather(
     return Gathered(sources, tuple(refused), frozenset(unread))
 
 
-def context(ledger: Ledger, brought: Brought) -> Context:
-    """What a reader has to know of the ledger."""
+def _refused(where: str, error: Exception) -> Refused:
+    return Refused(where, 0, "", "", str(error).removeprefix(f"{where}: "))
+
+
+def context(ledger: Ledger, brought: Brought, undated: date | None = None) -> Context:
+    """What a reader has to know of the ledger; `undated` is the day of what says none."""
     market = ledger.market
     cash = market.scenario.cash
     return Context(
@@ -82,6 +100,7 @@ def context(ledger: Ledger, brought: Brought) -> Context:
         exponent=market.scenario.exponent,
         institutions=tuple(market.index),
         securities=tuple(code for code in market.asset if code != cash.currency),
+        undated=0 if undated is None else day_number(undated),
     )
 
 
@@ -98,8 +117,20 @@ def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
     return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
 
 
-def _dated(where: str, days: Iterable[date]) -> list[str]:
-    return [where.replace(_DATE, day.isoformat()) for day in days] if _DATE in where else [where]
+def _places(brought: Brought, days: list[date]) -> list[_Place | Refused]:
+    """Where it is, or where the mapping that is brought says; of each day, where {date} is in it."""
+    where, own = brought.where, None if brought.mapping is None else Path(brought.mapping)
+    default = None if brought.default is None else Path(brought.default)
+    if own is None and is_mapping(where):
+        own = Path(where)
+        try:
+            where = beside(own)
+        except SettlementError as error:
+            return [_refused(brought.where, error)]
+    if _DATE in where:
+        dated = [(where.replace(_DATE, day.isoformat()), day) for day in days]
+        return [_Place(there, there, own, default, day) for there, day in dated]
+    return [_Place(brought.where, where, own, default, days[0] if len(days) == 1 else None)]
 
 
 def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:

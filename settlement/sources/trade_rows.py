@@ -228,9 +228,10 @@ class _Reading:
             number = self._counted(plan.number, empty=NO_NUMBER)
         if plan.day is not None:
             return number, self._days(plan.day, optional=False)
-        if not self.context.day:
+        day = self.context.day or self.context.undated
+        if not day:
             raise SourceRefused(self.rows.source, "says no trading day; give one, or map `trading_day`")
-        return number, np.full(count, self.context.day, dtype=np.int32)
+        return number, np.full(count, day, dtype=np.int32)
 
     def _contracts(self, both: Counted) -> tuple[Column, npt.NDArray[np.int32]]:
         array = self._array(both.column)

@@ -21,15 +21,16 @@ from pathlib import Path
 import pytest
 
 from settlement import sample
+from settlement.books.shelf import Shelf
 from settlement.breaks import Breaks
-from settlement.breaks.reconciling import Reported, run
+from settlement.breaks.reconciling import Reported, covered, run
 from settlement.errors import NameUnknown
 from settlement.operations import Ledger
 from settlement.reconciliation.ledger_side import EVERYTHING, Scope
 from settlement.reconciliation.model import Break, Kind
 from settlement.scenario import load
 from settlement.sources import Balance, CashMovement
-from settlement.sources.configured import Brought
+from settlement.sources.configured import Brought, configured, keep
 from settlement.sources.iso import write_camt053, write_semt002, write_sese025
 from tests.ledgers import in_memory
 from tests.unit.report_days import NEXT_DAY, record, sample_file
@@ -259,6 +260,34 @@ def test_what_a_book_has_that_nobody_knows_is_a_break_and_not_refused(made: Mark
     assert sorted(each.kind for each in found) == [Kind.COUNTERPARTY, Kind.DUPLICATE, Kind.SECURITY]
 
 
+def test_entry_on_a_wrong_day_is_that_break_alone(made: Market) -> None:
+    """A book of one day is not one of all days up to an entry that is misdated, and either day finds it."""
+    there = {row["trade_no"] for row in rows_of(made.files[DAY], None)}
+
+    def alter(rows: Rows) -> None:
+        row = next(r for r in rows if r["trade_date"] == str(NEXT_DAY) and r["trade_no"] not in there)
+        row["trade_date"] = str(DAY)
+
+    for brought, scope in (
+        (book(made, alter, NEXT_DAY), EVERYTHING),
+        (book(made, alter), EVERYTHING),
+        (book(made, alter), Scope(day=DAY)),
+    ):
+        (found,) = made.breaks(brought, scope=scope)
+        assert (found.kind, found.trading_day) == (Kind.DATE, NEXT_DAY)
+    (source,) = made.run(book(made, alter, NEXT_DAY)).result.sources
+    assert source["days_not_compared"] == str(DAY)
+
+
+def test_book_without_rows_lacks_every_trade_by_the_name_that_its_format_gives_it(made: Market) -> None:
+    header = "Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount"
+    found = made.breaks(Brought("book", NAME, made.file("none.csv", f"{header}\n")))
+    own = [row for data in made.files.values() for row in rows_of(data)]
+    assert len(found) == len(own)
+    names = {f"{row['trade_date'].replace('-', '')}{int(row['trade_no']):08d}" for row in own}
+    assert {each.subject for each in found} == names
+
+
 def test_cycle_is_compared_by_itself(made: Market) -> None:
     """What differs in the other cycle is not of this one; what this one moved is compared on each level."""
     wrong_next = book(
@@ -319,6 +348,33 @@ def test_correction_stands_in_for_its_source_and_is_said(
     assert (left.breaks, left.corrected, left.accepted) == ((), 0, 1)
 
 
+def test_trades_that_settle_one_by_one_share_commission_several_times_in_a_cycle() -> None:
+    with in_memory(load("sample"), DAY) as ledger:
+        record(ledger, sample_file(DAY, trades=40, seed=3), DAY)
+        ledger.fund(20_000_000)
+        ledger.settle(model=1)
+        told = [
+            (each.transaction, each["agreementId"])
+            for each in ledger.read().revenue
+            if each.name == "RevenueAccrued"
+        ]
+        assert len(told) > len(set(told))
+        result = run(ledger).result
+    assert result.breaks == ()
+    assert result.compared.revenue > 0
+
+
+def test_what_differs_from_the_shelf_is_covered_by_the_run_that_found_it(made: Market) -> None:
+    """Else it would never close by itself."""
+    empty = Ledger(made.ledger.market, Shelf())
+    result = run(empty).result
+    assert {each.level for each in result.breaks} == {"trade", "cash"}
+    places = covered(result, EVERYTHING)
+    assert [each for each in result.breaks if not any(place.has(each) for place in places)] == []
+    held = [place for place in covered(made.run().result, EVERYTHING) if place.shelf]
+    assert all(any(place.has(each) for place in held) for each in result.breaks)
+
+
 def test_unread_book_is_not_replaced_by_the_shelf(made: Market) -> None:
     missing = Brought("book", NAME, str(made.folder / "nowhere.csv"))
     found = made.run(missing).result
@@ -354,3 +410,46 @@ def test_statement_of_accounts_that_nobody_has_is_said_and_the_rest_goes_on(made
     assert kinds.pop("X") is Kind.MISSING_THERE
     held = {code for code, n in holdings(made).items() if n}
     assert kinds == dict.fromkeys(held, Kind.MISSING_HERE)
+
+
+def test_general_mapping_is_only_of_what_does_not_show_by_itself(made: Market) -> None:
+    """And a table without trading days is of the day that its name, or the only day of the scope, says."""
+    columns = {name: name for name in ("buyer", "seller", "security", "quantity", "settlement_amount")}
+    columns["trade_number"] = "ref"
+    general = made.file(
+        "general.yaml",
+        "level: trades\ncolumns:\n" + "".join(f"  {ours}: {theirs}\n" for ours, theirs in columns.items()),
+    )
+    for day in (DAY, NEXT_DAY):
+        rows = [
+            {"ref": r["trade_no"], **{c: r[c] for c in columns if c in r}} for r in rows_of(made.files[day])
+        ]
+        made.file(f"own-{day}.csv", written(rows))
+    named = made.file("own.yaml", "source: own-{date}.csv\n" + Path(general).read_text())
+    plain = replace(book(made), default=general)
+    dated = Brought("book", NAME, str(made.folder / "own-{date}.csv"), default=general)
+    for brought in (plain, dated, Brought("book", NAME, named), replace(depository(made), default=general)):
+        result = made.run(brought).result
+        assert (result.breaks, result.refused) == ((), ())
+    assert [each["format"] for each in made.run(plain, dated).result.sources] == [
+        "canonical",
+        "mapped",
+        "mapped",
+    ]
+    single = Brought("book", NAME, str(made.folder / f"own-{DAY}.csv"), mapping=general)
+    assert made.breaks(single, scope=Scope(day=DAY)) == []
+    (refused,) = made.run(single).result.refused
+    assert "says no trading day" in refused.reason
+
+
+def test_kept_sources_are_those_that_were_brought(tmp_path: Path) -> None:
+    brought = [
+        Brought("book", NAME, str(tmp_path / "a.csv"), str(tmp_path / "own.yaml")),
+        Brought("book", NAME, "sqlite:book.db#trades", None, str(tmp_path / "general.yaml")),
+        Brought("bank", None, str(tmp_path / "camt.xml")),
+    ]
+    keep(tmp_path, brought)
+    assert configured(tmp_path) == brought
+    changed = Brought("bank", None, str(tmp_path / "other.xml"))
+    keep(tmp_path, [changed])
+    assert configured(tmp_path) == [*brought[:2], changed]

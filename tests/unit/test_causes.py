@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from ledger.units import TIME_UNKNOWN
 from settlement.reconciliation.causes import Known, causes
 from settlement.reconciliation.model import Break, Cause, Kind
 from tests.unit.breaks.kept import made
@@ -107,13 +108,17 @@ def test_causes_given_whole_entries_are_named() -> None:
     surplus: Any = {"quantity": {"book": 7, "ledger": None}, "time": {"book": 1, "ledger": None}}
     (found,) = causes(made(kind=Kind.DUPLICATE, fields=surplus))
     assert found.mend["was"] == {"quantity": 7}
-    trades = {n: {"quantity": n * 10, "settlement_amount": n * 1000, "buyer": "x"} for n in (12, 13)}
+    times = {12: 34_000, 13: TIME_UNKNOWN}
+    trades = {
+        n: {"quantity": n * 10, "settlement_amount": n * 1000, "buyer": "x", "time": at}
+        for n, at in times.items()
+    }
     merged = made(kind=Kind.MERGED, numbers=(12, 13), fields={"quantity": {"book": 250, "ledger": 120}})
     assert "booked_together" not in codes(causes(merged)), "without the trades nobody knows the parts"
     found = causes(merged, Known(trades=trades))[0]
     assert found.said == "Trades 12, 13 were booked as one: 120 + 130 = 250."
     assert found.mend["into"] == [
-        {"trade_number": 12, "quantity": 120, "settlement_amount": 12000},
+        {"trade_number": 12, "quantity": 120, "settlement_amount": 12000, "time": 34_000},
         {"trade_number": 13, "quantity": 130, "settlement_amount": 13000},
     ]
 

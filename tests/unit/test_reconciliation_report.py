@@ -361,3 +361,10 @@ def test_age_given_none_is_that_of_the_trading_day() -> None:
     assert "The oldest is of 2019-11-12." in shown(cases.view(plain))
     nameless = Break("A", "cash", Kind.CLOSING, "NPR", {}, 1)
     assert "The oldest" not in shown(cases.view([nameless]))
+
+
+def test_text_given_no_source_has_no_empty_section() -> None:
+    view = replace(cases.full(), breaks=(), pending=(), refused=(), sources=())
+    assert "What was compared" not in "".join(
+        str(getattr(part, "plain", part)) for part in as_text(view, False)
+    )

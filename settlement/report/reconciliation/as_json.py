@@ -56,7 +56,13 @@ def as_json(view: View) -> dict[str, Any]:
 
 def _item(item: Item) -> dict[str, Any]:
     first_seen = None if item.first_seen is None else item.first_seen.isoformat()
-    kept = {"id": item.id, "age_bucket": item.age, "owner": item.owner, "first_seen": first_seen}
+    kept = {
+        "id": item.id,
+        "age": item.days,
+        "age_bucket": item.age,
+        "owner": item.owner,
+        "first_seen": first_seen,
+    }
     return break_json(item.found, status=item.status or "open") | kept
 
 

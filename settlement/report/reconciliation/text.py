@@ -75,7 +75,8 @@ def as_text(view: View, everything: bool = False) -> list[RenderableType]:
 
 
 def _section(title: str, body: Iterator[RenderableType]) -> list[RenderableType]:
-    return [Text(title, style="bold"), *(Padding(each, (0, 0, 0, INDENT)) for each in body), Text()]
+    parts = [Padding(each, (0, 0, 0, INDENT)) for each in body]
+    return [Text(title, style="bold"), *parts, Text()] if parts else []
 
 
 def _headline(view: View) -> Text:

@@ -34,6 +34,8 @@ class Item:
     age: str | None = None
     """The bucket, in words."""
     owner: str | None = None
+    days: int | None = None
+    """The age, in business days."""
 
     @property
     def since(self) -> date | None:

@@ -129,8 +129,8 @@ def _day(trade: Element, context: Context) -> tuple[int, int]:
     text = date_text(trade.find("TradDt/Dt"))
     if text:
         return parse_date("TradDt", text), parse_clock(text)
-    if context.day:
-        return context.day, TIME_UNKNOWN
+    if context.day or context.undated:
+        return context.day or context.undated, TIME_UNKNOWN
     raise InvalidValue("TradDt", "", "no trade date is given; say the day with --date YYYY-MM-DD")
 
 

@@ -164,6 +164,13 @@ def test_apply_given_one_correction_changes_its_rows_and_no_others(
     assert apply(after, [correction(**entry)]) == (after, []), "once more it finds nothing to do"
 
 
+def test_apply_given_a_line_of_another_days_book_leaves_it() -> None:
+    other = book([row(NO_NUMBER, 9)])
+    assert rows_of(apply(other, [correction(trade="line 2", quantity=8)])) != rows_of(other)
+    yesterday = correction(trade="line 2", quantity=8, day=DAY - dt.timedelta(1))
+    assert rows_of(apply(other, [yesterday])) == rows_of(other)
+
+
 def test_apply_given_names_with_days_finds_the_trade_that_is_meant() -> None:
     rows = [row(12, 501), row(112, 1), row(12, 77, day=20261125)]
     entries = book(rows, naming="{day}{number:08d}")

@@ -110,6 +110,16 @@ def test_sync_given_a_balance_a_later_cycle_replaces_an_earlier_one(breaks: Brea
     assert breaks.get("B-1").status == "closed"
 
 
+def test_sync_given_what_moved_in_a_cycle_a_later_cycle_says_nothing_of_it(breaks: Breaks) -> None:
+    moved = {"movements": {"book": 501, "ledger": 510}}
+    cash = made("EUR", Kind.MOVEMENTS, level="cash", trading_day=None, fields=moved)
+    breaks.sync(result(cash), Covered(cycle=2), NOON)
+    breaks.sync(result(), Covered(cycle=3), NOON)
+    assert breaks.kept()[0].status == "open"
+    breaks.sync(result(), Covered(cycle=2), NOON)
+    assert breaks.kept()[0].status == "closed"
+
+
 def test_sync_given_pending_is_kept_apart_until_it_is_a_break_or_agrees(breaks: Breaks) -> None:
     waits, gone = made("12", Kind.MISSING_HERE, book=None), made("13", Kind.MISSING_HERE, book=None)
     breaks.sync(result(pending=(waits, gone)), ALL, NOON)
