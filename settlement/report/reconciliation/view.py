@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from typing import Literal, Self
@@ -10,7 +10,7 @@ from typing import Literal, Self
 from settlement.reconciliation.model import MONEY, Break, Compared, Level, Refused, Result
 from settlement.reconciliation.units import price, whole_number
 from settlement.report.layout import Money, plural
-from settlement.report.vocabulary import LEVELS, SIDES, field_words
+from settlement.report.vocabulary import LEVELS, field_words
 from settlement.report.wording import plain
 
 FIRST = 5
@@ -280,7 +280,7 @@ def when(view: View) -> str:
     return said.removesuffix("+00:00") + " UTC" if said.endswith("+00:00") else said
 
 
-def tolerance_words(tolerances: object, money: Money) -> str:
+def _tolerance_words(tolerances: object, money: Money) -> str:
     """By how much fields of a source may differ, in words: "to the unit" where by nothing."""
     if is_dataclass(tolerances) and not isinstance(tolerances, type):
         tolerances = {each.name: getattr(tolerances, each.name) for each in fields(tolerances)}
@@ -320,12 +320,6 @@ def source_cells(
         plain(str(source.get("institution") or "all")),
         plain(str(source.get("format", ""))),
         rows,
-        tolerance_words(source.get("tolerances"), money),
+        _tolerance_words(source.get("tolerances"), money),
         plain("; ".join(more)),
     )
-
-
-def sides_in(items: Sequence[Item]) -> list[str]:
-    """The sides that have values in any of the items, in the order of every report."""
-    asked = {side for each in items for values in each.found.fields.values() for side in values}
-    return [side for side in SIDES if side in asked]
