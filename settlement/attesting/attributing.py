@@ -27,13 +27,7 @@ class Attribution:
     `as_signed`: the book had of it, when it was signed, what it has now: it was wrong then, if it is wrong.
     """
 
-    institution: str
-    trade: int
-    """The venue's number."""
     cycle: int
-    revision: int
-    block: int
-    """That brought the root onto the ledger."""
     verdict: Verdict
     changes: tuple[Change, ...]
     said: str
@@ -58,11 +52,7 @@ def attribute(found: Break, signed: Standing, present: Entries, exponent: int) -
         end = f"and that was changed since: {_told(changes, exponent)}" if changes else "and so it is still"
         result.append(
             Attribution(
-                institution=found.institution,
-                trade=number,
                 cycle=signed.cycle,
-                revision=signed.revision,
-                block=signed.block,
                 verdict="changed_since" if changes else "as_signed",
                 changes=changes,
                 said=f"The book that {found.institution} signed {place} {had}, {end}.",
