@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from settlement.attesting.attributing import Attribution, explain
-from settlement.attesting.kept import Archive
-from settlement.attesting.signing import standing
+from settlement.attesting.signing import archive_of, standing
 from settlement.breaks.codec import break_to, substance
 from settlement.breaks.corrections import Correction, apply
 from settlement.breaks.covered import Covered
@@ -17,7 +16,6 @@ from settlement.breaks.events import FILE
 from settlement.breaks.matching import place_of
 from settlement.breaks.opening import owners
 from settlement.breaks.store import Breaks, Kept
-from settlement.directory import ATTESTED
 from settlement.errors import SettlementError
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
@@ -77,9 +75,9 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
 
 def _attributed(ledger: Ledger, result: Reconciled) -> Reconciled:
     """The result, its breaks with what the books that institutions signed say of them."""
-    if ledger.path is None or not ledger.read().attested:
+    if not ledger.read().attested:
         return result
-    signed, looked_at = standing(ledger, Archive(ledger.path / ATTESTED)), 0
+    signed, looked_at = standing(ledger, archive_of(ledger)), 0
     breaks = []
     for each in result.breaks:
         said: list[Attribution] = []
