@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -249,8 +250,10 @@ def _write_file(output: Path, data: bytes) -> None:
 
 
 def _steps(view: View) -> list[str]:
-    kept = [each.id for each in view.breaks if each.id]
-    return [f"clearing breaks {view.ledger} show {kept[0]}"] if kept else []
+    from settlement.report.reconciliation.view import ordered
+
+    kept = [each.id for each in ordered(view.breaks) if each.id]
+    return [f"clearing breaks {quote(view.ledger)} show {kept[0]}"] if kept else []
 
 
 def _guessed(ledger: Ledger, brought: Sequence[Brought]) -> list[tuple[str, str, list[Guess]]]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from ledger.ids import parse_day_number
 from ledger.units import TIME_UNKNOWN, format_quantity
 from settlement.reconciliation.model import Break, Cause, Kind, Side
-from settlement.reconciliation.units import say
+from settlement.reconciliation.units import day_of, say
 
 SUREST = (
     "wrong_side",
@@ -154,7 +155,7 @@ def _fits(pairs: Pairs, known: Known, each: Break) -> Iterator[_Fit]:
             if _distance(str(wrong), str(right)) == 1 and len(str(wrong)) != len(str(right)):
                 yield _fit("typo", f"A digit too many or too few: {wrong} for {right}.", pairs, name)
         elif name in _DAYS:
-            for code, said in _of_day(name, _day(wrong), _day(right)):
+            for code, said in _of_day(name, day_of(each.level, name, wrong), day_of(each.level, name, right)):
                 yield _fit(code, said, pairs, name)
         elif name in _NAMES and isinstance(wrong, str) and isinstance(right, str):
             there = known.securities if name == "security" else known.parties
@@ -223,7 +224,11 @@ def _of_day(name: str, wrong: date | None, right: date | None) -> Iterator[tuple
     if (wrong.year, wrong.month, wrong.day) == (right.year, right.day, right.month):
         yield "day_month", f"{_title(name)} has day and month exchanged: {wrong} for {right}."
     else:
-        yield from _of_digits(_title(name), f"{wrong:%Y%m%d}", f"{right:%Y%m%d}", _day)
+        yield from _of_digits(_title(name), f"{wrong:%Y%m%d}", f"{right:%Y%m%d}", _day_shown)
+
+
+def _day_shown(text: str) -> str:
+    return parse_day_number(int(text)).isoformat()
 
 
 def _of_name(name: str, wrong: str, right: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -279,17 +284,6 @@ def _are_numbers(*values: object) -> bool:
 def _number(value: object) -> int:
     assert isinstance(value, int)
     return value
-
-
-def _day(value: object) -> date | None:
-    """A day, however a side has it; None where it is none."""
-    if isinstance(value, date):
-        return value
-    text = str(value).replace("-", "")
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:])) if len(text) == 8 else None
-    except ValueError:
-        return None
 
 
 def _title(name: str) -> str:

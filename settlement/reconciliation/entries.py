@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ledger.units import TIME_UNKNOWN, Column, exact
+from ledger.units import Column, exact
 
 NO_NUMBER = -1
 """In `number`: the entry has none."""
@@ -150,8 +150,3 @@ class Entries:
 
 
 _CODED = {"parties": ("buyer", "seller"), "securities": ("security",), "currencies": ("currency",)}
-
-
-def unknown_times(count: int) -> npt.NDArray[np.uint32]:
-    """The column of a side that knows no times."""
-    return np.full(count, TIME_UNKNOWN, dtype=np.uint32)

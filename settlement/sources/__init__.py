@@ -1,6 +1,20 @@
 """Sources: what institutions, banks and custodians bring to be held against the ledger.
 
-read_source(where, context) -> Source(entries, balances, movements, refused, …)
+`read_source(where, context)` comes to one `Source`: entries, balances, movements, and the rows refused.
+
+    configured                          which sources belong to a ledger: named, or kept in sources.yaml
+    gathering                           reads all that is brought to one reconciliation
+    reading                             finds out what a source is, and reads it
+    csv_table, parquet_table, database  a file or a database's table as a `table` of text and numbers
+    trade_rows, balance_rows            rows of a table into entries, balances and movements
+    numbers, words                      a table's columns read: exact numbers; names, days and times
+    mapping, mapping_checks, mapped     what somebody's own columns are, in YAML; a table read by it
+    guessing, evidence, synonyms        which column may be which field, and how sure that is
+    proposing                           the mapping that was guessed, as YAML that loads
+    messages                            what readers of messages share
+    fix/                                FIX 4.4: execution reports and trade capture reports
+    iso/                                ISO 20022: sese.025, semt.002, camt.053, read and written
+    errors                              what is refused of a source as a whole
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ one unit   ─ in a book of trades, positions, cash, revenue; in a custodian's a
 sides      ─ who stands alone of three
 scope      ─ a cycle, a day as it ended, sources of other days, whole-market files
 pending    ─ what a side lacks before its cut-off
+corrected  ─ a correction in force stands in for its source, which is said; so is what two people accepted
 unread     ─ a source that cannot be read stops no other, and nobody is compared in its place
 """
 
@@ -21,6 +22,7 @@ import pytest
 
 from settlement import sample
 from settlement.books.shelf import Shelf
+from settlement.breaks import Breaks
 from settlement.breaks.reconciling import Reported, covered, run
 from settlement.errors import NameUnknown
 from settlement.operations import Ledger
@@ -133,9 +135,10 @@ def cash(market: Market, off: int = 0) -> Brought:
 
 def revenue(market: Market, off: int = 0) -> Brought:
     """The levy, by the trade files."""
+    rate_ppm = load("sample").fees.levy.rate_ppm
     levy = sum(
         int(row["settlement_amount"].replace(".", ""))
-        * load("sample").fees.levy.rate_ppm
+        * rate_ppm
         // 10**6
         * (1 + (row["buyer"] == row["seller"]))
         for data in market.files.values()
@@ -343,6 +346,33 @@ def test_what_differs_from_the_shelf_is_covered_by_the_run_that_found_it(made: M
     assert [each for each in result.breaks if not any(place.has(each) for place in places)] == []
     held = [place for place in covered(made.run().result, EVERYTHING) if place.shelf]
     assert all(any(place.has(each) for place in held) for each in result.breaks)
+
+
+def test_correction_stands_in_for_its_source_and_is_said(
+    made: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made.ledger, "path", tmp_path)
+    wrong = book(made, off("quantity", 1))
+    ((found, kept),) = made.run(wrong).breaks
+    assert kept is not None
+    right = {
+        "quantity": found.fields["quantity"]["ledger"],
+        "was": {"quantity": found.fields["quantity"]["book"]},
+    }
+    with Breaks.open(tmp_path, write=True) as breaks:
+        breaks.propose(kept.id, right, "Asha")
+        breaks.approve(kept.id, "Bina")
+    mended = made.run(wrong)
+    assert (mended.breaks, mended.corrected, mended.accepted) == ((), 1, 0)
+    assert made.run(book(made)).corrected == 0, "its source is right by now"
+    ((_, again),) = made.run(book(made, off("quantity", 2))).breaks
+    assert again is not None
+    assert again.id == kept.id
+    with Breaks.open(tmp_path, write=True) as breaks:
+        breaks.close(kept.id, "as agreed", "Asha")
+        breaks.approve(kept.id, "Bina")
+    left = made.run(book(made, off("quantity", 2)))
+    assert (left.breaks, left.corrected, left.accepted) == ((), 0, 1)
 
 
 def test_unread_book_is_not_replaced_by_the_shelf(made: Market) -> None:

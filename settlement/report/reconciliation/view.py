@@ -152,17 +152,12 @@ def _order(item: Item) -> tuple[object, ...]:
     return -int(found.value_at_risk), item.since or date.max, where
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
-    """The items by that key, each ordered; the group with most at risk first."""
+def by_institution(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """The items of each institution, ordered; the one with most at risk first."""
     groups: dict[str, list[Item]] = {}
     for each in ordered(items):
-        groups.setdefault(key(each), []).append(each)
+        groups.setdefault(each.found.institution, []).append(each)
     return dict(sorted(groups.items(), key=lambda group: (-at_risk(group[1]), group[0])))
-
-
-def by_institution(items: Iterable[Item]) -> dict[str, list[Item]]:
-    """The items of each institution."""
-    return grouped(items, lambda each: each.found.institution)
 
 
 def by_level(items: Iterable[Item]) -> dict[Level, Sum]:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.units import TIME_UNKNOWN
 from settlement.breaks.corrections import Correction, apply, checked
-from settlement.reconciliation.entries import NO_NUMBER, Entries, unknown_times
+from settlement.reconciliation.entries import NO_NUMBER, Entries
 from tests.unit.breaks.kept import DAY, NOON
 
 TODAY = 20261126
@@ -29,7 +30,7 @@ def book(rows: list[dict[str, Any]], *, naming: str = "{number}", fees: bool = F
         number=np.array(column["number"], dtype=np.int64),
         day=np.array(column["day"], dtype=np.int32),
         settles=zeros,
-        time=unknown_times(count),
+        time=np.full(count, TIME_UNKNOWN),
         buyer=zeros,
         seller=zeros + 1,
         security=zeros,
