@@ -279,6 +279,22 @@ def test_entry_on_a_wrong_day_is_that_break_alone(made: Market) -> None:
     assert source["days_not_compared"] == str(DAY)
 
 
+def test_entry_of_a_day_that_the_ledger_has_not_is_matched_or_said(made: Market) -> None:
+    """Without a number, another day is all that differs; a row of long ago is no break, but it is said."""
+    rows = [row for data in made.files.values() for row in rows_of(data) if row["buyer"] != row["seller"]]
+    old = dict(rows[7], trade_date=str(DAY - dt.timedelta(40)), quantity="1")
+    rows[7]["trade_date"] = str(DAY - dt.timedelta(1))
+    made.file("days.csv", written([*rows, old]))
+    columns = "".join(
+        f"  {name}: {name}\n" for name in ("buyer", "seller", "security", "quantity", "settlement_amount")
+    )
+    mapping = f"source: days.csv\nlevel: trades\ncolumns:\n  trading_day: trade_date\n{columns}"
+    result = made.run(Brought("book", NAME, made.file("days.yaml", mapping))).result
+    own = [row for data in made.files.values() for row in rows_of(data) if row["buyer"] == row["seller"]]
+    assert sorted(each.kind for each in result.breaks) == sorted([Kind.DATE, *[Kind.MISSING_HERE] * len(own)])
+    assert result.sources[0]["rows_of_days_not_on_the_ledger"] == 1
+
+
 def test_book_without_rows_lacks_every_trade_by_the_name_that_its_format_gives_it(made: Market) -> None:
     header = "Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount"
     found = made.breaks(Brought("book", NAME, made.file("none.csv", f"{header}\n")))
