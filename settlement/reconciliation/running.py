@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from settlement.errors import NameUnknown
 from settlement.model import Trades
 from settlement.reconciliation.at_risk import Stated, balance_break, trade_break
 from settlement.reconciliation.causes import causes
-from settlement.reconciliation.days import concerning, covered, listed, misdated
+from settlement.reconciliation.days import asked, concerning, covered, every_day, listed, misdated
 from settlement.reconciliation.entries import BY_NUMBER, Entries
 from settlement.reconciliation.flows import COMMISSION, Place
 from settlement.reconciliation.ledger_side import (
@@ -30,8 +30,9 @@ from settlement.reconciliation.ledger_side import (
 )
 from settlement.reconciliation.ledger_view import LedgerView, view
 from settlement.reconciliation.model import Break, Compared, Kind, Level, Refused, Result, Side
+from settlement.reconciliation.source_rows import source_row
 from settlement.reconciliation.statements import match_movements
-from settlement.reconciliation.three_sides import Seen, merged
+from settlement.reconciliation.three_sides import Seen, has, key_of, keys_of, merged
 from settlement.reconciliation.trades import Difference, compare
 from settlement.sources import EXACT, Source, Tolerances
 
@@ -109,26 +110,10 @@ def reconcile(
     breaks, pending = run.outcome()
     statements = sum(source.owner is None for source in sources)
     could_not = (*refused, *(each for source in sources for each in source.refused), *run.refused)
-    shown = tuple(_shown(source, run.beyond.get((source.owner, source.side), ())) for source in sources)
+    shown = tuple(source_row(source, run.notes.get((source.owner, source.side), {})) for source in sources)
     compared = run.compared + Compared(statements=statements)
     held = tuple(dict.fromkeys(run.held))
     return Reconciled(breaks, pending, compared, could_not, shown, there.accounts, held, run.entries)
-
-
-def _shown(source: Source, beyond: Sequence[date]) -> dict[str, object]:
-    exact = {name: by for name, by in asdict(source.tolerances).items() if by}
-    return {
-        "source": source.name,
-        "side": source.side,
-        "institution": source.owner,
-        "format": source.format,
-        "rows": source.rows,
-        "others": source.others,
-        "tolerances": exact,
-        "cut_off": source.cut_off,
-        **({"days_not_compared": listed(beyond)} if beyond and source.entries is not None else {}),
-        **source.notes,
-    }
 
 
 @dataclass(slots=True)
@@ -151,8 +136,8 @@ class _Run:
     """(institution, side) → what was issued to it and the side booked as movements."""
     held: list[HeldAgainst] = field(default_factory=list)
     entries: dict[str, Entries] = field(default_factory=dict)
-    beyond: dict[tuple[str | None, Side], list[date]] = field(default_factory=dict)
-    """(institution, side) → days of its trades that what it brings does not come to."""
+    notes: dict[tuple[str | None, Side], dict[str, object]] = field(default_factory=dict)
+    """(institution, side) → what of its trades was not compared."""
     cut_offs: dict[tuple[str, Side], str] = field(default_factory=dict)
     """(institution, side) → until when what it lacks is only pending."""
 
@@ -203,8 +188,8 @@ class _Run:
             days = self._covered(name, mine)
             if self.scope.day is None:
                 own_days = np.unique(self.side.trades.entries.day[self.side.rows(name)])
-                left = np.setdiff1d(own_days, days).tolist()
-                self.beyond[name, side] = [parse_day_number(day) for day in left]
+                if left := np.setdiff1d(own_days, days).tolist():
+                    self.notes[name, side] = {"days_not_compared": listed(left)}
             delta = self._trades(name, side, mine, days, trading[0].tolerances)
         own_rows = [each for source in sources for each in source.balances if each.holder == name]
         whole = {_listing(each.level, each.asset) for each in own_rows}
@@ -274,42 +259,48 @@ class _Run:
         if side == "book":
             self.entries[name] = mine
             mine = self.amend(name, mine)
-        own_days = len(rows)
+        own_days, ledger = len(rows), self.side.trades.entries
         if days is not None:
-            astray, others = misdated(mine, self.side.trades.entries, self.side.rows(name), name)
-            rows = np.concatenate([rows, np.setdiff1d(others, rows)])
+            astray, others = misdated(mine, ledger, self.side.rows(name), name)
+            others = np.setdiff1d(others, rows)
+            between = self.scope == EVERYTHING
+            taken = concerning(mine, ledger, rows, others, astray, days, between=between)
+            left_out = np.count_nonzero(~taken & mine.of(name))
+            if between and left_out:
+                self.notes.setdefault((name, side), {})["rows_of_days_not_on_the_ledger"] = int(left_out)
+            mine, rows = mine.take(taken), np.concatenate([rows, others])
         if side == "custodian":
             settled = self.side.trades.settled[rows]
             own_days, rows = int(settled[:own_days].sum()), rows[settled]
         theirs = self.side.seen_by(side, name, rows, mine)
-        if days is not None and self.scope != EVERYTHING:
-            mine = mine.take(concerning(mine, astray, theirs, days))
         matched = compare(mine, theirs, owner=name, tolerances=tolerances)
+        differences = matched.differences
+        if days is not None:
+            differences = asked(differences, mine, own_days, days)
+        kept = {id(each) for each in differences}
+        unasked = {row for each in matched.differences if id(each) not in kept for row in each.theirs}
         within = self.side.trades.within[rows]
         within[own_days:] = False
-        asked = set(zip(theirs.day[within].tolist(), theirs.number[within].tolist(), strict=True))
+        numbers = keys_of(theirs.take(within))
         disputed = self.side.trades.disputed.get(name, frozenset()) if side == "book" else frozenset()
         exponent = self.ledger.market.scenario.exponent
-        elsewhere = {each.theirs[0] for each in matched.differences if not each.mine} - set(range(own_days))
-        differences = [each for each in matched.differences if each.mine or each.theirs[0] not in elsewhere]
         for each in differences:
             keys = _keys(each, mine, theirs)
-            if not keys <= disputed and (keys & asked or self._is_asked(keys)):
+            there = any(has(numbers, key_of(*key)) for key in keys)
+            if not keys <= disputed and (there or self._is_asked(keys)):
                 found = trade_break(each, mine, theirs, institution=name, side=side, exponent=exponent)
                 self.found.append(replace(found, shelf=shelf))
-        compared = int(within.sum()) if self.scope != EVERYTHING else matched.compared - len(elsewhere)
+        compared = int(within.sum()) if self.scope != EVERYTHING else matched.compared - len(unasked)
         self.compared += Compared(books=side == "book", trades=compared)
-        self.seen.trades(name, side, asked)
-        covered = None if days is None else frozenset(parse_day_number(day) for day in days.tolist())
-        if self.scope.day is not None:
-            covered = frozenset([self.scope.day])
-        self.held.append(HeldAgainst(name, side, "trade", covered, shelf))
+        self.seen.trades(name, side, numbers)
+        closed = None if days is None else every_day(days)
+        self.held.append(HeldAgainst(name, side, "trade", closed, shelf))
         if not differences:
             return {}
         # Records on the shelf close by what was told of their own numbers.
         own = trades_of(mine) if shelf else trades_of(mine, matched.held, theirs)
-        there = [row for row in range(len(theirs)) if row not in elsewhere]
-        return self._delta(name, own, trades_of(theirs.take(np.array(there, dtype=np.int64))))
+        looked_at = np.setdiff1d(np.arange(len(theirs)), list(unasked))
+        return self._delta(name, own, trades_of(theirs.take(looked_at)))
 
     def _is_asked(self, keys: set[tuple[int, int]]) -> bool:
         """Whether trades that the ledger lacks are within the scope."""

@@ -114,7 +114,7 @@ def test_reconciling_given_the_altered_copy_finds_the_break_that_is_said(
 ) -> None:
     said = {command: done.stdout for command, done in ran}
     (clean,) = [text for command, text in said.items() if "=day.csv" in command]
-    assert clean.startswith("No breaks: everything, ledger books. 12 books held against the ledger: 3,865")
+    assert clean.startswith("No breaks: everything in books. 12 books held against the ledger: 3,865")
     (listed,) = [text for command, text in said.items() if "breaks books list" in command]
     assert listed.count("B-") == 2  # the break and what to do next
     assert re.search(r"trade 3 .*51,300\.00.*open", listed)
