@@ -9,6 +9,7 @@ accept them.
     matching       which breaks of a run are new, changed, back or gone
     covered        what a run compared, so that it closes nothing else
     corrections    approved entries, applied to a book before it is compared
+    by_hand        an entry that a person writes, as `quantity=510`
     codec          breaks as JSON and back, exactly
     errors         what cannot be done with a break
 """

@@ -231,7 +231,7 @@ def propose(
     def proposed(it: _Opened) -> Kept:
         kept = it.breaks.get(id)
         if cause is None:
-            from settlement.report.entries import entry_of
+            from settlement.breaks.by_hand import entry_of
 
             entry: Mapping[str, object] = entry_of(kept.found, action, values or [], it.scenario.exponent)
         else:

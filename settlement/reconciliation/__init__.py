@@ -22,6 +22,7 @@ The ledger and the other levels:
 
     ledger_side    the ledger's trades and accounts, of everything, a day or a cycle
     ledger_view    what one run needs of the ledger
+    days           which trading days entries are complete for
     flows          what settling came to: positions, cash, revenue
     statements     booked cash entries against what the ledger moved
 
@@ -29,6 +30,7 @@ From differences to breaks:
 
     at_risk        which break a difference is, and what it puts at risk
     causes         what may have made it, and the entry that would mend it
+    source_rows    what every report says of a source
     three_sides    who stands alone where two of three agree
     running        all of it: `reconcile`
 

@@ -7,6 +7,7 @@
     reading                             finds out what a source is, and reads it
     csv_table, parquet_table, database  a file or a database's table as a `table` of text and numbers
     trade_rows, balance_rows            rows of a table into entries, balances and movements
+    both_sides                          a trade of a book's owner with itself, in two rows
     numbers, words                      a table's columns read: exact numbers; names, days and times
     mapping, mapping_checks, mapped     what somebody's own columns are, in YAML; a table read by it
     guessing, evidence, synonyms        which column may be which field, and how sure that is

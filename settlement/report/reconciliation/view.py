@@ -18,7 +18,7 @@ FIRST = 5
 NO_AGE = "not said"
 _IN_MONEY = {"amount", "commission", "levy"}
 _SHOWN = {"source", "side", "institution", "format", "rows", "tolerances"}
-_BESIDES = {"others": "{} rows of others left alone", "cut_off": "cut-off {} UTC"}
+_BESIDES = {"others": "{:,} rows of others left alone", "cut_off": "cut-off {} UTC"}
 
 
 @dataclass(frozen=True, slots=True)
