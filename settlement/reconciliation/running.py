@@ -53,7 +53,7 @@ class Reconciled(Result):
     """What the ledger says that each institution holds; of a cycle in the assets that it moved."""
     held: tuple[HeldAgainst, ...] = ()
     """What was compared, so that a later run knows what this one would have found."""
-    entries: Mapping[str, Entries] = field(default_factory=dict)
+    entries: Mapping[str, Entries] = field(default_factory=dict, compare=False)
     """The books' trades, by institution, as they were read: nothing corrected."""
 
 
