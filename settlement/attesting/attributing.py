@@ -15,7 +15,7 @@ from settlement.attesting.signing import Standing
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import NAMED, Break
-from settlement.reconciliation.units import say
+from settlement.reconciliation.units import field_words, say
 
 Verdict = Literal["as_signed", "changed_since"]
 
@@ -90,7 +90,7 @@ def _had(before: Entries, found: Break, number: int, exponent: int) -> str:
     fields = [name for name in found.fields if name in NAMED] or ["quantity", "settlement_amount"]
     rows = [decode(leaf) for leaf in of_entries(before)]
     values = (
-        ", ".join(f"{_words(name)} {say(exponent, 'trade', name, said[name])}" for name in fields)
+        ", ".join(f"{field_words(name)} {say(exponent, 'trade', name, said[name])}" for name in fields)
         for said in rows
     )
     return f"had trade {number} with {'; and with '.join(values)}"
@@ -103,12 +103,8 @@ def _told(changes: Sequence[Change], exponent: int) -> str:
             told.append("the entry was taken out" if each.present is None else "an entry was put in")
         else:
             now, was = (say(exponent, each.level, each.field, it) for it in (each.present, each.signed))
-            told.append(f"{_words(each.field)} is {now} now, and was {was}")
+            told.append(f"{field_words(each.field)} is {now} now, and was {was}")
     return "; ".join(told)
-
-
-def _words(field: str) -> str:
-    return field.replace("_", " ")
 
 
 def _cycles_of(ledger: Ledger, found: Break) -> set[int]:

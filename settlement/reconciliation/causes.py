@@ -16,7 +16,7 @@ from typing import Any
 from ledger.ids import parse_day_number
 from ledger.units import TIME_UNKNOWN, format_quantity
 from settlement.reconciliation.model import Break, Cause, Kind, Side
-from settlement.reconciliation.units import day_of, say
+from settlement.reconciliation.units import day_of, field_words, say
 
 SUREST = (
     "wrong_side",
@@ -287,7 +287,7 @@ def _number(value: object) -> int:
 
 
 def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    return field_words(name).capitalize()
 
 
 def _distance(one: str, other: str) -> int:

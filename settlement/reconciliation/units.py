@@ -43,6 +43,12 @@ def unit_of(level: Level, name: str) -> Unit:
     return "quantity" if level == "position" else "money"
 
 
+def field_words(name: str) -> str:
+    """A field's name for people."""
+    bare = name.removesuffix("_minor")
+    return "amount" if bare == "settlement_amount" else plain(bare.replace("_", " "))
+
+
 def say(exponent: int, level: Level, name: str, value: object) -> str:
     """One side's value, safe to be shown; of a currency with so many decimals."""
     if value is None:

@@ -10,10 +10,9 @@ from rich.console import RenderableType
 
 from settlement.attesting.comparing import ENTRY, Change
 from settlement.attesting.signing import Standing
-from settlement.reconciliation.units import name_json, say, value_json
+from settlement.reconciliation.units import field_words, name_json, say, value_json
 from settlement.report.layout import Money, columns_table, plural, whole
 from settlement.report.mending import pieces
-from settlement.report.vocabulary import field_words
 
 
 def attestation_json(each: Standing, changes: Sequence[Change] | None) -> dict[str, Any]:

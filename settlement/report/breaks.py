@@ -9,10 +9,9 @@ from settlement.breaks.codec import break_from, decoded
 from settlement.breaks.events import Event
 from settlement.breaks.store import Kept
 from settlement.reconciliation.model import Break, Cause, Compared, Level, Side
-from settlement.reconciliation.units import name_json, say, value_json
+from settlement.reconciliation.units import field_words, name_json, say, value_json
 from settlement.report.layout import Money, plural
 from settlement.report.mending import mend_json, mend_words
-from settlement.report.vocabulary import field_words
 from settlement.report.wording import plain
 
 MOST = 8

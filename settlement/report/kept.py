@@ -10,11 +10,11 @@ from rich.text import Text
 
 from settlement.breaks.store import Kept
 from settlement.reconciliation.model import Cause
-from settlement.reconciliation.units import say
+from settlement.reconciliation.units import field_words, say
 from settlement.report.breaks import besides, differs, lines_words, said, title
 from settlement.report.layout import Money, columns_table, plural, whole
 from settlement.report.mending import mend_words
-from settlement.report.vocabulary import field_words, kind_words
+from settlement.report.vocabulary import kind_words
 from settlement.report.wording import plain
 
 LONGEST = 40

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from settlement.reconciliation.model import Level
-from settlement.reconciliation.units import name_json, say, value_json
+from settlement.reconciliation.units import field_words, name_json, say, value_json
 from settlement.report.layout import Money
-from settlement.report.vocabulary import field_words
 from settlement.report.wording import plain
 
 _ACTIONS = {

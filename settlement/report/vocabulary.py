@@ -1,11 +1,10 @@
-"""What people call what a reconciliation finds: levels, kinds and reasons of breaks, fields."""
+"""What people call what a reconciliation finds: levels, kinds and reasons of breaks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from settlement.reconciliation.model import Break, Kind, Level, Side
-from settlement.report.wording import plain
 
 LEVELS: Mapping[Level, str] = {
     "trade": "trades",
@@ -146,8 +145,6 @@ REASONS: Mapping[str, str] = {
 }
 """ISO 20022 code → what it says."""
 
-_FIELDS = {"settlement_amount": "amount", "settlement_date": "settles", "trade_number": "trade number"}
-
 
 def kind_words(found: Break) -> str:
     """What is wrong, in a few words."""
@@ -169,9 +166,3 @@ def here(found: Break) -> str:
 
 def _has_anything(found: Break, side: Side) -> bool:
     return any(values.get(side) is not None for values in found.fields.values())
-
-
-def field_words(name: str) -> str:
-    """A field's name for people."""
-    bare = name.removesuffix("_minor")
-    return _FIELDS.get(bare) or plain(bare.replace("_", " "))

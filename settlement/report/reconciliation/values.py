@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.reconciliation.model import Break, Side
-from settlement.reconciliation.units import NOTHING, say
+from settlement.reconciliation.units import NOTHING, field_words, say
 from settlement.report.layout import Money
 from settlement.report.mending import pieces
-from settlement.report.vocabulary import SIDES, field_words
+from settlement.report.vocabulary import SIDES
 
 
 @dataclass(frozen=True, slots=True)

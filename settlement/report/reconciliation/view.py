@@ -8,9 +8,9 @@ from datetime import date, datetime
 from typing import Literal, Self
 
 from settlement.reconciliation.model import Break, Compared, Level, Refused, Result
-from settlement.reconciliation.units import price, whole_number
+from settlement.reconciliation.units import field_words, price, whole_number
 from settlement.report.layout import Money, plural
-from settlement.report.vocabulary import LEVELS, field_words
+from settlement.report.vocabulary import LEVELS
 from settlement.report.wording import plain
 
 FIRST = 5
