@@ -20,6 +20,8 @@ NO_NUMBER = -1
 """In `number`: the entry has none."""
 NO_DAY = 0
 """In `settles`: the entry does not say."""
+PRICE_DECIMALS = 6
+"""Of `price`, which is in millionths of a currency unit."""
 BY_NUMBER = "{number}"
 """How the canonical format names a trade."""
 

@@ -13,11 +13,11 @@ import numpy as np
 from ledger.errors import InvalidValue
 from ledger.ids import parse_day_number
 from ledger.units import TIME_UNKNOWN, format_minor, format_quantity
+from settlement.reconciliation.entries import PRICE_DECIMALS
 from settlement.reconciliation.model import MONEY, Level
 from settlement.report.wording import plain
 
 Unit = Literal["money", "price", "quantity", "day", "time", "text"]
-PRICE_DECIMALS = 6
 NOTHING = "nothing"
 _UNITS: Mapping[str, Unit] = {
     "quantity": "quantity",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ledger.ids import currency_exponent
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, parse_minor
+from settlement.reconciliation.entries import PRICE_DECIMALS
 from settlement.sources import Context, Source, Tolerances, balance_rows, numbers, trade_rows
 from settlement.sources.mapping import Allowed, Column, Mapping
 from settlement.sources.numbers import Form, Sign
 from settlement.sources.table import Table
-from settlement.sources.trade_rows import PRICE_SCALE, Counted, Direction, Named, Plan
+from settlement.sources.trade_rows import Counted, Direction, Named, Plan
 
 
 def read(table: Table, mapping: Mapping, context: Context) -> Source:
@@ -25,7 +26,7 @@ def tolerances_of(allowed: Allowed, exponent: int) -> Tolerances:
         parse_minor(text, max(exponent, 6)) // 10 ** (max(exponent, 6) - exponent)
         for text in (allowed.amount, allowed.commission, allowed.levy)
     )
-    price = parse_minor(allowed.price, PRICE_SCALE)
+    price = parse_minor(allowed.price, PRICE_DECIMALS)
     return Tolerances(allowed.quantity, amount, price, allowed.time, commission, levy)
 
 
@@ -124,7 +125,7 @@ def _trades(forms: _Forms) -> Plan:
         seller=named("seller"),
         direction=direction,
         counterparty=named("counterparty"),
-        price=forms.money("price", "none", PRICE_SCALE),
+        price=forms.money("price", "none", PRICE_DECIMALS),
         currency=named("currency"),
         commission=forms.money("commission", "none"),
         levy=forms.money("levy", "none"),

@@ -23,8 +23,6 @@ from settlement.sources.errors import DayOther
 
 BY_DAY = "{day}{number:08}"
 """How messages name a trade whose id begins with its trading day."""
-PRICE_DECIMALS = 6
-"""A price is held in millionths of a currency unit."""
 
 _DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]{0,40}))?")
 _DIGITS = re.compile("[0-9]+")

@@ -14,13 +14,12 @@ import numpy.typing as npt
 
 from ledger.units import TIME_UNKNOWN, Column
 from settlement.intake import canonical, nepse
-from settlement.reconciliation.entries import BY_NUMBER, NO_DAY, NO_NUMBER, Entries
+from settlement.reconciliation.entries import BY_NUMBER, NO_DAY, NO_NUMBER, PRICE_DECIMALS, Entries
 from settlement.sources import EXACT, Context, Source, Tolerances, both_sides, numbers, words
 from settlement.sources.errors import SourceRefused
 from settlement.sources.numbers import Form
 from settlement.sources.table import Loaded, Rows, Table, plural, require
 
-PRICE_SCALE = 6
 _EIGHT = 10**8
 
 CANONICAL = tuple(canonical.of_exponent(0).form.header.split(","))
@@ -106,7 +105,7 @@ def known_plan(columns: tuple[str, ...], exponent: int) -> Plan | None:
             time=Named("trade_time"),
             buyer=Named("buyer"),
             seller=Named("seller"),
-            price=Counted("price", numbers.money(PRICE_SCALE)),
+            price=Counted("price", numbers.money(PRICE_DECIMALS)),
         )
     if {*columns, "S.N", "Date"} >= set(NEPSE):
         return Plan(
@@ -117,7 +116,7 @@ def known_plan(columns: tuple[str, ...], exponent: int) -> Plan | None:
             both=Counted("Contract_No", numbers.whole(16)),
             buyer=Named("Buyer_Broker"),
             seller=Named("Seller_Broker"),
-            price=Counted("Rate", numbers.money(PRICE_SCALE)),
+            price=Counted("Rate", numbers.money(PRICE_DECIMALS)),
             naming="{day}{number:08d}",
         )
     return None

@@ -13,10 +13,9 @@ from xml.sax.saxutils import escape, quoteattr
 from ledger.errors import InvalidValue
 from ledger.ids import currency_exponent, parse_bic, parse_day_number, parse_isin
 from ledger.units import TIME_UNKNOWN
-from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, Entries
+from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, PRICE_DECIMALS, Entries
 from settlement.reconciliation.units import clock
 from settlement.sources import Balance, CashMovement
-from settlement.sources.messages import PRICE_DECIMALS
 
 VERSIONS: Mapping[str, str] = {
     "sese.025": "sese.025.001.11",
