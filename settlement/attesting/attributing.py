@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +10,8 @@ import numpy as np
 
 from ledger.ids import day_number, parse_day_number
 from settlement.attesting.comparing import ENTRY, Change, differences
-from settlement.attesting.kept import Archive
 from settlement.attesting.leaves import decode, of_entries
-from settlement.attesting.signing import Standing, standing
+from settlement.attesting.signing import Standing
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import NAMED, Break
@@ -28,13 +27,7 @@ class Attribution:
     `as_signed`: the book had of it, when it was signed, what it has now: it was wrong then, if it is wrong.
     """
 
-    institution: str
-    trade: int
-    """The venue's number."""
     cycle: int
-    revision: int
-    block: int
-    """That brought the root onto the ledger."""
     verdict: Verdict
     changes: tuple[Change, ...]
     said: str
@@ -59,31 +52,27 @@ def attribute(found: Break, signed: Standing, present: Entries, exponent: int) -
         end = f"and that was changed since: {_told(changes, exponent)}" if changes else "and so it is still"
         result.append(
             Attribution(
-                institution=found.institution,
-                trade=number,
                 cycle=signed.cycle,
-                revision=signed.revision,
-                block=signed.block,
                 verdict="changed_since" if changes else "as_signed",
                 changes=changes,
-                said=f"the book that {found.institution} signed {place} {had}, {end}",
+                said=f"The book that {found.institution} signed {place} {had}, {end}.",
             )
         )
     return result
 
 
-def explain(ledger: Ledger, archive: Archive, found: Break, present: Entries) -> list[Attribution]:
-    """`attribute` by every book that the institution signed of the cycles that settled the break's trades, or
-    that has the trade where none did; in the ledger's order.
+def explain(ledger: Ledger, signed: Iterable[Standing], found: Break, present: Entries) -> list[Attribution]:
+    """`attribute` by every signed book of the cycles that settled the break's trades, or that has the trade
+    where none did; in their order.
     """
     cycles = _cycles_of(ledger, found)
     result = []
-    for signed in standing(ledger, archive, found.institution):
-        about = signed.cycle in cycles
-        if not cycles and signed.kept is not None:
-            about = bool(np.isin(signed.kept.entries.number, found.numbers).any())
+    for each in signed:
+        about = each.cycle in cycles
+        if not cycles and each.kept is not None:
+            about = bool(np.isin(each.kept.entries.number, found.numbers).any())
         if about:
-            result += attribute(found, signed, present, ledger.market.scenario.exponent)
+            result += attribute(found, each, present, ledger.market.scenario.exponent)
     return result
 
 

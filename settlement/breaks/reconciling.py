@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from settlement.attesting.attributing import Attribution, explain
-from settlement.attesting.kept import Archive
+from settlement.attesting.signing import archive_of, standing
 from settlement.breaks.codec import break_to, substance
 from settlement.breaks.corrections import Correction, apply
 from settlement.breaks.covered import Covered
@@ -16,7 +16,6 @@ from settlement.breaks.events import FILE
 from settlement.breaks.matching import place_of
 from settlement.breaks.opening import owners
 from settlement.breaks.store import Breaks, Kept
-from settlement.directory import ATTESTED
 from settlement.errors import SettlementError
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
@@ -27,7 +26,7 @@ from settlement.sources.configured import Brought, configured
 from settlement.sources.gathering import gather
 
 ATTRIBUTED = 500
-"""Breaks of a run that are held against signed books; each reads the books of its cycles."""
+"""Breaks of a run that are held against signed books; each looks its trades up on the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +69,24 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
             return _reported(result, breaks.sync(result, covered(result, scope), ledger.moment))
     with Breaks.open(ledger.path, write=True, owners=owners(ledger.market.scenario)) as breaks:
         result = found({name: breaks.corrections(name) for name in ledger.market.index})
-        standing = breaks.sync(result, covered(result, scope), ledger.moment)
-    return _reported(result, standing, len(applied))
+        kept = breaks.sync(result, covered(result, scope), ledger.moment)
+    return _reported(result, kept, len(applied))
 
 
 def _attributed(ledger: Ledger, result: Reconciled) -> Reconciled:
     """The result, its breaks with what the books that institutions signed say of them."""
-    signed = {event["institution"] for event in ledger.read().attested}
-    names = {name for name, index in ledger.market.index.items() if index in signed}
-    if not names or ledger.path is None:
+    if not ledger.read().attested:
         return result
-    archive, looked_at = Archive(ledger.path / ATTESTED), 0
+    signed, looked_at = standing(ledger, archive_of(ledger)), 0
     breaks = []
     for each in result.breaks:
         said: list[Attribution] = []
         present = result.entries.get(each.institution)
-        if each.institution in names and present is not None and looked_at < ATTRIBUTED:
+        mine = [book for book in signed if book.institution == each.institution]
+        if mine and present is not None and looked_at < ATTRIBUTED:
             looked_at += 1
-            said = explain(ledger, archive, each, present)
-        more = tuple(Cause(each.verdict, each.said[:1].upper() + each.said[1:] + ".", {}) for each in said)
+            said = explain(ledger, mine, each, present)
+        more = tuple(Cause(its.verdict, its.said, {}) for its in said)
         breaks.append(replace(each, causes=each.causes + more))
     return replace(result, breaks=tuple(breaks))
 

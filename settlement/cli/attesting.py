@@ -27,7 +27,6 @@ from settlement.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from settlement.attesting.kept import Archive, SignedBook
     from settlement.operations import Ledger
     from settlement.sources import Source
 
@@ -112,13 +111,6 @@ def _check_options(
         raise typer.BadParameter("say which file the proof is written to", param_hint="'--output'")
 
 
-def _archive(ledger: Ledger) -> Archive:
-    from settlement.attesting.kept import Archive
-    from settlement.directory import ATTESTED
-
-    return Archive(None if ledger.path is None else ledger.path / ATTESTED)
-
-
 def _attest(
     path: Path,
     institution: str,
@@ -134,7 +126,7 @@ def _attest(
         from settlement.reconciliation.entries import Entries
 
         number = cycles.closed_cycle(ledger, cycle)
-        archive = _archive(ledger)
+        archive = signing.archive_of(ledger)
         if book is None:
             entries, balances = cycles.own_book(ledger, institution, number)
         else:
@@ -197,7 +189,7 @@ def _list(path: Path, json_wanted: bool) -> None:
         from settlement.attesting import signing
         from settlement.report.attested import attestation_json, attestations_text
 
-        found = signing.standing(ledger, _archive(ledger))
+        found = signing.standing(ledger, signing.archive_of(ledger))
         changes = list(signing.present_changes(ledger, found))
         begun, money = where(path, ledger), money_of(ledger)
     attention = any(each.damage for each in found) or any(changes)
@@ -220,12 +212,12 @@ def _prove(
 ) -> None:
     with opened(path, write=False) as ledger:
         from ledger.ids import day_number
-        from settlement.attesting import cycles, proofs
+        from settlement.attesting import cycles, proofs, signing
         from settlement.files import write_whole
         from settlement.report.attested import entry_json
 
         number = cycles.closed_cycle(ledger, cycle)
-        signed = _newest(ledger, institution, number)
+        signed = signing.newest(ledger, signing.archive_of(ledger), institution, number)
         day = day_of(date)
         proof = proofs.prove(ledger, signed, trade, None if day is None else day_number(day))
         assert output is not None
@@ -242,21 +234,6 @@ def _prove(
         write_json(shown)
     else:
         write_out(f"{output} proves that {institution}'s book of cycle {number} had trade {trade}.\n")
-
-
-def _newest(ledger: Ledger, institution: str, cycle: int) -> SignedBook:
-    """The book of the newest revision that is kept here. Raises NameUnknown."""
-    from settlement.attesting import signing
-    from settlement.errors import BookDamaged, NameUnknown
-
-    found = signing.standing(ledger, _archive(ledger), institution)
-    for each in reversed(found):
-        if each.cycle == cycle and each.damage is not None:
-            raise BookDamaged(f"the signed book of {institution}, cycle {cycle}", each.damage)
-        if each.cycle == cycle and each.kept is not None:
-            return each.kept
-    known = [f"cycle {each.cycle}" for each in found if each.kept is not None]
-    raise NameUnknown(f"signed book of {institution} kept here", f"cycle {cycle}", known or ["none"])
 
 
 def _verify(path: Path, file: Path, json_wanted: bool) -> None:

@@ -108,7 +108,7 @@ def reconcile(
             reported = reconciling.run(ledger, brought, scope)
             if save:
                 configured.keep(path, given)
-            view = view_of(path, ledger, reported, scope)
+            view = _view(path, ledger, reported, scope)
             parts = []
     if view is None:
         _write_guesses(parts, wanted)
@@ -122,7 +122,7 @@ def reconcile(
     leave(bool(view.breaks or view.refused))
 
 
-def view_of(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> View:
+def _view(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> View:
     """What the reports of a run are made of."""
     from settlement.report.reconciliation import Item, View
 

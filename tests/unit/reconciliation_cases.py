@@ -13,7 +13,6 @@ import numpy as np
 from settlement.reconciliation.model import Break, Cause, Compared, Kind, Level, Refused, Result, Values
 from settlement.report.layout import Money
 from settlement.report.reconciliation import Item, View
-from settlement.sources import Tolerances
 
 NPR = Money("NPR", 2)
 DAY = date(2019, 11, 21)
@@ -54,7 +53,7 @@ SOURCES = (
         "institution": "Aldersgate",
         "format": "canonical",
         "rows": 412,
-        "tolerances": Tolerances(),
+        "tolerances": {},
         "others": 31,
     },
     {
@@ -63,7 +62,7 @@ SOURCES = (
         "institution": "Brightwell",
         "format": "sese.025",
         "rows": 388,
-        "tolerances": Tolerances(amount=1, time=60),
+        "tolerances": {"amount": 1, "time": 60},
     },
     {
         "source": "statements/bank-2019-11-21.xml",
@@ -71,7 +70,7 @@ SOURCES = (
         "institution": None,
         "format": "camt.053",
         "rows": 1_204,
-        "tolerances": None,
+        "tolerances": {},
     },
 )
 COMPARED = Compared(books=2, trades=800, positions=96, cash=2, revenue=6, statements=1)

@@ -299,9 +299,9 @@ def test_attribute_given_a_break_says_whether_the_book_was_so_when_signed(
     quantity, block = int(entries.quantity[0]), signed.standing.block
     wrong = made(Kind.QUANTITY, number, quantity=(quantity, quantity + 1))
     [so] = attribute(wrong, signed.standing, entries, 2)
-    begun = f"the book that {WHO} signed in block {block} (cycle 1, revision 1) had trade {number} with "
+    begun = f"The book that {WHO} signed in block {block} (cycle 1, revision 1) had trade {number} with "
     assert (so.verdict, so.changes) == ("as_signed", ())
-    assert so.said == f"{begun}quantity {quantity:,}, and so it is still"
+    assert so.said == f"{begun}quantity {quantity:,}, and so it is still."
     now = altered(entries, 0, quantity=5)
     [since] = attribute(made(Kind.QUANTITY, number, quantity=(5, quantity)), signed.standing, now, 2)
     assert since.verdict == "changed_since"
@@ -323,11 +323,16 @@ def test_attribute_given_a_break_says_whether_the_book_was_so_when_signed(
     assert attribute(replace(wrong, level="cash"), signed.standing, entries, 2) == []
     assert attribute(wrong, replace(signed.standing, kept=None), entries, 2) == []
     # Asked of all its books: only that of the cycle which settled the trade answers.
-    assert [each.cycle for each in explain(ledger, signed.archive, wrong, entries)] == [1]
+    assert [
+        each.cycle for each in explain(ledger, signing.standing(ledger, signed.archive), wrong, entries)
+    ] == [1]
     second, _ = cycles.own_book(ledger, WHO, 2)
     other = made(Kind.QUANTITY, named(second, 0), quantity=(1, 2))
-    assert explain(ledger, signed.archive, other, second) == []
-    assert explain(ledger, signed.archive, made(Kind.MISSING_THERE, 7_777), extra) == []
+    assert explain(ledger, signing.standing(ledger, signed.archive), other, second) == []
+    assert (
+        explain(ledger, signing.standing(ledger, signed.archive), made(Kind.MISSING_THERE, 7_777), extra)
+        == []
+    )
 
 
 def test_proof_when_any_part_is_changed_fails(ledger: Ledger, signed: SimpleNamespace) -> None:

@@ -13,8 +13,6 @@ Breaks come in the order of every report: most at risk first. Keys may be added,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from settlement.report.breaks import break_json
@@ -50,7 +48,7 @@ def as_json(view: View) -> dict[str, Any]:
             }
             for each in view.refused
         ],
-        "sources": [{name: _plain(value) for name, value in each.items()} for each in view.sources],
+        "sources": [dict(each) for each in view.sources],
     }
 
 
@@ -64,14 +62,3 @@ def _item(item: Item) -> dict[str, Any]:
         "first_seen": first_seen,
     }
     return break_json(item.found, status=item.status or "open") | kept
-
-
-def _plain(value: object) -> Any:
-    """A value that JSON has; tolerances are an object by field."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.reconciliation.model import Break, Side
@@ -21,7 +21,7 @@ class Row:
     said: Mapping[Side, str]
 
 
-def one_sided(found: Break) -> Side | None:
+def _one_sided(found: Break) -> Side | None:
     """The one side that has anything, where the break is of a whole trade that the others lack."""
     having = {side for values in found.fields.values() for side, value in values.items() if value is not None}
     asked = {side for values in found.fields.values() for side in values}
@@ -32,11 +32,11 @@ def one_sided(found: Break) -> Side | None:
 
 def rows(found: Break, money: Money) -> list[Row]:
     """What differs, a line a field; a trade that one side has alone is one line of all its fields."""
-    alone = one_sided(found)
+    alone = _one_sided(found)
     if alone is not None:
         fields = {name: values.get(alone) for name, values in found.fields.items()}
         whole = ", ".join(pieces(money, found.level, fields))
-        return [Row("", {side: whole if side == alone else NOTHING for side in sides_of(found)})]
+        return [Row("", {side: whole if side == alone else NOTHING for side in sides_in([found])})]
     return [
         Row(
             field_words(name),
@@ -46,9 +46,9 @@ def rows(found: Break, money: Money) -> list[Row]:
     ]
 
 
-def sides_of(found: Break) -> list[Side]:
-    """The sides that a break shows values of, in the order of every report."""
-    asked = {side for values in found.fields.values() for side in values}
+def sides_in(breaks: Iterable[Break]) -> list[Side]:
+    """The sides that any of the breaks shows values of, in the order of every report."""
+    asked = {side for found in breaks for values in found.fields.values() for side in values}
     return [side for side in SIDES if side in asked]
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, Self
 
-from settlement.reconciliation.model import MONEY, Break, Compared, Level, Refused, Result
+from settlement.reconciliation.model import Break, Compared, Level, Refused, Result
 from settlement.reconciliation.units import price, whole_number
 from settlement.report.layout import Money, plural
-from settlement.report.vocabulary import LEVELS, SIDES, field_words
+from settlement.report.vocabulary import LEVELS, field_words
 from settlement.report.wording import plain
 
 FIRST = 5
 """Steps of what to do first, besides the oldest."""
 NO_AGE = "not said"
-_EXACT = "to the unit"
-_IN_MONEY = {"amount", "commission", "levy", *MONEY}
+_IN_MONEY = {"amount", "commission", "levy"}
 _SHOWN = {"source", "side", "institution", "format", "rows", "tolerances"}
 _BESIDES = {"others": "{} rows of others left alone", "cut_off": "cut-off {} UTC"}
 
@@ -280,26 +279,19 @@ def when(view: View) -> str:
     return said.removesuffix("+00:00") + " UTC" if said.endswith("+00:00") else said
 
 
-def tolerance_words(tolerances: object, money: Money) -> str:
+def _tolerance_words(tolerances: object, money: Money) -> str:
     """By how much fields of a source may differ, in words: "to the unit" where by nothing."""
-    if is_dataclass(tolerances) and not isinstance(tolerances, type):
-        tolerances = {each.name: getattr(tolerances, each.name) for each in fields(tolerances)}
-    if isinstance(tolerances, Mapping):
-        some = {str(name): value for name, value in tolerances.items() if value not in (0, "0", None, "")}
-        return (
-            ", ".join(f"{field_words(name)} ±{_by(name, value, money)}" for name, value in some.items())
-            or _EXACT
-        )
-    return plain(str(tolerances or _EXACT))
+    if not isinstance(tolerances, Mapping) or not tolerances:
+        return "to the unit"
+    return ", ".join(f"{field_words(name)} ±{_by(name, value, money)}" for name, value in tolerances.items())
 
 
-def _by(name: str, value: object, money: Money) -> str:
-    number = whole_number(value)
-    if number is not None and name in _IN_MONEY:
-        return money.amount(number)
-    if number is not None and name == "price":
-        return price(number, money.exponent)
-    return plain(f"{value} {'seconds' if name == 'time' else ''}".strip())
+def _by(name: str, value: int, money: Money) -> str:
+    if name in _IN_MONEY:
+        return money.amount(value)
+    if name == "price":
+        return price(value, money.exponent)
+    return f"{value} seconds" if name == "time" else f"{value:,}"
 
 
 def source_cells(
@@ -320,12 +312,6 @@ def source_cells(
         plain(str(source.get("institution") or "all")),
         plain(str(source.get("format", ""))),
         rows,
-        tolerance_words(source.get("tolerances"), money),
+        _tolerance_words(source.get("tolerances"), money),
         plain("; ".join(more)),
     )
-
-
-def sides_in(items: Sequence[Item]) -> list[str]:
-    """The sides that have values in any of the items, in the order of every report."""
-    asked = {side for each in items for values in each.found.fields.values() for side in values}
-    return [side for side in SIDES if side in asked]

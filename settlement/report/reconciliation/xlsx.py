@@ -15,7 +15,7 @@ from settlement.reconciliation.units import day_of, unit_of, whole_number
 from settlement.report.breaks import compared_words, place
 from settlement.report.layout import Money
 from settlement.report.reconciliation.sheet import MOST_ROWS, OPTIONS, Sheet, Styles, Width, has_long
-from settlement.report.reconciliation.values import rows
+from settlement.report.reconciliation.values import rows, sides_in
 from settlement.report.reconciliation.view import (
     Item,
     Sum,
@@ -30,7 +30,6 @@ from settlement.report.reconciliation.view import (
     notes,
     oldest,
     ordered,
-    sides_in,
     source_cells,
     state,
     when,
@@ -166,7 +165,7 @@ def _amount_width(items: Sequence[Item], money: Money) -> int:
 
 def _unused(items: Sequence[Item]) -> list[int]:
     """Columns in which none of the items has anything, of those that need not have."""
-    used = sides_in(items)
+    used = sides_in(each.found for each in items)
     after = _AT_RISK + 1
     unused = [_FIRST_SIDE + at for at, side in enumerate(SIDES) if side not in used and at > 1]
     asked: dict[int, Callable[[Item], object]] = {
