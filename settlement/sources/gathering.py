@@ -70,6 +70,7 @@ def gather(
         try:
             there = context(ledger, each, place.day)
             source = read_source(place.where, there, mapping=place.own, default=place.default)
+            _check_any(source)
             _check_day(source, days, known)
         except (SettlementError, LedgerError) as error:
             return _refused(place.name, error)
@@ -131,6 +132,16 @@ def _places(brought: Brought, days: list[date]) -> list[_Place | Refused]:
         dated = [(where.replace(_DATE, day.isoformat()), day) for day in days]
         return [_Place(there, there, own, default, day) for there, day in dated]
     return [_Place(brought.where, where, own, default, days[0] if len(days) == 1 else None)]
+
+
+def _check_any(source: Source) -> None:
+    """Raises SourceRefused where not one row could be read: it is the source, then, and not what it lacks."""
+    has_any = source.balances or source.movements or (source.entries is not None and len(source.entries))
+    if source.refused and not has_any:
+        first = source.refused[0]
+        what = f"{first.field} {first.value!r}" if first.field else first.value
+        reason = f"none of its {source.rows:,} rows could be read; the first, line {first.line}: {what} "
+        raise SourceRefused(source.name, reason + first.reason)
 
 
 def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:

@@ -22,6 +22,7 @@ from settlement.sources import (
 from settlement.sources.errors import SourceRefused
 from settlement.sources.mapping import Mapping, MessageMapping
 from settlement.sources.table import Table, check_delimiter, headless
+from settlement.sources.table import named as table_columns
 from settlement.sources.trade_rows import iso
 
 _FIX = re.compile(rb"8=FIXT?\.[0-9]\.[0-9](?:\x01|\||\^A)9=[0-9]")
@@ -125,7 +126,7 @@ def _unknown(table: Table) -> SourceRefused:
         return headless(table)
     return SourceRefused(
         table.name,
-        f"its columns are of no known trade format: {', '.join(map(repr, table.columns))}; known are "
+        f"its columns are of no known trade format: {table_columns(table.columns)}; known are "
         f"canonical ({','.join(trade_rows.CANONICAL)}) and nepse ({','.join(trade_rows.NEPSE)}); any other "
         "table needs a mapping of its columns (--mapping FILE; --guess-mapping proposes one)",
     )

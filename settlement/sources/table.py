@@ -5,6 +5,7 @@ Every kind of table (CSV, Parquet, a database's) comes to this, and one path goe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,11 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from settlement.intake.rows import shown
 from settlement.reconciliation.model import Refused
 from settlement.sources.errors import SourceRefused
 
 MOST_REFUSED = 10_000
 """So many refused rows of a source are told one by one; of the others only how many they are."""
+_NAMED = 40
+"""Columns that an error names."""
+_LIKE = 400
+"""Columns among which a name is looked for that is like the wanted one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,10 @@ def require(table: Table, wanted: Sequence[str]) -> None:
         check_delimiter(table)
         if table.looks_like_data():
             raise headless(table)
-        lowered = {column.casefold().strip(): column for column in table.columns}
+        lowered = {column.casefold().strip(): column for column in table.columns[:_LIKE]}
         near = get_close_matches(name.casefold().strip(), list(lowered), n=1, cutoff=0.5)  # share_of alike
         meant = f" (did you mean {lowered[near[0]]!r}?)" if near else ""
-        there = ", ".join(map(repr, table.columns))
+        there = named(table.columns)
         raise SourceRefused(table.name, f"has no column {name!r}{meant}; its columns are {there}")
 
 
@@ -71,7 +77,7 @@ def check_delimiter(table: Table) -> None:
         if mark in table.columns[0]:
             raise SourceRefused(
                 table.name,
-                f"its first line has one column, {table.columns[0]!r}; write `delimiter: {mark!r}` "
+                f"its first line has one column, {shown(table.columns[0])!r}; write `delimiter: {mark!r}` "
                 "into the mapping if that parts the cells",
             )
 
@@ -79,18 +85,25 @@ def check_delimiter(table: Table) -> None:
 def headless(table: Table) -> SourceRefused:
     """The error for a table whose columns have no names."""
     return SourceRefused(
-        table.name, f"has no header: its first line is data already ({','.join(table.columns)})"
+        table.name, f"has no header: its first line is data already ({shown(','.join(table.columns))})"
     )
 
 
 def check_columns(source: str, columns: Sequence[str]) -> None:
     """Raises SourceRefused where two columns have one name."""
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+    twice = sorted(column for column, count in Counter(columns).items() if count > 1)
     if twice:
         places = [str(place) for place, column in enumerate(columns, start=1) if column == twice[0]]
+        said = ", ".join(places[:_NAMED]) + (", …" if len(places) > _NAMED else "")
         raise SourceRefused(
-            source, f"has the column {twice[0]!r} more than once (columns {', '.join(places)}): rename one"
+            source, f"has the column {shown(twice[0])!r} more than once (columns {said}): rename one"
         )
+
+
+def named(columns: Sequence[str]) -> str:
+    """Columns in an error, as many of them as can be read."""
+    said = ", ".join(repr(shown(column)) for column in columns[:_NAMED])
+    return said if len(columns) <= _NAMED else f"{said} and {len(columns) - _NAMED:,} more"
 
 
 def check_text(array: Any, source: str, column: str) -> Any:

@@ -11,19 +11,15 @@ unread     ─ a source that cannot be read stops no other, and nobody is compar
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from settlement.books.shelf import Shelf
 from settlement.breaks import Breaks
-from settlement.breaks.reconciling import covered, run
 from settlement.errors import NameUnknown
-from settlement.operations import Ledger
-from settlement.reconciliation.ledger_side import EVERYTHING, Scope
+from settlement.reconciliation.ledger_side import Scope
 from settlement.reconciliation.model import Kind
 from settlement.scenario import load
 from settlement.sources import Balance
@@ -47,8 +43,7 @@ from tests.integration.brought import (
     two_days,
     written,
 )
-from tests.ledgers import in_memory
-from tests.unit.report_days import NEXT_DAY, record, sample_file
+from tests.unit.report_days import NEXT_DAY
 
 
 @pytest.fixture(scope="module")
@@ -129,50 +124,6 @@ def test_what_a_book_has_that_nobody_knows_is_a_break_and_not_refused(made: Mark
     assert sorted(each.kind for each in found) == [Kind.COUNTERPARTY, Kind.DUPLICATE, Kind.SECURITY]
 
 
-def test_entry_on_a_wrong_day_is_that_break_alone(made: Market) -> None:
-    """A book of one day is not one of all days up to an entry that is misdated, and either day finds it."""
-    there = {row["trade_no"] for row in rows_of(made.files[DAY], None)}
-
-    def alter(rows: Rows) -> None:
-        row = next(r for r in rows if r["trade_date"] == str(NEXT_DAY) and r["trade_no"] not in there)
-        row["trade_date"] = str(DAY)
-
-    for brought, scope in (
-        (book(made, alter, NEXT_DAY), EVERYTHING),
-        (book(made, alter), EVERYTHING),
-        (book(made, alter), Scope(day=DAY)),
-    ):
-        (found,) = made.breaks(brought, scope=scope)
-        assert (found.kind, found.trading_day) == (Kind.DATE, NEXT_DAY)
-    (source,) = made.run(book(made, alter, NEXT_DAY)).result.sources
-    assert source["days_not_compared"] == str(DAY)
-
-
-def test_entry_of_a_day_that_the_ledger_has_not_is_matched_or_said(made: Market) -> None:
-    """Without a number, another day is all that differs; a row of long ago is no break, but it is said."""
-    rows = [row for data in made.files.values() for row in rows_of(data) if row["buyer"] != row["seller"]]
-    old = dict(rows[7], trade_date=str(DAY - dt.timedelta(40)), quantity="1")
-    rows[7]["trade_date"] = str(DAY - dt.timedelta(1))
-    made.file("days.csv", written([*rows, old]))
-    columns = "".join(
-        f"  {name}: {name}\n" for name in ("buyer", "seller", "security", "quantity", "settlement_amount")
-    )
-    mapping = f"source: days.csv\nlevel: trades\ncolumns:\n  trading_day: trade_date\n{columns}"
-    result = made.run(Brought("book", NAME, made.file("days.yaml", mapping))).result
-    own = [row for data in made.files.values() for row in rows_of(data) if row["buyer"] == row["seller"]]
-    assert sorted(each.kind for each in result.breaks) == sorted([Kind.DATE, *[Kind.MISSING_HERE] * len(own)])
-    assert result.sources[0]["rows_of_days_not_on_the_ledger"] == 1
-
-
-def test_book_without_rows_lacks_every_trade_by_the_name_that_its_format_gives_it(made: Market) -> None:
-    header = "Contract_No,Stock_Symbol,Buyer_Broker,Seller_Broker,Quantity,Rate,Amount"
-    found = made.breaks(Brought("book", NAME, made.file("none.csv", f"{header}\n")))
-    own = [row for data in made.files.values() for row in rows_of(data)]
-    assert len(found) == len(own)
-    names = {f"{row['trade_date'].replace('-', '')}{int(row['trade_no']):08d}" for row in own}
-    assert {each.subject for each in found} == names
-
-
 def test_cycle_is_compared_by_itself(made: Market) -> None:
     """What differs in the other cycle is not of this one; what this one moved is compared on each level."""
     wrong_next = book(
@@ -204,33 +155,6 @@ def test_source_of_another_day_is_refused_and_the_others_go_on(made: Market) -> 
     assert [each.kind for each, _ in reported.breaks] == [Kind.QUANTITY]
     (refused,) = made.run(book(made, lambda rows: None, NEXT_DAY), scope=Scope(day=DAY)).result.refused
     assert str(NEXT_DAY) in refused.reason
-
-
-def test_trades_that_settle_one_by_one_share_commission_several_times_in_a_cycle() -> None:
-    with in_memory(load("sample"), DAY) as ledger:
-        record(ledger, sample_file(DAY, trades=40, seed=3), DAY)
-        ledger.fund(20_000_000)
-        ledger.settle(model=1)
-        told = [
-            (each.transaction, each["agreementId"])
-            for each in ledger.read().revenue
-            if each.name == "RevenueAccrued"
-        ]
-        assert len(told) > len(set(told))
-        result = run(ledger).result
-    assert result.breaks == ()
-    assert result.compared.revenue > 0
-
-
-def test_what_differs_from_the_shelf_is_covered_by_the_run_that_found_it(made: Market) -> None:
-    """Else it would never close by itself."""
-    empty = Ledger(made.ledger.market, Shelf())
-    result = run(empty).result
-    assert {each.level for each in result.breaks} == {"trade", "cash"}
-    places = covered(result, EVERYTHING)
-    assert [each for each in result.breaks if not any(place.has(each) for place in places)] == []
-    held = [place for place in covered(made.run().result, EVERYTHING) if place.shelf]
-    assert all(any(place.has(each) for place in held) for each in result.breaks)
 
 
 def test_correction_stands_in_for_its_source_and_is_said(
