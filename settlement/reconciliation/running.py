@@ -358,7 +358,7 @@ class _Run:
                 price=self.side.price(asset),
             )
             if found is not None:
-                if known is None and expected is None:
+                if known is None and place not in (expected or ()):
                     found = replace(found, kind=Kind.MISSING_THERE)
                 elif place not in stated and _listing(*place) in whole:
                     found = replace(found, kind=Kind.MISSING_HERE)

@@ -135,13 +135,17 @@ def _places(brought: Brought, days: list[date]) -> list[_Place | Refused]:
 
 
 def _check_any(source: Source) -> None:
-    """Raises SourceRefused where not one row could be read: it is the source, then, and not what it lacks."""
+    """Raises SourceRefused where not one row could be read: it is the source, then, and not what it lacks. So
+    it is where a list of balances has no rows, of which nobody can say what it is complete for.
+    """
     has_any = source.balances or source.movements or (source.entries is not None and len(source.entries))
     if source.refused and not has_any:
         first = source.refused[0]
         what = f"{first.field} {first.value!r}" if first.field else first.value
         reason = f"none of its {source.rows:,} rows could be read; the first, line {first.line}: {what} "
         raise SourceRefused(source.name, reason + first.reason)
+    if source.entries is None and not has_any:
+        raise SourceRefused(source.name, "has no rows: nothing in it can be compared")
 
 
 def _days_of_statements(ledger: Ledger, days: list[date]) -> set[int]:

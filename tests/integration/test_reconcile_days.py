@@ -25,7 +25,9 @@ from tests.integration.brought import (
     Market,
     Rows,
     book,
+    holdings,
     rows_of,
+    table,
     two_days,
     written,
 )
@@ -125,6 +127,17 @@ def test_mapping_of_a_file_for_each_day_reads_those_of_the_scope(made: Market) -
     assert made.breaks(plain, scope=Scope(day=DAY)) == []
     (refused,) = made.run(plain).result.refused
     assert "says no trading day" in refused.reason
+
+
+def test_holdings_that_nobody_knows_are_missing_there_and_an_empty_list_is_refused(made: Market) -> None:
+    rows = [*(f"{code},{n}" for code, n in holdings(made).items()), "NOPE,5"]
+    columns = "  asset: ISIN\n  closing: Held\n"
+    (found,) = made.breaks(table(made, "positions", "ISIN,Held", rows, columns))
+    assert (found.kind, found.subject) == (Kind.MISSING_THERE, "NOPE")
+    result = made.run(table(made, "positions", "ISIN,Held", [], columns)).result
+    assert result.breaks == ()
+    (refused,) = result.refused
+    assert refused.reason.endswith("has no rows: nothing in it can be compared")
 
 
 def test_source_of_which_no_row_can_be_read_is_refused_whole(made: Market) -> None:

@@ -8,6 +8,8 @@ sides    ─ book, ledger and statement: two that agree leave one that stands al
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -189,6 +191,29 @@ def test_cash_given_an_entry_that_one_side_lacks_breaks_once() -> None:
     # Of two days nobody can say that they are one entry.
     kinds = [kind for kind, _ in matched(booked(9, day=DAY + 1), moved(5))[0]]
     assert sorted(kinds) == [Kind.MISSING_HERE, Kind.MISSING_THERE]
+
+
+def test_cash_given_several_entries_of_one_reference_is_their_sum() -> None:
+    whole = "ab" * 32
+    there = moved(-7, reference=whole) + moved(100, reference="cd" * 32)
+    parts = booked(-9, 2, reference=whole[:35]) + booked(100)
+    assert matched(parts, there) == ([], 0, 0)
+    off = booked(-9, 3, reference=whole[:35]) + booked(101, reference="cd" * 16)
+    both = [(Kind.AMOUNT, {"bank": here, "ledger": amount}) for here, amount in ((-6, -7), (101, 100))]
+    assert matched(off, there) == (both, 2, 0)
+    twice = booked(-7, -7, reference=whole) + booked(100)
+    assert matched(twice, there) == ([(Kind.MISSING_THERE, {"bank": -7, "ledger": None})], -7, 0)
+    # Of each of two days one entry is off.
+    days = [replace(each, day=DAY + i) for i, each in enumerate(moved(5, 6))]
+    assert [kind for kind, _ in matched(booked(4) + booked(7, day=DAY + 1), days)[0]] == [Kind.AMOUNT] * 2
+
+
+def test_cash_given_many_entries_takes_no_time() -> None:
+    amounts = [i * 7919 % 100_003 - 50_000 for i in range(20_000)]
+    here = booked(*reversed(amounts)) + booked(10**9)
+    started = time.process_time()
+    assert len(matched(here, moved(*amounts, 10**9 + 1))[0]) == 1
+    assert time.process_time() - started < 2
 
 
 def test_cash_given_a_deposit_booked_or_opened_with_is_no_break() -> None:
