@@ -152,10 +152,6 @@ class BookDamaged(FileRefused):
         self.what = what
 
 
-class ConsentDiffers(FileRefused):
-    """The consent in the file at `path` does not count for the terms that it was given with."""
-
-
 class FileUnwritable(SettlementError):
     """The operating system refuses to write `path`; `cause` is what it says."""
 

@@ -26,7 +26,6 @@ from settlement.reconciliation.model import Break
 from settlement.reconciliation.running import Reconciled
 from settlement.scenario import Scenario
 from tests.independent import Place
-from tests.quick import quick
 
 
 @contextmanager
@@ -34,7 +33,7 @@ def in_memory(scenario: Scenario, trading_day: dt.date, *, engine: str | None = 
     """The scenario's market on a chain that ends with the block, its clock at the day's opening."""
     clock = SteppedClock(opens_at(trading_day))
     with connect(engine or default_engine(), clock=clock) as chain:
-        yield Ledger(establish(quick(chain), scenario), Shelf(), clock=clock)
+        yield Ledger(establish(chain, scenario), Shelf(), clock=clock)
 
 
 def instructions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from ledger.ids import day_number, parse_day_number
 from settlement.attesting.comparing import ENTRY, Change, differences
-from settlement.attesting.kept import Archive
 from settlement.attesting.leaves import decode, of_entries
-from settlement.attesting.signing import Standing, standing
+from settlement.attesting.signing import Standing
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import NAMED, Break
+from settlement.reconciliation.units import field_words, say
 
 Verdict = Literal["as_signed", "changed_since"]
 
@@ -27,21 +27,16 @@ class Attribution:
     `as_signed`: the book had of it, when it was signed, what it has now: it was wrong then, if it is wrong.
     """
 
-    institution: str
-    trade: int
-    """The venue's number."""
     cycle: int
-    revision: int
-    block: int
-    """That brought the root onto the ledger."""
     verdict: Verdict
     changes: tuple[Change, ...]
     said: str
     """One sentence, with the values that the break is about."""
 
 
-def attribute(found: Break, signed: Standing, present: Entries) -> list[Attribution]:
-    """What the signed book says of each trade of a break; `present` is the institution's book as it is now.
+def attribute(found: Break, signed: Standing, present: Entries, exponent: int) -> list[Attribution]:
+    """What the signed book says of each trade of a break; `present` is the institution's book as it is now,
+    `exponent` says how many decimals its currency has.
 
     Nothing where the break is not about trades with numbers, is another institution's, or what is kept of the
     signed book is not what was signed.
@@ -52,36 +47,32 @@ def attribute(found: Break, signed: Standing, present: Entries) -> list[Attribut
     for number in found.numbers:
         before, after = (_of(book, number, found) for book in (signed.kept.entries, present))
         changes = tuple(differences(before, after))
-        had = _had(before, found, number)
+        had = _had(before, found, number, exponent)
         place = f"in block {signed.block:,} (cycle {signed.cycle}, revision {signed.revision})"
-        end = f"and that was changed since: {_told(changes)}" if changes else "and so it is still"
+        end = f"and that was changed since: {_told(changes, exponent)}" if changes else "and so it is still"
         result.append(
             Attribution(
-                institution=found.institution,
-                trade=number,
                 cycle=signed.cycle,
-                revision=signed.revision,
-                block=signed.block,
                 verdict="changed_since" if changes else "as_signed",
                 changes=changes,
-                said=f"the book that {found.institution} signed {place} {had}, {end}",
+                said=f"The book that {found.institution} signed {place} {had}, {end}.",
             )
         )
     return result
 
 
-def explain(ledger: Ledger, archive: Archive, found: Break, present: Entries) -> list[Attribution]:
-    """`attribute` by every book that the institution signed of the cycles that settled the break's trades, or
-    that has the trade where none did; in the ledger's order.
+def explain(ledger: Ledger, signed: Iterable[Standing], found: Break, present: Entries) -> list[Attribution]:
+    """`attribute` by every signed book of the cycles that settled the break's trades, or that has the trade
+    where none did; in their order.
     """
     cycles = _cycles_of(ledger, found)
     result = []
-    for signed in standing(ledger, archive, found.institution):
-        about = signed.cycle in cycles
-        if not cycles and signed.kept is not None:
-            about = bool(np.isin(signed.kept.entries.number, found.numbers).any())
+    for each in signed:
+        about = each.cycle in cycles
+        if not cycles and each.kept is not None:
+            about = bool(np.isin(each.kept.entries.number, found.numbers).any())
         if about:
-            result += attribute(found, signed, present)
+            result += attribute(found, each, present, ledger.market.scenario.exponent)
     return result
 
 
@@ -93,22 +84,26 @@ def _of(entries: Entries, number: int, found: Break) -> Entries:
     return entries.take(np.flatnonzero(rows))
 
 
-def _had(before: Entries, found: Break, number: int) -> str:
+def _had(before: Entries, found: Break, number: int, exponent: int) -> str:
     if not len(before):
         return f"had no trade {number}"
     fields = [name for name in found.fields if name in NAMED] or ["quantity", "settlement_amount"]
     rows = [decode(leaf) for leaf in of_entries(before)]
-    values = (", ".join(f"{name} {said[name]}" for name in fields) for said in rows)
+    values = (
+        ", ".join(f"{field_words(name)} {say(exponent, 'trade', name, said[name])}" for name in fields)
+        for said in rows
+    )
     return f"had trade {number} with {'; and with '.join(values)}"
 
 
-def _told(changes: Sequence[Change]) -> str:
+def _told(changes: Sequence[Change], exponent: int) -> str:
     told = []
     for each in changes:
         if each.field == ENTRY:
             told.append("the entry was taken out" if each.present is None else "an entry was put in")
         else:
-            told.append(f"{each.field} is {each.present} now, and was {each.signed}")
+            now, was = (say(exponent, each.level, each.field, it) for it in (each.present, each.signed))
+            told.append(f"{field_words(each.field)} is {now} now, and was {was}")
     return "; ".join(told)
 
 

@@ -15,6 +15,7 @@ from settlement.attesting.kept import SignedBook
 from settlement.attesting.leaves import decode, of_entries
 from settlement.attesting.tree import verify
 from settlement.errors import FileUnreadable, NameUnknown
+from settlement.files import parse_json
 from settlement.operations import Ledger
 
 FORMAT = "clearing book proof 1"
@@ -126,7 +127,7 @@ def write(proof: Proof) -> bytes:
 def read(data: bytes, shown: str) -> Proof:
     """The proof in a file's bytes; `shown` names the file. Raises FileUnreadable where it is none."""
     try:
-        found = json.loads(data)
+        found = parse_json(data)
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"its format is not {FORMAT!r}")
         numbers = {
@@ -150,7 +151,7 @@ def read(data: bytes, shown: str) -> Proof:
             leaves=tuple((_number(row["index"], 64), bytes.fromhex(row["leaf"]), _path(row)) for row in rows),
         )
         proof.entries()
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise FileUnreadable(shown, f"it is no proof: {what}") from None
     return proof

@@ -12,7 +12,8 @@ from settlement.attesting.cycles import index_of, own_book
 from settlement.attesting.kept import OWN, Archive, SignedBook
 from settlement.attesting.leaves import leaves
 from settlement.attesting.tree import Tree
-from settlement.errors import FileRefused
+from settlement.directory import ATTESTED
+from settlement.errors import BookDamaged, FileRefused, NameUnknown
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.sources import Balance
@@ -49,6 +50,11 @@ class Attest:
 
     book: SignedBook
     receipt: Receipt | None
+
+
+def archive_of(ledger: Ledger) -> Archive:
+    """The signed books in a ledger's directory."""
+    return Archive(None if ledger.path is None else ledger.path / ATTESTED)
 
 
 def attest(
@@ -124,6 +130,20 @@ def standing(ledger: Ledger, archive: Archive, institution: str | None = None) -
             )
         )
     return found
+
+
+def newest(ledger: Ledger, archive: Archive, institution: str, cycle: int) -> SignedBook:
+    """The book of a cycle in the newest revision that is kept here. Raises NameUnknown where none is, and
+    BookDamaged.
+    """
+    found = standing(ledger, archive, institution)
+    for each in reversed(found):
+        if each.cycle == cycle and each.damage is not None:
+            raise BookDamaged(f"the signed book of {institution}, cycle {cycle}", each.damage)
+        if each.cycle == cycle and each.kept is not None:
+            return each.kept
+    known = [f"cycle {each.cycle}" for each in found if each.kept is not None]
+    raise NameUnknown(f"signed book of {institution} kept here", f"cycle {cycle}", known or ["none"])
 
 
 def present_changes(ledger: Ledger, signed: Sequence[Standing]) -> Iterator[list[Change] | None]:

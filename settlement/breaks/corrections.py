@@ -141,15 +141,16 @@ def _value(id: str, name: str, value: object, *, held: bool = False) -> Any:
     return value
 
 
-def apply(entries: Entries, corrections: Sequence[Correction]) -> Entries:
-    """The entries of one institution's book as its corrections have them, in the order of their records.
+def apply(entries: Entries, corrections: Sequence[Correction]) -> tuple[Entries, list[Correction]]:
+    """The entries of one institution's book as its corrections have them, in the order of their records; and
+    those corrections that changed anything.
 
     `keep` is how many entries of a trade stay when others are removed. A correction whose trade the book does
     not have, or has otherwise than it `was`, and one that adds what is there, does nothing. Untouched rows
     stay as they are; rows of trades that a correction names come after them.
     """
     if not corrections:
-        return entries
+        return entries, []
     named = _Naming(entries.naming)
     keys = {key for each in corrections for key in named.keys(each)}
     numbers = np.array(sorted({key[1] for key in keys if key[0] == "number"}), dtype=np.int64)
@@ -158,9 +159,15 @@ def apply(entries: Entries, corrections: Sequence[Correction]) -> Entries:
         np.isin(entries.line, lines) & (entries.number == NO_NUMBER)
     )
     rows = [_row(entries, i) for i in np.flatnonzero(touched).tolist()]
+    applied = []
     for correction in sorted(corrections, key=lambda each: each.number):
-        rows = _applied(rows, correction, named)
-    return Entries.joined([entries.take(~touched), _entries(rows, entries)])
+        changed = _changed(rows, correction, named)
+        if changed is not None:
+            rows = changed
+            applied.append(correction)
+    if not applied:
+        return entries, []
+    return Entries.joined([entries.take(~touched), _entries(rows, entries)]), applied
 
 
 class _Naming:
@@ -198,7 +205,8 @@ class _Naming:
         return named + [("number", each["trade_number"]) for each in added if "trade_number" in each]
 
 
-def _applied(rows: list[Row], correction: Correction, named: _Naming) -> list[Row]:
+def _changed(rows: list[Row], correction: Correction, named: _Naming) -> list[Row] | None:
+    """The rows as the correction has them; None where it finds nothing to do."""
     entry = correction.entry
     values = {name: value for name, value in entry.items() if name in FIELDS}
     if entry["action"] == "add":
@@ -206,7 +214,7 @@ def _applied(rows: list[Row], correction: Correction, named: _Naming) -> list[Ro
         there = number != NO_NUMBER and any(
             row["trade_number"] == number and row["trading_day"] == day for row in rows
         )
-        return rows if there else [*rows, _ABSENT | {"line": 0} | values]
+        return None if there else [*rows, _ABSENT | {"line": 0} | values]
     kind, which, day = named.place(correction, entry["trade"])
     was = entry.get("was", {})
 
@@ -222,17 +230,18 @@ def _applied(rows: list[Row], correction: Correction, named: _Naming) -> list[Ro
     chosen = {id(row) for row in mine}
     rest = [row for row in rows if id(row) not in chosen]
     if entry["action"] == "replace":
-        return rest + [row | values for row in mine]
+        set_right = [row | values for row in mine]
+        return None if set_right == mine else rest + set_right
     if entry["action"] == "remove":
         surplus = max(0, len(trade) - entry.get("keep", 0))
-        return rest + mine[: max(0, len(mine) - surplus)]
+        return rest + mine[: max(0, len(mine) - surplus)] if surplus and mine else None
     parts = [row | part for row in mine[:1] for part in entry["into"]]
     comes_to = all(
         sum(part[name] for part in parts) == mine[0][name]
         for name in ("quantity", "settlement_amount")
         if parts
     )
-    return rest + parts + mine[1:] if parts and comes_to else rows
+    return rest + parts + mine[1:] if parts and comes_to else None
 
 
 def _row(entries: Entries, i: int) -> Row:
@@ -262,4 +271,4 @@ def _entries(rows: Sequence[Row], like: Entries) -> Entries:
             codes.append(-1 if text is None else known.setdefault(text, len(known)))
         columns[name] = np.array(codes, dtype=np.int32)
     named: dict[str, Any] = {table: tuple(known) for table, known in tables.items()}
-    return Entries(**named, **columns, naming=like.naming, by_sides=like.by_sides)
+    return Entries(**named, **columns, naming=like.naming, whole=like.whole)

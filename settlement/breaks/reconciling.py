@@ -8,25 +8,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from settlement.attesting.attributing import Attribution, explain
-from settlement.attesting.kept import Archive
+from settlement.attesting.signing import archive_of, standing
 from settlement.breaks.codec import break_to, substance
-from settlement.breaks.corrections import apply
+from settlement.breaks.corrections import Correction, apply
 from settlement.breaks.covered import Covered
 from settlement.breaks.events import FILE
 from settlement.breaks.matching import place_of
+from settlement.breaks.opening import owners
 from settlement.breaks.store import Breaks, Kept
-from settlement.directory import ATTESTED
 from settlement.errors import SettlementError
 from settlement.operations import Ledger
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.ledger_side import EVERYTHING, Scope
-from settlement.reconciliation.model import Break, Cause, Side
+from settlement.reconciliation.model import Break, Cause
 from settlement.reconciliation.running import Reconciled
 from settlement.sources.configured import Brought, configured
 from settlement.sources.gathering import gather
 
 ATTRIBUTED = 500
-"""Breaks of a run that are held against signed books; each reads the books of its cycles."""
+"""Breaks of a run that are held against signed books; each looks its trades up on the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,10 @@ class Reported:
     breaks: tuple[tuple[Break, Kept | None], ...]
     """Without the differences that two people have accepted; with what is kept of each, if anything is."""
     pending: tuple[tuple[Break, Kept | None], ...]
-    accepted: int = 0
+    accepted: int
+    """How many differences two people have accepted."""
+    corrected: int
+    """How many corrections in force have changed anything: there the source is still wrong."""
 
 
 def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHING) -> Reported:
@@ -46,42 +49,44 @@ def run(ledger: Ledger, brought: Iterable[Brought] = (), scope: Scope = EVERYTHI
     Raises NameUnknown, BookDamaged, FileUnwritable.
     """
     gathered = gather(ledger, brought, scope, ledger.progress)
-    scenario = ledger.market.scenario
-    owners: dict[Side, str] = {"ledger": scenario.venue, "bank": scenario.cash.issuer}
-    owners["custodian"] = scenario.securities.issuer
-    there = ledger.path is not None and (ledger.path / FILE).exists()
-    if not there:
-        result = ledger.reconcile(scope, gathered.sources, gathered.refused, unread=gathered.unread)
-        result = _attributed(ledger, result)
-        if not (result.breaks or result.pending) or ledger.path is None:
-            return _reported(result, {})
-        with Breaks.open(ledger.path, write=True, owners=owners) as breaks:
-            return _kept(ledger, breaks, result, scope)
-    with Breaks.open(ledger.path, write=True, owners=owners) as breaks:
-        known = {name: breaks.corrections(name) for name in ledger.market.index}
+    applied: list[Correction] = []
 
+    def found(known: Mapping[str, Sequence[Correction]]) -> Reconciled:
         def amend(name: str, entries: Entries) -> Entries:
-            return apply(entries, known.get(name, ()))
+            amended, did = apply(entries, known.get(name, ()))
+            applied.extend(did)
+            return amended
 
         result = ledger.reconcile(scope, gathered.sources, gathered.refused, amend, gathered.unread)
-        return _kept(ledger, breaks, _attributed(ledger, result), scope)
+        return _attributed(ledger, result)
+
+    if ledger.path is None or not (ledger.path / FILE).exists():
+        result = found({})
+        if not (result.breaks or result.pending) or ledger.path is None:
+            return _reported(result, ())
+        # Only now is there anything to keep.
+        with Breaks.open(ledger.path, write=True, owners=owners(ledger.market.scenario)) as breaks:
+            return _reported(result, breaks.sync(result, covered(result, scope), ledger.moment))
+    with Breaks.open(ledger.path, write=True, owners=owners(ledger.market.scenario)) as breaks:
+        result = found({name: breaks.corrections(name) for name in ledger.market.index})
+        kept = breaks.sync(result, covered(result, scope), ledger.moment)
+    return _reported(result, kept, len(applied))
 
 
 def _attributed(ledger: Ledger, result: Reconciled) -> Reconciled:
     """The result, its breaks with what the books that institutions signed say of them."""
-    signed = {event["institution"] for event in ledger.read().attested}
-    names = {name for name, index in ledger.market.index.items() if index in signed}
-    if not names or ledger.path is None:
+    if not ledger.read().attested:
         return result
-    archive, looked_at = Archive(ledger.path / ATTESTED), 0
+    signed, looked_at = standing(ledger, archive_of(ledger)), 0
     breaks = []
     for each in result.breaks:
         said: list[Attribution] = []
         present = result.entries.get(each.institution)
-        if each.institution in names and present is not None and looked_at < ATTRIBUTED:
+        mine = [book for book in signed if book.institution == each.institution]
+        if mine and present is not None and looked_at < ATTRIBUTED:
             looked_at += 1
-            said = explain(ledger, archive, each, present)
-        more = tuple(Cause(each.verdict, each.said[:1].upper() + each.said[1:] + ".", {}) for each in said)
+            said = explain(ledger, mine, each, present)
+        more = tuple(Cause(its.verdict, its.said, {}) for its in said)
         breaks.append(replace(each, causes=each.causes + more))
     return replace(result, breaks=tuple(breaks))
 
@@ -104,17 +109,13 @@ class AfterCycles:
             self.problems.append(str(error))
 
 
-def _kept(ledger: Ledger, breaks: Breaks, result: Reconciled, scope: Scope) -> Reported:
-    standing = breaks.sync(result, covered(result, scope), ledger.moment)
-    return _reported(result, {_content(each.found): each for each in standing})
-
-
-def _reported(result: Reconciled, kept: Mapping[object, Kept]) -> Reported:
+def _reported(result: Reconciled, standing: Sequence[Kept], corrected: int = 0) -> Reported:
+    kept = {_content(each.found): each for each in standing}
     breaks, pending = (
-        [(each, kept.get(_content(each))) for each in found] for found in (result.breaks, result.pending)
+        tuple((each, kept.get(_content(each))) for each in found) for found in (result.breaks, result.pending)
     )
-    standing = [(each, its) for each, its in breaks if its is None or its.status != "closed"]
-    return Reported(result, tuple(standing), tuple(pending), len(breaks) - len(standing))
+    left = tuple((each, its) for each, its in breaks if its is None or its.status != "closed")
+    return Reported(result, left, pending, len(breaks) - len(left), corrected)
 
 
 def _content(each: Break) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ledger.clock import Clock, SystemClock
@@ -31,13 +32,6 @@ from settlement.breaks.events import Draft, Event, EventFile
 from settlement.breaks.matching import drafts, place_of
 from settlement.breaks.standing import Case, Cases, Status
 from settlement.reconciliation.model import Break, Result, Side
-
-OWNERS: Mapping[Side, str] = {
-    "ledger": "the venue",
-    "bank": "the bank",
-    "custodian": "the custodian",
-}
-"""Whose task a break is, by the side that is odd; a book's is its institution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,7 @@ class Breaks:
     def __init__(self, file: EventFile, clock: Clock | None, owners: Mapping[Side, str]) -> None:
         self._file = file
         self._clock = clock
-        self._owners = {**OWNERS, **owners}
+        self._owners = owners
         self._cases = Cases()
         self._cases.take(file.newer())
 
@@ -93,12 +87,12 @@ class Breaks:
         *,
         write: bool,
         clock: Clock | None = SystemClock(),  # noqa: B008 - it has no state
-        owners: Mapping[Side, str] = OWNERS,
+        owners: Mapping[Side, str] = MappingProxyType({}),
     ) -> Iterator[Breaks]:
         """Those of the ledger in `folder`, none where it keeps none yet; every digest is checked.
 
-        `owners` names the venue, the bank and the custodian. Without a clock it is the time of the newest
-        event. Raises BookDamaged, FileUnreadable, FileUnwritable.
+        `owners` says whose task a break is whose odd side is no book. Without a clock it is the time of
+        the newest event. Raises BookDamaged, FileUnreadable, FileUnwritable.
         """
         file = EventFile(folder, write=write)
         try:

@@ -27,7 +27,6 @@ from settlement.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from settlement.attesting.kept import Archive, SignedBook
     from settlement.operations import Ledger
     from settlement.sources import Source
 
@@ -112,13 +111,6 @@ def _check_options(
         raise typer.BadParameter("say which file the proof is written to", param_hint="'--output'")
 
 
-def _archive(ledger: Ledger) -> Archive:
-    from settlement.attesting.kept import Archive
-    from settlement.directory import ATTESTED
-
-    return Archive(None if ledger.path is None else ledger.path / ATTESTED)
-
-
 def _attest(
     path: Path,
     institution: str,
@@ -134,7 +126,7 @@ def _attest(
         from settlement.reconciliation.entries import Entries
 
         number = cycles.closed_cycle(ledger, cycle)
-        archive = _archive(ledger)
+        archive = signing.archive_of(ledger)
         if book is None:
             entries, balances = cycles.own_book(ledger, institution, number)
         else:
@@ -180,22 +172,13 @@ def _attest(
 
 def _source(ledger: Ledger, institution: str, book: str, mapping: Path | None) -> Source:
     """A book that is brought. Raises RowRefused where a row cannot be read: half a book is not signed."""
-    from importlib import import_module
-
     from settlement.errors import RowRefused
-    from settlement.sources import Context
+    from settlement.sources import read_source
+    from settlement.sources.configured import Brought
+    from settlement.sources.gathering import context
 
-    market = ledger.market
-    cash = market.scenario.cash.currency
-    context = Context(
-        side="book",
-        owner=institution,
-        currency=cash,
-        exponent=market.scenario.exponent,
-        institutions=tuple(market.index),
-        securities=tuple(code for code in market.asset if code != cash),
-    )
-    source: Source = import_module("settlement.sources").read_source(book, context, mapping=mapping)
+    brought = Brought("book", institution, book)
+    source = read_source(book, context(ledger, brought), mapping=mapping)
     for row in source.refused:
         raise RowRefused(row.source, row.line, row.field, row.value, row.reason)
     return source
@@ -206,15 +189,15 @@ def _list(path: Path, json_wanted: bool) -> None:
         from settlement.attesting import signing
         from settlement.report.attested import attestation_json, attestations_text
 
-        found = signing.standing(ledger, _archive(ledger))
+        found = signing.standing(ledger, signing.archive_of(ledger))
         changes = list(signing.present_changes(ledger, found))
-        begun = where(path, ledger)
+        begun, money = where(path, ledger), money_of(ledger)
     attention = any(each.damage for each in found) or any(changes)
     if json_wanted:
         rows = [attestation_json(each, changed) for each, changed in zip(found, changes, strict=True)]
         write_json(begun | {"attestations": rows})
     else:
-        write_text(*attestations_text(found, changes))
+        write_text(*attestations_text(found, changes, money))
     leave(attention)
 
 
@@ -229,12 +212,12 @@ def _prove(
 ) -> None:
     with opened(path, write=False) as ledger:
         from ledger.ids import day_number
-        from settlement.attesting import cycles, proofs
+        from settlement.attesting import cycles, proofs, signing
         from settlement.files import write_whole
-        from settlement.report.attested import value_json
+        from settlement.report.attested import entry_json
 
         number = cycles.closed_cycle(ledger, cycle)
-        signed = _newest(ledger, institution, number)
+        signed = signing.newest(ledger, signing.archive_of(ledger), institution, number)
         day = day_of(date)
         proof = proofs.prove(ledger, signed, trade, None if day is None else day_number(day))
         assert output is not None
@@ -245,7 +228,7 @@ def _prove(
             "revision": proof.revision,
             "root": f"0x{proof.root.hex()}",
             "proof": str(output),
-            "entries": [value_json("", said) for said in proof.entries()],
+            "entries": [entry_json(said) for said in proof.entries()],
         }
     if json_wanted:
         write_json(shown)
@@ -253,26 +236,11 @@ def _prove(
         write_out(f"{output} proves that {institution}'s book of cycle {number} had trade {trade}.\n")
 
 
-def _newest(ledger: Ledger, institution: str, cycle: int) -> SignedBook:
-    """The book of the newest revision that is kept here. Raises NameUnknown."""
-    from settlement.attesting import signing
-    from settlement.errors import BookDamaged, NameUnknown
-
-    found = signing.standing(ledger, _archive(ledger), institution)
-    for each in reversed(found):
-        if each.cycle == cycle and each.damage is not None:
-            raise BookDamaged(f"the signed book of {institution}, cycle {cycle}", each.damage)
-        if each.cycle == cycle and each.kept is not None:
-            return each.kept
-    known = [f"cycle {each.cycle}" for each in found if each.kept is not None]
-    raise NameUnknown(f"signed book of {institution} kept here", f"cycle {cycle}", known or ["none"])
-
-
 def _verify(path: Path, file: Path, json_wanted: bool) -> None:
     with opened(path, write=False) as ledger:
         from settlement.attesting import proofs
         from settlement.files import read_regular
-        from settlement.report.attested import entry_text, time_text, value_json
+        from settlement.report.attested import entry_json, entry_text, time_text
 
         proof = proofs.read(read_regular(file), str(file))
         found = proofs.check(ledger, proof)
@@ -287,7 +255,7 @@ def _verify(path: Path, file: Path, json_wanted: bool) -> None:
             "root": f"0x{proof.root.hex()}",
             "attested_in_block": found.block,
             "time": None if found.at is None else time_text(found.at),
-            "entries": [value_json("", said) for said in proof.entries()] if found.reason is None else [],
+            "entries": [entry_json(said) for said in proof.entries()] if found.reason is None else [],
         }
     if json_wanted:
         write_json(shown)

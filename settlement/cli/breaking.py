@@ -231,7 +231,7 @@ def propose(
     def proposed(it: _Opened) -> Kept:
         kept = it.breaks.get(id)
         if cause is None:
-            from settlement.report.entries import entry_of
+            from settlement.breaks.by_hand import entry_of
 
             entry: Mapping[str, object] = entry_of(kept.found, action, values or [], it.scenario.exponent)
         else:
@@ -342,13 +342,15 @@ def _known(what: str, name: str | None, known: set[str]) -> None:
 
 def _kinds(given: list[str]) -> set[str]:
     """Kinds by their names or ISO reasons."""
-    from settlement.reconciliation.model import REASONS, Kind
+    from settlement.reconciliation.model import Kind, reason_of
 
     found = set()
     for name in given:
-        kinds = {each.value for each in Kind if name in (each.value, REASONS.get(each))}
-        if name in ("DQUA", "DMON"):  # of balances either, by their level
-            kinds |= {each.value for each in Kind if each not in REASONS}
+        kinds = {
+            each.value
+            for each in Kind
+            if name in (each.value, reason_of(each, "position"), reason_of(each, "cash"))
+        }
         if not kinds:
             known = ", ".join(each.value for each in Kind)
             raise typer.BadParameter(f"{name!r} is none of {known}", param_hint="'--kind'")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -63,7 +64,8 @@ def reconcile(
     mapping: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="[INSTITUTION=]FILE", help="What the columns of its sources are, or of all sources."
+            metavar="[INSTITUTION=]FILE",
+            help="What stands where in its sources, or in all that do not show it.",
         ),
     ] = None,
     cycle: Annotated[
@@ -106,7 +108,7 @@ def reconcile(
             reported = reconciling.run(ledger, brought, scope)
             if save:
                 configured.keep(path, given)
-            view = view_of(path, ledger, reported, scope)
+            view = _view(path, ledger, reported, scope)
             parts = []
     if view is None:
         _write_guesses(parts, wanted)
@@ -120,7 +122,7 @@ def reconcile(
     leave(bool(view.breaks or view.refused))
 
 
-def view_of(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> View:
+def _view(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> View:
     """What the reports of a run are made of."""
     from settlement.report.reconciliation import Item, View
 
@@ -128,7 +130,7 @@ def view_of(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> Vie
         if kept is None:
             return Item(found)
         seen = kept.first_seen.date()
-        return Item(found, kept.id, kept.status, first_seen=seen, age=kept.bucket, owner=kept.owner)
+        return Item(found, kept.id, kept.status, seen, kept.bucket, kept.owner, kept.age)
 
     at = where(path, ledger)
     return View.of(
@@ -141,6 +143,8 @@ def view_of(path: Path, ledger: Ledger, reported: Reported, scope: Scope) -> Vie
         made=ledger.moment,
         breaks=[item(*each) for each in reported.breaks],
         pending=[item(*each) for each in reported.pending],
+        accepted=reported.accepted,
+        corrected=reported.corrected,
     )
 
 
@@ -169,6 +173,11 @@ def _brought(
         name, equals, file = each.partition("=")
         if equals and not os.path.exists(each):
             own[name] = file
+        elif general is not None:
+            raise typer.BadParameter(
+                f"{general} and {each} are both for all sources; say whose: INSTITUTION=FILE",
+                param_hint="'--mapping'",
+            )
         else:
             general = each
     found = []
@@ -178,9 +187,14 @@ def _brought(
             raise typer.BadParameter(
                 f"{each!r} does not say whose book it is: INSTITUTION=SOURCE is wanted", param_hint="'--book'"
             )
-        found.append(Brought("book", name, source, own.get(name, general)))
-    found += [Brought("bank", None, each, own.get("bank", general)) for each in bank]
-    return found + [Brought("custodian", None, each, own.get("custodian", general)) for each in custodian]
+        found.append(Brought("book", name, source, own.get(name), general))
+    found += [Brought("bank", None, each, own.get("bank"), general) for each in bank]
+    found += [Brought("custodian", None, each, own.get("custodian"), general) for each in custodian]
+    for name in own.keys() - {each.owner or each.side for each in found}:
+        raise typer.BadParameter(
+            f"no source of {name!r} is given that it could be of", param_hint="'--mapping'"
+        )
+    return found
 
 
 def _write(view: View, wanted: ReportFormat, output: Path | None, *, everything: bool) -> None:
@@ -236,8 +250,10 @@ def _write_file(output: Path, data: bytes) -> None:
 
 
 def _steps(view: View) -> list[str]:
-    kept = [each.id for each in view.breaks if each.id]
-    return [f"clearing breaks {view.ledger} show {kept[0]}"] if kept else []
+    from settlement.report.reconciliation.view import ordered
+
+    kept = [each.id for each in ordered(view.breaks) if each.id]
+    return [f"clearing breaks {quote(view.ledger)} show {kept[0]}"] if kept else []
 
 
 def _guessed(ledger: Ledger, brought: Sequence[Brought]) -> list[tuple[str, str, list[Guess]]]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from ledger.ids import parse_day_number
 from ledger.units import exact_sum, mul_div_up
-from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, Entries
+from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, PRICE_DECIMALS, Entries
 from settlement.reconciliation.model import Break, Kind, Level, Side
 from settlement.reconciliation.trades import Difference
 
-_PRICE_SCALE = 6
 _NOTHING_AT_RISK = frozenset({Kind.TIME})
 _BY_DIFFERENCE = ("quantity", "settlement_amount", "price", "commission", "levy")
 """Fields of which only the difference is at risk; of any other it is the whole amount."""
@@ -141,7 +140,7 @@ def _at_risk(found: Difference, mine: Entries, theirs: Entries, exponent: int) -
         if name == "quantity":
             risks.append(mul_div_up(off, amount, quantity) if quantity else amount)
         elif name == "price":
-            risks.append(mul_div_up(off, quantity, 10 ** (_PRICE_SCALE - exponent)))
+            risks.append(mul_div_up(off, quantity, 10 ** (PRICE_DECIMALS - exponent)))
         else:
             risks.append(off)
     return max(risks)

@@ -88,7 +88,7 @@ def _sets(both: Both, mine: Places, words: Words, at: Places, its: Words) -> tup
     there = np.searchsorted(its, words[starts], "right") - at[starts]
     first = mine[starts]
     own = (both.mine.buyer(first) == both.owner) & (both.mine.seller(first) == both.owner)
-    own &= both.mine.entries.by_sides
+    own &= not both.mine.entries.whole
     most = np.where(counts >= there, there * (1 + own), 0)
     rank = np.arange(len(words)) - np.repeat(starts, counts)
     taken = np.flatnonzero(rank < np.repeat(most, counts))

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from ledger.units import TIME_UNKNOWN, format_minor, format_quantity
-from settlement.reconciliation.model import MONEY, Break, Cause, Kind, Side
+from ledger.ids import parse_day_number
+from ledger.units import TIME_UNKNOWN, format_quantity
+from settlement.reconciliation.model import Break, Cause, Kind, Side
+from settlement.reconciliation.units import day_of, field_words, say
 
 SUREST = (
     "wrong_side",
@@ -153,7 +155,7 @@ def _fits(pairs: Pairs, known: Known, each: Break) -> Iterator[_Fit]:
             if _distance(str(wrong), str(right)) == 1 and len(str(wrong)) != len(str(right)):
                 yield _fit("typo", f"A digit too many or too few: {wrong} for {right}.", pairs, name)
         elif name in _DAYS:
-            for code, said in _of_day(name, _day(wrong), _day(right)):
+            for code, said in _of_day(name, day_of(each.level, name, wrong), day_of(each.level, name, right)):
                 yield _fit(code, said, pairs, name)
         elif name in _NAMES and isinstance(wrong, str) and isinstance(right, str):
             there = known.securities if name == "security" else known.parties
@@ -169,10 +171,7 @@ def _of_number(name: str, wrong: int, right: int, known: Known, each: Break) -> 
     title = _title(name)
 
     def shown(value: int) -> str:
-        is_money = name in MONEY or (each.level in ("cash", "revenue"))
-        if is_money:
-            return format_minor(value, known.exponent)
-        return format_minor(value, 6) if name == "price" else format_quantity(value)
+        return say(known.exponent, each.level, name, value)
 
     if wrong == -right:
         yield "sign", f"{title} has the other sign: {shown(wrong)} for {shown(right)}."
@@ -225,7 +224,11 @@ def _of_day(name: str, wrong: date | None, right: date | None) -> Iterator[tuple
     if (wrong.year, wrong.month, wrong.day) == (right.year, right.day, right.month):
         yield "day_month", f"{_title(name)} has day and month exchanged: {wrong} for {right}."
     else:
-        yield from _of_digits(_title(name), f"{wrong:%Y%m%d}", f"{right:%Y%m%d}", _day)
+        yield from _of_digits(_title(name), f"{wrong:%Y%m%d}", f"{right:%Y%m%d}", _day_shown)
+
+
+def _day_shown(text: str) -> str:
+    return parse_day_number(int(text)).isoformat()
 
 
 def _of_name(name: str, wrong: str, right: str, known: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -283,19 +286,8 @@ def _number(value: object) -> int:
     return value
 
 
-def _day(value: object) -> date | None:
-    """A day, however a side has it; None where it is none."""
-    if isinstance(value, date):
-        return value
-    text = str(value).replace("-", "")
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:])) if len(text) == 8 else None
-    except ValueError:
-        return None
-
-
 def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    return field_words(name).capitalize()
 
 
 def _distance(one: str, other: str) -> int:

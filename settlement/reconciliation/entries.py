@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ledger.units import TIME_UNKNOWN, Column, exact
+from ledger.units import Column, exact
 
 NO_NUMBER = -1
 """In `number`: the entry has none."""
 NO_DAY = 0
 """In `settles`: the entry does not say."""
+PRICE_DECIMALS = 6
+"""Of `price`, which is in millionths of a currency unit."""
 BY_NUMBER = "{number}"
 """How the canonical format names a trade."""
 
@@ -70,8 +72,9 @@ class Entries:
     levy: Column | None = None
     naming: str = BY_NUMBER
     """How the side names a trade: a format of `day`, `number` and `line`."""
-    by_sides: bool = True
-    """Whether an entry may be one side of a trade only, so that a trade with oneself has two."""
+    whole: bool = False
+    """Whether every entry is a whole trade. Else one of the owner with itself may be there twice, once for
+    each of its sides."""
 
     def __post_init__(self) -> None:
         for name, dtype in _PLAIN.items():
@@ -138,19 +141,14 @@ class Entries:
                 for name in codes:
                     columns.setdefault(name, []).append(renamed[getattr(part, name)])
         for field in fields(cls):
-            if field.name in tables or field.name in columns or field.name in ("naming", "by_sides"):
+            if field.name in tables or field.name in columns or field.name in ("naming", "whole"):
                 continue
             found = [getattr(part, field.name) for part in parts]
             if all(column is not None for column in found):
                 columns[field.name] = found
         joined: dict[str, Any] = {name: np.concatenate(found) for name, found in columns.items()}
-        by_sides = any(part.by_sides for part in parts)
-        return cls(**tables, **joined, naming=parts[0].naming, by_sides=by_sides)
+        whole = all(part.whole for part in parts)
+        return cls(**tables, **joined, naming=parts[0].naming, whole=whole)
 
 
 _CODED = {"parties": ("buyer", "seller"), "securities": ("security",), "currencies": ("currency",)}
-
-
-def unknown_times(count: int) -> npt.NDArray[np.uint32]:
-    """The column of a side that knows no times."""
-    return np.full(count, TIME_UNKNOWN, dtype=np.uint32)

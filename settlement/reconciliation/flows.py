@@ -15,16 +15,11 @@ from settlement.books.settlements import Told
 from settlement.fees import VenueSchedule
 from settlement.market import Market
 from settlement.model import Trades
-from settlement.reconciliation.model import Level
+from settlement.reconciliation.model import Level, share_line
 
 Place = tuple[Level, str]
 """A level other than trades, and the asset's code or the line of revenue."""
 COMMISSION, LEVY = "commission", "levy"
-
-
-def share_line(payer: str, receiver: str) -> str:
-    """The line of revenue that is one institution's share of another's commission."""
-    return f"share {payer} → {receiver}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,10 @@ from settlement import fees
 from settlement.fees import VenueSchedule
 from settlement.market import Market
 from settlement.model import Trades
-from settlement.reconciliation.entries import BY_NUMBER, Entries
+from settlement.reconciliation.entries import BY_NUMBER, PRICE_DECIMALS, Entries
 
 NAMINGS = {"nepse": "{day}{number:08d}"}
 """How trade formats name a trade, other than by its number."""
-_PRICE_DECIMALS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +212,7 @@ def ledger_trades(
 
 def priced(entries: Entries, exponent: int) -> Entries:
     """The entries with the price that their amount comes to, where that is a whole number of millionths."""
-    scaled = entries.amount.astype(object) * 10 ** (_PRICE_DECIMALS - exponent)
+    scaled = entries.amount.astype(object) * 10 ** (PRICE_DECIMALS - exponent)
     pairs = zip(scaled.tolist(), entries.quantity.tolist(), strict=True)
     whole = [amount // units if amount % units == 0 else -1 for amount, units in pairs]
     return replace(entries, price=exact(whole))

@@ -106,6 +106,11 @@ def reason_of(kind: Kind, level: Level) -> str:
     return "DQUA" if level == "position" else "DMON"
 
 
+def share_line(payer: str, receiver: str) -> str:
+    """The line of revenue that is one institution's share of another's commission."""
+    return f"share {payer} → {receiver}"
+
+
 Values = Mapping[Side, object]
 """What each side has of a field; a side that has nothing of it has None, one that was not asked is left out.
 """

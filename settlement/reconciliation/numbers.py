@@ -196,7 +196,7 @@ def _folded(found: Findings, mine: list[Row]) -> list[Row]:
 def _same_self_trade(both: Both, first: Row, row: Row) -> bool:
     owner = both.owner
     if first.buyer == first.seller == owner:
-        return both.mine.entries.by_sides and first.content == row.content
+        return not both.mine.entries.whole and first.content == row.content
     sides = {(first.buyer, first.seller), (row.buyer, row.seller)}
     bare = [each._replace(buyer=-1, seller=-1).content for each in (first, row)]
     return sides == {(owner, -1), (-1, owner)} and bare[0] == bare[1]

@@ -32,7 +32,7 @@ from settlement.reconciliation.ledger_view import LedgerView, view
 from settlement.reconciliation.model import Break, Compared, Kind, Level, Refused, Result, Side
 from settlement.reconciliation.source_rows import source_row, with_unread
 from settlement.reconciliation.statements import match_movements
-from settlement.reconciliation.three_sides import Seen, merged
+from settlement.reconciliation.three_sides import Seen, has, key_of, keys_of, merged
 from settlement.reconciliation.trades import Difference, compare
 from settlement.sources import EXACT, Source, Tolerances
 
@@ -53,7 +53,7 @@ class Reconciled(Result):
     """What the ledger says that each institution holds; of a cycle in the assets that it moved."""
     held: tuple[HeldAgainst, ...] = ()
     """What was compared, so that a later run knows what this one would have found."""
-    entries: Mapping[str, Entries] = field(default_factory=dict)
+    entries: Mapping[str, Entries] = field(default_factory=dict, compare=False)
     """The books' trades, by institution, as they were read: nothing corrected."""
 
 
@@ -281,13 +281,14 @@ class _Run:
         unasked = {row for each in matched.differences if id(each) not in kept for row in each.theirs}
         within = self.side.trades.within[rows]
         within[own_days:] = False
-        numbers = set(zip(theirs.day[within].tolist(), theirs.number[within].tolist(), strict=True))
+        numbers = keys_of(theirs.take(within))
         disputed = self.side.trades.disputed.get(name, frozenset()) if side == "book" else frozenset()
         exponent = self.ledger.market.scenario.exponent
         lacking = 0
         for each in differences:
             keys = _keys(each, mine, theirs)
-            if not keys <= disputed and (keys & numbers or self._is_asked(keys)):
+            there = any(has(numbers, key_of(*key)) for key in keys)
+            if not keys <= disputed and (there or self._is_asked(keys)):
                 found = trade_break(each, mine, theirs, institution=name, side=side, exponent=exponent)
                 self.found.append(replace(found, shelf=shelf))
             elif not each.theirs:
@@ -303,8 +304,8 @@ class _Run:
             return {}
         # Records on the shelf close by what was told of their own numbers.
         own = trades_of(mine) if shelf else trades_of(mine, matched.held, theirs)
-        there = [row for row in range(len(theirs)) if row not in unasked]
-        return self._delta(name, own, trades_of(theirs.take(np.array(there, dtype=np.int64))))
+        looked_at = np.setdiff1d(np.arange(len(theirs)), list(unasked))
+        return self._delta(name, own, trades_of(theirs.take(looked_at)))
 
     def _is_asked(self, keys: set[tuple[int, int]]) -> bool:
         """Whether trades that the ledger lacks are within the scope."""

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from ledger.ids import day_number
+from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import Break, Level, Side, Values
 
 _Where = tuple[str, Level]
 """Institution and level."""
+Keys = npt.NDArray[np.int64]
+"""Trading day and number of trades, each in one number."""
+
+
+def key_of(day: int, number: int) -> int:
+    """The key of one trade."""
+    return day << 32 | number
+
+
+def keys_of(entries: Entries) -> Keys:
+    """The keys of entries, rising."""
+    keys: Keys = np.sort(entries.day.astype(np.int64) << 32 | entries.number)
+    return keys
+
+
+def has(keys: Keys, key: int) -> bool:
+    """Whether rising keys have this one."""
+    place = int(np.searchsorted(keys, key))
+    return place < len(keys) and int(keys[place]) == key
 
 
 @dataclass(slots=True)
@@ -18,10 +41,12 @@ class Seen:
     """Which sides were held against the ledger, and on what."""
 
     of: dict[_Where, dict[Side, set[Hashable]]] = field(default_factory=lambda: defaultdict(dict))
+    numbers: dict[str, dict[Side, Keys]] = field(default_factory=lambda: defaultdict(dict))
+    """Institution → side → the keys of its trades, rising."""
 
-    def trades(self, institution: str, side: Side, keys: Collection[tuple[int, int]]) -> None:
-        """These trades (day, number) of an institution."""
-        self.of[institution, "trade"].setdefault(side, set()).update(keys)
+    def trades(self, institution: str, side: Side, keys: Keys) -> None:
+        """Trades of an institution, by their keys, rising."""
+        self.numbers[institution][side] = keys
 
     def balance(self, institution: str, side: Side, place: tuple[Level, str]) -> None:
         """A balance."""
@@ -30,11 +55,14 @@ class Seen:
 
     def others(self, each: Break) -> Iterable[Side]:
         """The sides besides the one of a break that were held against the ledger there, too."""
-        key: Hashable = each.subject
-        if each.level == "trade" and each.trading_day is not None and each.numbers:
-            key = day_number(each.trading_day), each.numbers[0]
-        sides = self.of.get((each.institution, each.level), {})
-        return (side for side, keys in sides.items() if side != each.sides[0] and key in keys)
+        if each.level != "trade":
+            sides = self.of.get((each.institution, each.level), {})
+            return [side for side, keys in sides.items() if side != each.sides[0] and each.subject in keys]
+        if each.trading_day is None or not each.numbers:
+            return []
+        key = key_of(day_number(each.trading_day), each.numbers[0])
+        there = self.numbers.get(each.institution, {})
+        return [side for side, keys in there.items() if side != each.sides[0] and has(keys, key)]
 
 
 def merged(found: Iterable[Break], seen: Seen) -> list[Break]:

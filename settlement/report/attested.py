@@ -8,14 +8,11 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from ledger.ids import parse_day_number
 from settlement.attesting.comparing import ENTRY, Change
 from settlement.attesting.signing import Standing
+from settlement.reconciliation.units import field_words, name_json, say, value_json
 from settlement.report.layout import Money, columns_table, plural, whole
-
-_AMOUNTS = ("settlement_amount", "commission", "levy", "opening", "movements", "closing")
-"""Shown in JSON as decimal strings."""
-_MINOR = {name: f"{name}_minor" for name in ("settlement_amount", "commission", "levy")}
+from settlement.report.mending import pieces
 
 
 def attestation_json(each: Standing, changes: Sequence[Change] | None) -> dict[str, Any]:
@@ -38,20 +35,23 @@ def attestation_json(each: Standing, changes: Sequence[Change] | None) -> dict[s
             {
                 "level": change.level,
                 "trade": change.trade,
-                "field": change.field,
-                "signed": value_json(change.field, change.signed),
-                "present": value_json(change.field, change.present),
+                "field": name_json(change.level, change.field),
+                "signed": _value_json(change, change.signed),
+                "present": _value_json(change, change.present),
             }
             for change in changes
         ],
     }
 
 
-def value_json(field: str, value: object) -> object:
-    """A value of an entry's field as JSON, or all fields: amounts as decimal strings."""
-    if isinstance(value, Mapping):
-        return {_MINOR.get(name, name): value_json(name, each) for name, each in value.items()}
-    return str(value) if field in _AMOUNTS and value is not None else value
+def entry_json(said: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry, or a balance, its values as those of breaks."""
+    level = said["level"]
+    return {name_json(level, name): value_json(level, name, value) for name, value in said.items()}
+
+
+def _value_json(change: Change, value: object) -> object:
+    return entry_json(value) if isinstance(value, Mapping) else value_json(change.level, change.field, value)
 
 
 def _kept(each: Standing) -> str:
@@ -64,7 +64,7 @@ def time_text(seconds: int) -> str:
 
 
 def attestations_text(
-    found: Sequence[Standing], changes: Sequence[Sequence[Change] | None]
+    found: Sequence[Standing], changes: Sequence[Sequence[Change] | None], money: Money
 ) -> list[RenderableType]:
     """All attestations as a table, and under it what is damaged or has changed."""
     if not found:
@@ -83,29 +83,30 @@ def attestations_text(
         table.add_row(each.institution, *cells, f"0x{each.root.hex()[:16]}…", book)
         if each.damage:
             parts.append(f"{each.institution}, cycle {each.cycle}: what is kept is damaged: {each.damage}")
-        parts += [_changed(each, change) for change in changed or ()]
+        parts += [_changed(each, change, money) for change in changed or ()]
     whole(table)
     return parts
 
 
-def _changed(each: Standing, change: Change) -> str:
+def _changed(each: Standing, change: Change, money: Money) -> str:
     begun = f"{each.institution}, cycle {each.cycle}, {change.level} {change.trade}: "
     if change.field == ENTRY:
         return begun + ("taken out since" if change.present is None else "put in since")
-    return (
-        begun + f"{change.field} was {change.signed} when signed in block {each.block:,}, is {change.present}"
-    )
+    was, now = (say(money.exponent, change.level, change.field, it) for it in (change.signed, change.present))
+    return f"{begun}{field_words(change.field)} was {was} when signed in block {each.block:,}, is {now}"
 
 
 def entry_text(said: Mapping[str, Any], money: Money) -> str:
     """An entry, or a balance, for people."""
-    if said["level"] != "trade":
-        amounts = (f"{name} {said[name]:,}" for name in ("opening", "movements", "closing") if said[name])
-        return f"{said['holder']} {said['asset']}: {', '.join(amounts) or 'nothing'}"
-    amount = said["settlement_amount"]
-    known = said["currency"] == money.currency
-    price = money.amount(amount) if known else f"{said['currency']} {amount:,} in minor units"
+    level = said["level"]
+    if level != "trade":
+        amounts = {name: said[name] or None for name in ("opening", "movements", "closing")}
+        return f"{said['holder']} {said['asset']}: {', '.join(pieces(money, level, amounts)) or 'nothing'}"
+    texts = {name: say(money.exponent, level, name, value) for name, value in said.items()}
+    amount = texts["settlement_amount"]
+    if said["currency"] != money.currency:
+        amount = f"{said['settlement_amount']} in minor units"
     return (
-        f"trade {said['trade_number']} of {parse_day_number(said['trading_day'])}: {said['buyer']} buys "
-        f"{said['quantity']:,} {said['security']} from {said['seller']} for {price}"
+        f"trade {texts['trade_number']} of {texts['trading_day']}: {texts['buyer']} buys {texts['quantity']} "
+        f"{texts['security']} from {texts['seller']} for {texts['currency']} {amount}"
     )

@@ -1,21 +1,21 @@
-"""Breaks as JSON has them, and in words."""
+"""Breaks as JSON has them, and in words; and what was compared to find them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from typing import Any
 
-from ledger.units import TIME_UNKNOWN, format_minor, format_quantity
 from settlement.breaks.codec import break_from, decoded
 from settlement.breaks.events import Event
 from settlement.breaks.store import Kept
-from settlement.reconciliation.model import MONEY, Break, Cause, Level, Side
-from settlement.report.layout import Money
+from settlement.reconciliation.model import Break, Cause, Compared, Level, Side
+from settlement.reconciliation.units import field_words, name_json, say, value_json
+from settlement.report.layout import Money, plural
+from settlement.report.mending import mend_json, mend_words
+from settlement.report.wording import plain
 
-DAYS = ("trading_day", "settlement_date")
-_SYSTEM = ("action", "side", "trade", "asset", "keep", "was", "into")
-PRICE_DECIMALS = 6
+MOST = 8
+"""Of a list within a sentence."""
 
 
 def break_json(each: Kept | Break, causes: Sequence[Cause] = (), *, status: str = "open") -> dict[str, Any]:
@@ -34,8 +34,8 @@ def break_json(each: Kept | Break, causes: Sequence[Cause] = (), *, status: str 
         "trading_day": found.trading_day.isoformat() if found.trading_day else None,
         "subject": found.subject,
         "fields": {
-            field_name(name, found.level): {
-                side: value_json(name, value, found.level) for side, value in values.items()
+            name_json(found.level, name): {
+                side: value_json(found.level, name, value) for side, value in values.items()
             }
             for name, values in found.fields.items()
         },
@@ -47,7 +47,7 @@ def break_json(each: Kept | Break, causes: Sequence[Cause] = (), *, status: str 
         "owner": kept.owner if kept else None,
         "sides": list(found.sides),
         "odd": found.odd,
-        "lines": [int(line) for line in found.lines],
+        "lines": list(map(int, found.lines)),
         "candidates": list(found.candidates),
         "causes": [cause_json(cause, found.level) for cause in found.causes or causes],
     }
@@ -59,22 +59,7 @@ def break_json(each: Kept | Break, causes: Sequence[Cause] = (), *, status: str 
 
 def cause_json(cause: Cause, level: Level = "trade") -> dict[str, Any]:
     """A cause with the entry that would mend it."""
-    return {"code": cause.code, "said": cause.said, "mend": entry_json(cause.mend, level)}
-
-
-def entry_json(entry: Mapping[str, Any], level: Level = "trade") -> dict[str, Any]:
-    """An entry that corrects a book, its values as those of breaks."""
-    shown: dict[str, Any] = {}
-    for name, value in entry.items():
-        if name in ("was", "fields"):
-            shown[name] = entry_json(value, level)
-        elif name == "into":
-            shown[name] = [entry_json(part, level) for part in value]
-        elif name in _SYSTEM:
-            shown[name] = value
-        else:
-            shown[field_name(name, level)] = value_json(name, value, level)
-    return shown
+    return {"code": cause.code, "said": cause.said, "mend": mend_json(cause.mend, level)}
 
 
 def history_json(event: Event, money: Money) -> dict[str, Any]:
@@ -88,54 +73,52 @@ def history_json(event: Event, money: Money) -> dict[str, Any]:
     }
 
 
-def field_name(name: str, level: Level) -> str:
-    """The name of a field in JSON: of money it ends in `_minor`."""
-    return f"{name}_minor" if is_money(name, level) else name
+def compared_words(of: Compared) -> str:
+    """What was held against what, in one sentence."""
+    held = plural(of.books, "book")
+    if of.statements:
+        held += f" and {plural(of.statements, 'statement')}"
+    parts = [
+        f"{plural(of.trades, 'entry', 'entries')} of trades",
+        plural(of.positions, "position"),
+        plural(of.cash, "cash account"),
+        plural(of.revenue, "line of revenue", "lines of revenue"),
+    ]
+    return f"{held} held against the ledger: {', '.join(parts)}."
 
 
-def value_json(name: str, value: object, level: Level) -> object:
-    """One side's value: money and prices as text, days as YYYY-MM-DD, times as HH:MM:SS."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if is_money(name, level):
-            return str(value)
-        if name == "price":
-            return format_minor(value, PRICE_DECIMALS).replace(",", "")
-        if name in DAYS and 10**7 <= value < 10**8:
-            return f"{value // 10**4:04}-{value // 100 % 100:02}-{value % 100:02}"
-        if name == "time":
-            return None if value == TIME_UNKNOWN else _time(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
-
-
-def value_text(name: str, value: object, level: Level, money: Money) -> str:
-    """One side's value for people."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, int) and not isinstance(value, bool):
-        if is_money(name, level):
-            return money.bare(value)
-        if name == "quantity" or level == "position":
-            return format_quantity(value)
-    shown = value_json(name, value, level)
-    return ", ".join(map(str, shown)) if isinstance(shown, list) else plain(str(shown))
-
-
-def is_money(name: str, level: Level) -> bool:
-    """Whether a field is minor units of the currency."""
-    return name in MONEY or (level in ("cash", "revenue") and name not in ("currency", *DAYS))
-
-
-def plain(text: str) -> str:
-    """What a file or a person wrote, without characters that a terminal would obey."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+def place(found: Break) -> str:
+    """Which trade, asset or line of revenue, with its day: "12, 2026-11-26"."""
+    day = "" if found.trading_day is None else f", {found.trading_day.isoformat()}"
+    return f"{plain(found.subject)}{day}"
 
 
 def title(found: Break) -> str:
-    """ "trade 12 of 2026-11-26", "position ACME"."""
-    day = f" of {found.trading_day}" if found.trading_day and found.level == "trade" else ""
-    return f"{found.level} {plain(found.subject)}{day}"
+    """ "trade 12, 2026-11-26", "position ACME"."""
+    return f"{found.level} {place(found)}"
+
+
+def lines_words(found: Break) -> str:
+    """Where in the source: "line 12", "lines 12, 13"."""
+    if not found.lines:
+        return ""
+    return f"{'line' if len(found.lines) == 1 else 'lines'} {_some([f'{line:,}' for line in found.lines])}"
+
+
+def besides(found: Break) -> list[str]:
+    """What else is to be said of it: what it may be, where several fit; which side stands alone."""
+    said = []
+    if found.candidates:
+        said.append(f"It may be any of {_some(list(map(plain, found.candidates)))}.")
+    if found.odd is not None:
+        said.append(f"The {found.odd} stands alone; the others agree.")
+    return said
+
+
+def _some(names: Sequence[str]) -> str:
+    """The names, of many the first."""
+    more = f" and {len(names) - MOST:,} more" if len(names) > MOST else ""
+    return f"{', '.join(names[:MOST])}{more}"
 
 
 def differs(found: Break, money: Money) -> str:
@@ -145,29 +128,12 @@ def differs(found: Break, money: Money) -> str:
 
     def shown(name: str, sides: Sequence[Side]) -> str:
         values = found.fields[name]
-        texts = [value_text(name, values[side], found.level, money) for side in sides if side in values]
-        return f"{name.replace('_', ' ')} {' / '.join(texts)}"
+        texts = [say(money.exponent, found.level, name, values[side]) for side in sides if side in values]
+        return f"{field_words(name)} {' / '.join(texts)}"
 
     have = {side for values in found.fields.values() for side, value in values.items() if value is not None}
     sides = found.sides if len(have) > 1 else [side for side in found.sides if side in have]
     return ", ".join(shown(name, sides) for name in found.fields)
-
-
-def mend_text(entry: Mapping[str, Any], level: Level, money: Money) -> str:
-    """ "replace trade 12: quantity 510 (was 501)"."""
-    what = "trade" if level == "trade" else "asset"
-    named = f" {what} {plain(str(entry[what]))}" if what in entry else f" a {what}"
-    was = entry.get("was", {})
-    parts = []
-    for name, value in entry.items():
-        if name not in _SYSTEM:
-            before = f" (was {value_text(name, was[name], level, money)})" if name in was else ""
-            parts.append(f"{name.replace('_', ' ')} {value_text(name, value, level, money)}{before}")
-    if "into" in entry:
-        parts += [f"into {' and '.join(_part(part, level, money) for part in entry['into'])}"]
-    if "keep" in entry:
-        parts += [f"keep {entry['keep']}"]
-    return f"{entry.get('action', 'replace')}{named}" + (f": {', '.join(parts)}" if parts else "")
 
 
 def said(event: Event, money: Money) -> str:
@@ -185,7 +151,7 @@ def said(event: Event, money: Money) -> str:
         differing = differs(found, money)
         return f"{begin}: {differing}" if differing else begin
     if event.what == "proposed" and body["action"] == "correct":
-        return f"proposed a correction: {mend_text(decoded(body['entry']), 'trade', money)}"
+        return f"proposed a correction. {mend_words(decoded(body['entry']), money, 'trade')}"
     if event.what == "approved":
         return "approved; closed" if body["closes"] else "approved; in force from the next run on"
     begin, name = {
@@ -198,17 +164,11 @@ def said(event: Event, money: Money) -> str:
     return f"{begin}{body[name]}"
 
 
-def _part(part: Mapping[str, Any], level: Level, money: Money) -> str:
-    return " ".join(
-        f"{name.replace('_', ' ')} {value_text(name, value, level, money)}" for name, value in part.items()
-    )
-
-
 def _proposal_json(kept: Kept) -> dict[str, Any] | None:
     proposal = kept.proposal
     if proposal is None:
         return None
-    entry = None if proposal.entry is None else entry_json(proposal.entry, kept.found.level)
+    entry = None if proposal.entry is None else mend_json(proposal.entry, kept.found.level)
     return {
         "action": proposal.action,
         "by": proposal.by,
@@ -216,7 +176,3 @@ def _proposal_json(kept: Kept) -> dict[str, Any] | None:
         "entry": entry,
         "approved": proposal.approved,
     }
-
-
-def _time(second: int) -> str:
-    return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"

@@ -10,8 +10,12 @@ from rich.text import Text
 
 from settlement.breaks.store import Kept
 from settlement.reconciliation.model import Cause
-from settlement.report.breaks import differs, mend_text, plain, said, title, value_text
+from settlement.reconciliation.units import field_words, say
+from settlement.report.breaks import besides, differs, lines_words, said, title
 from settlement.report.layout import Money, columns_table, plural, whole
+from settlement.report.mending import mend_words
+from settlement.report.vocabulary import kind_words
+from settlement.report.wording import plain
 
 LONGEST = 40
 """Rows of a list unless all are wanted."""
@@ -60,7 +64,7 @@ def kept_list(kept: Sequence[Kept], money: Money, *, everything: bool = False) -
         cells = (
             plain(found.institution),
             title(found),
-            f"{found.kind.value.replace('_', ' ')} ({found.reason})",
+            f"{kind_words(found)} ({found.reason})",
             money.bare(found.value_at_risk),
             each.bucket,
             each.status,
@@ -82,29 +86,24 @@ def kept_list(kept: Sequence[Kept], money: Money, *, everything: bool = False) -
 def kept_page(kept: Kept, causes: Sequence[Cause], money: Money) -> Iterator[RenderableType]:
     """One break: what differs, why perhaps, what was done about it."""
     found = kept.found
-    kind = found.kind.value.replace("_", " ")
-    yield Text(f"{kept.id}  {plain(found.institution)}: {kind} ({found.reason}), {title(found)}")
+    yield Text(f"{kept.id}  {plain(found.institution)}: {kind_words(found)} ({found.reason}), {title(found)}")
     seen = f"first seen {kept.first_seen:%Y-%m-%d %H:%M} UTC"
     state = f"{kept.status}, accepted by two people" if kept.accepted else kept.status
     at_risk = money.amount(found.value_at_risk)
     yield Text(f"{state}; {kept.bucket}, {seen}; with {plain(kept.owner)}; {at_risk} at risk")
-    if found.odd:
-        others = " and ".join(side for side in found.sides if side != found.odd)
-        yield Text(f"{others} agree; the {found.odd} stands alone")
     if found.fields:
         sides = [side for side in found.sides if any(side in values for values in found.fields.values())]
         table = columns_table("field", *((side, "right") for side in sides))
         for name, values in found.fields.items():
             cells = (
-                value_text(name, values[side], found.level, money) if side in values else "not asked"
+                say(money.exponent, found.level, name, values[side]) if side in values else "not asked"
                 for side in sides
             )
-            table.add_row(name.replace("_", " "), *map(Text, cells))
+            table.add_row(field_words(name), *map(Text, cells))
         yield Padding(whole(table), (1, 0, 1, 0))
-    if found.candidates:
-        yield Text(f"fits equally: {', '.join(map(plain, found.candidates))}")
+    yield from map(Text, besides(found))
     if found.lines:
-        yield Text(f"lines of the source: {', '.join(map(str, found.lines))}")
+        yield Text(f"{lines_words(found)} of the source")
     yield from cause_list(kept, causes, money)
     table = columns_table("when (UTC)", ("by", "left"), ("what", "left"))
     for event in kept.history:
@@ -118,6 +117,6 @@ def cause_list(kept: Kept, causes: Sequence[Cause], money: Money) -> Iterator[Re
     for number, cause in enumerate(causes, start=1):
         yield Text(f"cause {number}: {plain(cause.said)}")
         if cause.mend:
-            yield Text(f"         mend: {mend_text(cause.mend, kept.found.level, money)}")
+            yield Text(f"         {mend_words(cause.mend, money, kept.found.level)}")
     if not causes:
         yield Text("No common cause fits.")

@@ -17,6 +17,7 @@ from ledger.clients.clearing_house import Status
 from ledger.history import ENDED
 from ledger.units import exact_sum
 from settlement.reconciliation.ledger_side import Scope
+from settlement.reconciliation.model import Break, Compared
 from settlement.reconciliation.running import Reconciled
 from settlement.report import sources, split
 from settlement.report.breaks import break_json
@@ -84,9 +85,8 @@ class Summary:
     flows: tuple[Flow, ...]
     transactions: int
     gas_used: int
-    compared: tuple[int, int, int, int]
-    """Books, trades, positions and cash accounts held against the ledger."""
-    breaks: tuple[Mapping[str, Any], ...]
+    compared: Compared
+    breaks: tuple[Break, ...]
     created: Mapping[str, int]
     """Asset → what exists with nobody having issued it (negative: lost). Only what does not balance."""
     waiting: tuple[Waiting, ...]
@@ -164,9 +164,9 @@ class Summary:
             "transactions": self.transactions,
             "gas_used": self.gas_used,
             "gas_per_trade": self.gas_per_trade,
-            "books_compared": self.compared[0],
+            "books_compared": self.compared.books,
             "breaks": len(self.breaks),
-            "breaks_list": [dict(each) for each in self.breaks],
+            "breaks_list": list(map(break_json, self.breaks)),
             "conservation": {"cash_minor": str(created.pop(self.currency, 0)), "securities": created},
             "waiting": [waiting_json(each, self.currency) for each in self.waiting],
             "seconds": {stage: round(seconds, 4) for stage, seconds in self.seconds.items()},
@@ -198,7 +198,6 @@ def summarize(
     earned = facts.both_sides(facts.commission[facts.settled])
     revenue = dict(paid)
     revenue[facts.levy_beneficiary] = revenue.get(facts.levy_beneficiary, 0) + facts.levy_charged
-    compared = found.compared
     return Summary(
         scenario=scenario.name,
         trading_days=tuple(str(day) for day in days or intake.days),
@@ -230,8 +229,8 @@ def summarize(
         flows=_flows(facts, scenario.cash.currency),
         transactions=cost.transactions,
         gas_used=cost.gas,
-        compared=(compared.books, compared.trades, compared.positions, compared.cash),
-        breaks=tuple(break_json(each) for each in found.breaks),
+        compared=found.compared,
+        breaks=found.breaks,
         created=_created(facts),
         waiting=waiting(
             facts.batches,

@@ -1,6 +1,21 @@
 """Sources: what institutions, banks and custodians bring to be held against the ledger.
 
-read_source(where, context) -> Source(entries, balances, movements, refused, …)
+`read_source(where, context)` comes to one `Source`: entries, balances, movements, and the rows refused.
+
+    configured                          which sources belong to a ledger: named, or kept in sources.yaml
+    gathering                           reads all that is brought to one reconciliation
+    reading                             finds out what a source is, and reads it
+    csv_table, parquet_table, database  a file or a database's table as a `table` of text and numbers
+    trade_rows, balance_rows            rows of a table into entries, balances and movements
+    both_sides                          a trade of a book's owner with itself, in two rows
+    numbers, words                      a table's columns read: exact numbers; names, days and times
+    mapping, mapping_checks, mapped     what somebody's own columns are, in YAML; a table read by it
+    guessing, evidence, synonyms        which column may be which field, and how sure that is
+    proposing                           the mapping that was guessed, as YAML that loads
+    messages                            what readers of messages share
+    fix/                                FIX 4.4: execution reports and trade capture reports
+    iso/                                ISO 20022: sese.025, semt.002, camt.053, read and written
+    errors                              what is refused of a source as a whole
 """
 
 from __future__ import annotations
@@ -80,6 +95,8 @@ class Context:
     """Those that the ledger knows, for guessing; a source may name others."""
     day: int = 0
     """The trading day that is asked for, yyyymmdd; 0 is any."""
+    undated: int = 0
+    """The day of trades that say none, if no day is asked for; 0 refuses them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +132,20 @@ class Source:
         return entries.take(entries.of(institution))
 
 
-def read_source(where: str, context: Context, *, mapping: Path | None = None) -> Source:
+def read_source(
+    where: str, context: Context, *, mapping: Path | None = None, default: Path | None = None
+) -> Source:
     """What `where` holds: a file (CSV, Parquet, FIX, ISO 20022, or a mapping in YAML that names its data) or
     a database's table (`sqlite:PATH#TABLE`, `postgresql://user@host:port/db#TABLE`).
 
-    What the columns of a table are says `mapping`, unless they are those of a known trade format. Raises
+    What the columns of a table are, and whose an id in a message is, says `mapping`. Without it, a table in a
+    known trade format is read by that, messages and any other table by `default`, if it is of them. Raises
     FileRefused (SourceRefused among its kinds) where the source cannot be held against the ledger at all, and
     MappingInvalid; rows that cannot be read are in `refused`.
     """
     from settlement.sources import reading
 
-    return reading.read(where, context, mapping)
+    return reading.read(where, context, mapping, default)
 
 
 def guess_mapping(where: str, context: Context) -> tuple[str, list[Guess]]:

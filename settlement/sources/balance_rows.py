@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from settlement.reconciliation.model import Level
+from settlement.reconciliation.model import Level, share_line
 from settlement.sources import Balance, CashMovement, Context, Source, Tolerances, numbers, words
 from settlement.sources.errors import SourceRefused
 from settlement.sources.table import Loaded, Rows, Table, plural, require
@@ -166,11 +166,6 @@ class _Reading:
         array: Any = self.loaded.array(named.column)
         found = words.days(self.rows, array, named.column, named.form, named.pattern, True)
         return [int(day) for day in found.tolist()]
-
-
-def share_line(payer: str, party: str) -> str:
-    """What a revenue share from `payer` to `party` is called."""
-    return f"share {payer} → {party}"
 
 
 def another_day(source: str, line: int, found: int, wanted: int) -> SourceRefused:

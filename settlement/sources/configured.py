@@ -28,6 +28,8 @@ class Brought:
     owner: str | None
     where: str
     mapping: str | None = None
+    default: str | None = None
+    """A mapping for it if it does not show by itself what it is."""
 
 
 class _Source(BaseModel):
@@ -35,6 +37,7 @@ class _Source(BaseModel):
 
     source: str
     mapping: str | None = None
+    default_mapping: str | None = None
 
 
 class _Sources(BaseModel):
@@ -64,13 +67,16 @@ def configured(folder: Path) -> list[Brought]:
             for each in error.errors()
         ]
         raise MappingInvalid(str(path), [*marked.mistakes, *mistakes]) from None
-    brought = [
-        Brought("book", owner, each.source, each.mapping)
-        for owner, sources in found.books.items()
+    given: list[tuple[Side, str | None, tuple[_Source, ...]]] = [
+        *(("book", owner, sources) for owner, sources in found.books.items()),
+        ("bank", None, found.bank),
+        ("custodian", None, found.custodian),
+    ]
+    return [
+        Brought(side, owner, each.source, each.mapping, each.default_mapping)
+        for side, owner, sources in given
         for each in sources
     ]
-    brought += [Brought("bank", None, each.source, each.mapping) for each in found.bank]
-    return brought + [Brought("custodian", None, each.source, each.mapping) for each in found.custodian]
 
 
 def keep(folder: Path, brought: Iterable[Brought]) -> None:
@@ -83,7 +89,8 @@ def keep(folder: Path, brought: Iterable[Brought]) -> None:
     shown: dict[str, object] = {}
     books: dict[str, list[dict[str, str]]] = {}
     for each in every:
-        entry = {"source": _whole(each.where)} | ({"mapping": _whole(each.mapping)} if each.mapping else {})
+        named = {"source": each.where, "mapping": each.mapping, "default_mapping": each.default}
+        entry = {name: _whole(where) for name, where in named.items() if where is not None}
         if each.owner is not None:
             books.setdefault(each.owner, []).append(entry)
         else:

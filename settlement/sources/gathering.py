@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,15 +16,17 @@ from ledger.ids import day_number, parse_day_number
 from settlement.errors import SettlementError
 from settlement.reconciliation.ledger_side import Scope
 from settlement.reconciliation.model import Refused
-from settlement.sources import Context, Source, database, read_source
+from settlement.sources import Context, Source, read_source
 from settlement.sources.configured import Brought
 from settlement.sources.errors import SourceRefused
-from settlement.sources.mapping import load
+from settlement.sources.reading import beside, is_mapping
 
 if TYPE_CHECKING:
     from settlement.operations import Ledger
 
 _DATE = "{date}"
+READERS = 2
+"""Sources that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,17 @@ class Gathered:
     """Institutions of whose own books some could not be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    name: str
+    """As it was brought."""
+    where: str
+    own: Path | None
+    default: Path | None
+    day: date | None
+    """Of what it has without a day."""
+
+
 def gather(
     ledger: Ledger,
     brought: Iterable[Brought],
@@ -43,35 +57,41 @@ def gather(
     progress: Callable[[str], None] | None = None,
 ) -> Gathered:
     """Read them for that scope. `{date}` in where one is stands for each trading day of the scope."""
-    sources: list[Source] = []
-    refused: list[Refused] = []
-    unread: set[str] = set()
     days = trading_days(ledger, scope)
     known = _days_of_statements(ledger, days)
-    for each in brought:
+    asked = [(each, place) for each in brought for place in _places(each, days)]
+
+    def read(one: tuple[Brought, _Place | Refused]) -> Source | Refused:
+        each, place = one
+        if isinstance(place, Refused):
+            return place
+        if progress is not None:
+            progress(place.name)
         try:
-            places = _places(each, days, scope)
-        except SettlementError as error:
-            refused.append(_unread(each.where, error))
-            unread.update({each.owner} if each.owner else ())
-            continue
-        for where, mapping, day in places:
-            if progress is not None:
-                progress(where)
-            try:
-                source = read_source(where, context(ledger, each, day), mapping=mapping)
-                _check_any(source)
-                _check_day(source, days, known)
-            except (SettlementError, LedgerError) as error:
-                refused.append(_unread(where, error))
-                unread.update({each.owner} if each.owner else ())
-            else:
-                sources.append(replace(source, name=where))
-    return Gathered(tuple(sources), tuple(refused), frozenset(unread))
+            there = context(ledger, each, place.day)
+            source = read_source(place.where, there, mapping=place.own, default=place.default)
+            _check_any(source)
+            _check_day(source, days, known)
+        except (SettlementError, LedgerError) as error:
+            return _refused(place.name, error)
+        return replace(source, name=place.name)
+
+    # Most of reading a large table is outside of Python's lock.
+    with ThreadPoolExecutor(READERS) as pool:
+        outcomes = list(pool.map(read, asked))
+    refused = [each for each in outcomes if isinstance(each, Refused)]
+    pairs = zip(asked, outcomes, strict=True)
+    unread = {each.owner for (each, _), found in pairs if isinstance(found, Refused) and each.owner}
+    sources = tuple(each for each in outcomes if isinstance(each, Source))
+    return Gathered(sources, tuple(refused), frozenset(unread))
 
 
-def context(ledger: Ledger, brought: Brought, day: date | None = None) -> Context:
-    """What a reader has to know of the ledger; `day` is that of trades in a table that does not say."""
+def _refused(where: str, error: Exception) -> Refused:
+    return Refused(where, 0, "", "", str(error).removeprefix(f"{where}: "))
+
+
+def context(ledger: Ledger, brought: Brought, undated: date | None = None) -> Context:
+    """What a reader has to know of the ledger; `undated` is the day of what says none."""
     market = ledger.market
     cash = market.scenario.cash
     return Context(
@@ -81,7 +101,7 @@ def context(ledger: Ledger, brought: Brought, day: date | None = None) -> Contex
         exponent=market.scenario.exponent,
         institutions=tuple(market.index),
         securities=tuple(code for code in market.asset if code != cash.currency),
-        day=0 if day is None else day_number(day),
+        undated=0 if undated is None else day_number(undated),
     )
 
 
@@ -98,33 +118,20 @@ def trading_days(ledger: Ledger, scope: Scope) -> list[date]:
     return sorted({parse_day_number(batch.header.trading_day) for batch in history.batches.values()})
 
 
-def _places(each: Brought, days: list[date], scope: Scope) -> list[tuple[str, Path | None, date | None]]:
-    """Where what is brought is to be read, by which mapping, and of which day trades are that do not say:
-    the one that is asked for, or that the name of their file has. Raises FileRefused and MappingInvalid.
-    """
-    path, where = None if each.mapping is None else Path(each.mapping), each.where
-    if path is None and not database.is_database(where) and where.endswith((".yaml", ".yml")):
-        path = Path(where)
-    if path is None:
-        dated = [where.replace(_DATE, day.isoformat()) for day in days] if _DATE in where else [where]
-        return [(place, None, None) for place in dated]
-    columns = load(path)
-    dayless = columns.level == "trades" and columns.columns.trading_day is None
-    found = where
-    if each.mapping is None and columns.source is not None and _DATE in columns.source:
-        found = columns.source
-        found = (
-            database.beside(found, path.parent) if database.is_database(found) else str(path.parent / found)
-        )
-    if _DATE in found:
-        places = [(found.replace(_DATE, day.isoformat()), day) for day in days]
-        return [(place, path, day if dayless else None) for place, day in places]
-    mapping = None if each.mapping is None else path
-    return [(where, mapping, scope.day if dayless else None)]
-
-
-def _unread(where: str, error: Exception) -> Refused:
-    return Refused(where, 0, "", "", str(error).removeprefix(f"{where}: "))
+def _places(brought: Brought, days: list[date]) -> list[_Place | Refused]:
+    """Where it is, or where the mapping that is brought says; of each day, where {date} is in it."""
+    where, own = brought.where, None if brought.mapping is None else Path(brought.mapping)
+    default = None if brought.default is None else Path(brought.default)
+    if own is None and is_mapping(where):
+        own = Path(where)
+        try:
+            where = beside(own)
+        except SettlementError as error:
+            return [_refused(brought.where, error)]
+    if _DATE in where:
+        dated = [(where.replace(_DATE, day.isoformat()), day) for day in days]
+        return [_Place(there, there, own, default, day) for there, day in dated]
+    return [_Place(brought.where, where, own, default, days[0] if len(days) == 1 else None)]
 
 
 def _check_any(source: Source) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ledger.ids import currency_exponent
 from ledger.units import MAX_AMOUNT, MAX_QUANTITY, parse_minor
+from settlement.reconciliation.entries import PRICE_DECIMALS
 from settlement.sources import Context, Source, Tolerances, balance_rows, numbers, trade_rows
-from settlement.sources.mapping import Column, Mapping
+from settlement.sources.mapping import Allowed, Column, Mapping
 from settlement.sources.numbers import Form, Sign
 from settlement.sources.table import Table
-from settlement.sources.trade_rows import PRICE_SCALE, Counted, Direction, Named, Plan
+from settlement.sources.trade_rows import Counted, Direction, Named, Plan
 
 
 def read(table: Table, mapping: Mapping, context: Context) -> Source:
@@ -17,6 +18,16 @@ def read(table: Table, mapping: Mapping, context: Context) -> Source:
     if mapping.level == "trades":
         return trade_rows.read(table, _trades(forms), context)
     return balance_rows.read(table, _balances(forms), context)
+
+
+def tolerances_of(allowed: Allowed, exponent: int) -> Tolerances:
+    """What a mapping allows, in a currency's minor units; less than one of them is nothing."""
+    amount, commission, levy = (
+        parse_minor(text, max(exponent, 6)) // 10 ** (max(exponent, 6) - exponent)
+        for text in (allowed.amount, allowed.commission, allowed.levy)
+    )
+    price = parse_minor(allowed.price, PRICE_DECIMALS)
+    return Tolerances(allowed.quantity, amount, price, allowed.time, commission, levy)
 
 
 class _Forms:
@@ -84,13 +95,7 @@ class _Forms:
         )
 
     def tolerances(self) -> Tolerances:
-        allowed = self.mapping.tolerances
-        amount, commission, levy = (
-            parse_minor(text, max(self.exponent, 6)) // 10 ** (max(self.exponent, 6) - self.exponent)
-            for text in (allowed.amount, allowed.commission, allowed.levy)
-        )
-        price = parse_minor(allowed.price, PRICE_SCALE)
-        return Tolerances(allowed.quantity, amount, price, allowed.time, commission, levy)
+        return tolerances_of(self.mapping.tolerances, self.exponent)
 
 
 def _trades(forms: _Forms) -> Plan:
@@ -120,7 +125,7 @@ def _trades(forms: _Forms) -> Plan:
         seller=named("seller"),
         direction=direction,
         counterparty=named("counterparty"),
-        price=forms.money("price", "none", PRICE_SCALE),
+        price=forms.money("price", "none", PRICE_DECIMALS),
         currency=named("currency"),
         commission=forms.money("commission", "none"),
         levy=forms.money("levy", "none"),

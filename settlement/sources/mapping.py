@@ -28,6 +28,15 @@ opening, movements, closing, as_of.
 
 `unit` of a quantity is how many units one is; of money `major`, `minor`, `thousand`, or how many major units.
 `sign` is `none` (a sign is refused; of trades the default), `signed`, `reversed` or `ignored`.
+
+A mapping without level and columns is for messages, which say themselves where what stands:
+
+    source: executions-{date}.log
+    institutions: {BRKANPKA: Aldersgate, 529900T8BM49AURSDO55: Birchwood}    # ours for any id of theirs
+    securities: {US0378331005: AAPL}
+    utc_offset: 345                # minutes of the venue's time beyond UTC; FIX only, which has UTC
+    cut_off: "18:00"
+    tolerances: {amount: "0.01"}
 """
 
 from __future__ import annotations
@@ -41,13 +50,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from settlement import marked_yaml
 from settlement.errors import Mistake
 from settlement.files import read_regular
-from settlement.scenario_explain import explain
+from settlement.scenario_explain import explain, not_text
 from settlement.sources import mapping_checks
 from settlement.sources.errors import MappingInvalid
 from settlement.sources.numbers import Sign
 
 Level = Literal["trades", "positions", "cash", "revenue"]
 _MOST_DIGITS = 15
+_MOST_OFFSET = 14 * 60
+"""Minutes; no place is further from UTC."""
 
 
 class _Model(BaseModel):
@@ -95,6 +106,7 @@ def _one(given: Any) -> Any:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
 Mark = Annotated[str, BeforeValidator(_one)]
+Ours = Annotated[str, Field(min_length=1)]
 
 
 class Column(_Model):
@@ -110,6 +122,8 @@ class Column(_Model):
 
 
 def _column(given: Any) -> Any:
+    if isinstance(given, int | marked_yaml.Unquoted):
+        raise ValueError(not_text(given))
     return {"column": given} if isinstance(given, str) else given
 
 
@@ -184,12 +198,27 @@ class Mapping(_Model):
     columns: Columns
 
 
-def load(path: Path) -> Mapping:
+class MessageMapping(_Model):
+    """What messages do not say in our words: whose an id is, and when the venue's day begins."""
+
+    source: str | None = None
+    institutions: dict[str, Ours] = {}
+    securities: dict[str, Ours] = {}
+    utc_offset: Annotated[int | None, Field(ge=-_MOST_OFFSET, le=_MOST_OFFSET)] = None
+    """Minutes."""
+    cut_off: Annotated[str | None, BeforeValidator(_clock)] = None
+    tolerances: Allowed = Allowed()
+
+
+AnyMapping = Mapping | MessageMapping
+
+
+def load(path: Path) -> AnyMapping:
     """The mapping in a file. Raises FileRefused, and MappingInvalid with every mistake that can be seen."""
     return parse(read_regular(path), str(path))
 
 
-def parse(data: bytes, source: str) -> Mapping:
+def parse(data: bytes, source: str) -> AnyMapping:
     """The mapping that the YAML `data` holds; `source` names it in the error. Raises MappingInvalid."""
     try:
         marked = marked_yaml.read(data)
@@ -197,15 +226,24 @@ def parse(data: bytes, source: str) -> Mapping:
         raise MappingInvalid(source, [error.mistake]) from None
     if not isinstance(marked.data, dict):
         raise MappingInvalid(source, [Mistake(marked.line(()), "", "a mapping is a mapping of keys")])
-    mapping: Mapping | None = None
+    model = MessageMapping if _is_of_messages(set(marked.data)) else Mapping
+    mapping: AnyMapping | None = None
     try:
-        mapping = Mapping.model_validate(marked.data)
-        found = mapping_checks.check(mapping)
+        mapping = model.model_validate(marked.data)
+        found = mapping_checks.check_source(mapping.source)
+        if isinstance(mapping, Mapping):
+            found += mapping_checks.check(mapping)
     except ValidationError as error:
-        found = explain(error, Mapping)
+        found = explain(error, model)
     mistakes = marked.mistakes + [
         Mistake(marked.line(path), marked_yaml.key_text(path), reason) for path, reason in found
     ]
     if mapping is None or mistakes:
         raise MappingInvalid(source, mistakes)
     return mapping
+
+
+def _is_of_messages(keys: set[str]) -> bool:
+    """Whether some keys are those of a mapping of messages and none is only of columns."""
+    of_messages, of_columns = set(MessageMapping.model_fields), set(Mapping.model_fields)
+    return bool(keys & of_messages) and not keys & (of_columns - of_messages)

@@ -106,8 +106,15 @@ def amount(given: Any) -> Any:
     return given
 
 
+def check_source(source: str | None) -> list[Found]:
+    """What is wrong with where a mapping says that its data is."""
+    if source is not None and re.search(r"\{(?!date\})", source):
+        return [(("source",), "may have {date} in it, and no other brace")]
+    return []
+
+
 def check(mapping: Mapping) -> list[Found]:
-    """What is wrong with a mapping whose form is right, each with its key's path."""
+    """What is wrong with a mapping of columns whose form is right, each with its key's path."""
     given = mapping.columns.given()
     fields = FIELDS[mapping.level]
     found: list[Found] = [
@@ -120,8 +127,6 @@ def check(mapping: Mapping) -> list[Found]:
         found += [(("columns", name, key), reason) for key, reason in _misplaced(mapping, name, cell)]
     if mapping.thousands is not None and mapping.thousands == mapping.decimal:
         found.append((("thousands",), "is the decimal sign, too"))
-    if mapping.source is not None and re.search(r"\{(?!date\})", mapping.source):
-        found.append((("source",), "may have {date} in it, and no other brace"))
     return found
 
 

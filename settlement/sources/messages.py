@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -24,8 +23,6 @@ from settlement.sources.errors import DayOther
 
 BY_DAY = "{day}{number:08}"
 """How messages name a trade whose id begins with its trading day."""
-PRICE_DECIMALS = 6
-"""A price is held in millionths of a currency unit."""
 
 _DECIMAL = re.compile(r"([+-]?)([0-9]{0,40})(?:\.([0-9]{0,40}))?")
 _DIGITS = re.compile("[0-9]+")
@@ -210,11 +207,8 @@ def check_days(name: str, days: Iterable[int], asked: int) -> None:
     """Refuse a source that has something, but nothing of the day that is asked for."""
     found = sorted(set(days))
     if asked and found and asked not in found:
-        raise DayOther(name, [_said(day) for day in found], _said(asked))
-
-
-def _said(day: int) -> str:
-    return date(day // 10_000, day // 100 % 100, day % 100).isoformat()
+        days_found = [parse_day_number(day).isoformat() for day in found]
+        raise DayOther(name, days_found, parse_day_number(asked).isoformat())
 
 
 def shown(text: str, most: int = 60) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 from settlement.files import read_regular
 from settlement.sources import (
@@ -18,7 +20,7 @@ from settlement.sources import (
     trade_rows,
 )
 from settlement.sources.errors import SourceRefused
-from settlement.sources.mapping import Mapping
+from settlement.sources.mapping import Mapping, MessageMapping
 from settlement.sources.table import Table, check_delimiter, headless
 from settlement.sources.table import named as table_columns
 from settlement.sources.trade_rows import iso
@@ -28,36 +30,72 @@ _BOM = b"\xef\xbb\xbf"
 _HEAD = 1024
 """Bytes that show what a file is."""
 _DATE = "{date}"
+_Sort = TypeVar("_Sort", Mapping, MessageMapping)
 
 
-def read(where: str, context: Context, mapping_file: Path | None) -> Source:
+def read(where: str, context: Context, own: Path | None, default: Path | None = None) -> Source:
     """See `settlement.sources.read_source`."""
-    if mapping_file is None and not database.is_database(where) and where.endswith((".yaml", ".yml")):
-        mapping_file = Path(where)
-        where = named(mapping.load(mapping_file), mapping_file, context)
+    if own is None and is_mapping(where):
+        own = Path(where)
+        where = _of_day(beside(own), own, context)
+    by = None if own is None else mapping.load(own)
     kind = None if database.is_database(where) else messages(read_regular(where, _HEAD))
     if kind is not None:
-        reader = import_module(f"settlement.sources.{kind}")
-        source: Source = reader.read(read_regular(where), where, context, mapping_file)
-        return source
-    if mapping_file is not None:
-        columns = mapping.load(mapping_file)
-        return mapped.read(open_table(where, columns), columns, context)
-    return _known(open_table(where), context)
+        if isinstance(by, Mapping):
+            raise SourceRefused(
+                where,
+                f"is of messages, and {own} is of columns; of messages it can be institutions, "
+                "securities, utc_offset, cut_off and tolerances",
+            )
+        return _message(kind, where, context, by or _of(default, MessageMapping))
+    if isinstance(by, MessageMapping):
+        raise SourceRefused(where, f"is a table, and {own} is of messages: it lacks level and columns")
+    table = open_table(where, by)
+    if by is None:
+        if (plan := trade_rows.known_plan(table.columns, context.exponent)) is not None:
+            return trade_rows.read(table, plan, context)
+        if (by := _of(default, Mapping)) is None:
+            raise _unknown(table)
+        table = open_table(where, by)
+    return mapped.read(table, by, context)
 
 
-def named(columns: Mapping, path: Path, context: Context) -> str:
-    """The source that a mapping names, beside it; {date} is the day that is asked for."""
-    where = columns.source
+def is_mapping(where: str) -> bool:
+    """Whether a source is a mapping that names its data."""
+    return not database.is_database(where) and where.endswith((".yaml", ".yml"))
+
+
+def beside(path: Path) -> str:
+    """The source that a mapping names, beside it; {date} stays. Raises FileRefused and MappingInvalid."""
+    where = mapping.load(path).source
     if where is None:
         raise SourceRefused(str(path), "is a mapping without `source`; write it, or give the data beside it")
-    if _DATE in where:
-        if not context.day:
-            raise SourceRefused(str(path), f"source {where!r} needs a trading day; say which")
-        where = where.replace(_DATE, iso(context.day))
     if database.is_database(where):
         return database.beside(where, path.parent)
     return str(path.parent / where)
+
+
+def _of_day(where: str, path: Path, context: Context) -> str:
+    if _DATE not in where:
+        return where
+    if not context.day:
+        raise SourceRefused(str(path), f"source {where!r} needs a trading day; say which")
+    return where.replace(_DATE, iso(context.day))
+
+
+def _of(default: Path | None, sort: type[_Sort]) -> _Sort | None:
+    """The mapping in a file, if it is of that sort."""
+    found = None if default is None else mapping.load(default)
+    return found if isinstance(found, sort) else None
+
+
+def _message(kind: str, where: str, context: Context, by: MessageMapping | None) -> Source:
+    reader = import_module(f"settlement.sources.{kind}")
+    source: Source = reader.read(read_regular(where), where, context, by)
+    if by is None:
+        return source
+    tolerances = mapped.tolerances_of(by.tolerances, context.exponent)
+    return replace(source, tolerances=tolerances, cut_off=by.cut_off)
 
 
 def open_table(where: str, columns: Mapping | None = None) -> Table:
@@ -81,15 +119,12 @@ def messages(head: bytes) -> str | None:
     return "iso" if plain.startswith((b"<", b"\xff\xfe<\0", b"\xfe\xff\0<")) else None
 
 
-def _known(table: Table, context: Context) -> Source:
-    """The trades of a table in the columns of a known trade format. Raises SourceRefused for any other."""
-    plan = trade_rows.known_plan(table.columns, context.exponent)
-    if plan is not None:
-        return trade_rows.read(table, plan, context)
+def _unknown(table: Table) -> SourceRefused:
+    """Why a table without a mapping cannot be read. Raises SourceRefused where it is no table at all."""
     check_delimiter(table)
     if table.looks_like_data():
-        raise headless(table)
-    raise SourceRefused(
+        return headless(table)
+    return SourceRefused(
         table.name,
         f"its columns are of no known trade format: {table_columns(table.columns)}; known are "
         f"canonical ({','.join(trade_rows.CANONICAL)}) and nepse ({','.join(trade_rows.NEPSE)}); any other "

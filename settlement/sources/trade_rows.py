@@ -14,13 +14,12 @@ import numpy.typing as npt
 
 from ledger.units import TIME_UNKNOWN, Column
 from settlement.intake import canonical, nepse
-from settlement.reconciliation.entries import BY_NUMBER, NO_DAY, NO_NUMBER, Entries
-from settlement.sources import EXACT, Context, Source, Tolerances, numbers, words
+from settlement.reconciliation.entries import BY_NUMBER, NO_DAY, NO_NUMBER, PRICE_DECIMALS, Entries
+from settlement.sources import EXACT, Context, Source, Tolerances, both_sides, numbers, words
 from settlement.sources.errors import SourceRefused
 from settlement.sources.numbers import Form
 from settlement.sources.table import Loaded, Rows, Table, plural, require
 
-PRICE_SCALE = 6
 _EIGHT = 10**8
 
 CANONICAL = tuple(canonical.of_exponent(0).form.header.split(","))
@@ -106,7 +105,7 @@ def known_plan(columns: tuple[str, ...], exponent: int) -> Plan | None:
             time=Named("trade_time"),
             buyer=Named("buyer"),
             seller=Named("seller"),
-            price=Counted("price", numbers.money(PRICE_SCALE)),
+            price=Counted("price", numbers.money(PRICE_DECIMALS)),
         )
     if {*columns, "S.N", "Date"} >= set(NEPSE):
         return Plan(
@@ -117,7 +116,7 @@ def known_plan(columns: tuple[str, ...], exponent: int) -> Plan | None:
             both=Counted("Contract_No", numbers.whole(16)),
             buyer=Named("Buyer_Broker"),
             seller=Named("Seller_Broker"),
-            price=Counted("Rate", numbers.money(PRICE_SCALE)),
+            price=Counted("Rate", numbers.money(PRICE_DECIMALS)),
             naming="{day}{number:08d}",
         )
     return None
@@ -131,8 +130,13 @@ def read(table: Table, plan: Plan, context: Context) -> Source:
     require(table, wanted)
     loaded = table.load(wanted)
     rows = Rows(table.name, loaded.line, loaded.refused)
-    entries = _Reading(loaded, rows, plan, context).entries()
-    entries = entries.take(~rows.bad) if rows.bad.any() else entries
+    reading = _Reading(loaded, rows, plan, context)
+    entries, bought = reading.entries(), reading.bought
+    if rows.bad.any():
+        entries = entries.take(~rows.bad)
+        bought = None if bought is None else bought[~rows.bad]
+    if bought is not None and context.owner is not None:
+        entries = both_sides.as_one(entries, context.owner, bought)
     notes: dict[str, str] = {}
     if context.day:
         other = entries.day != context.day
@@ -172,6 +176,8 @@ class _Reading:
 
     def __init__(self, loaded: Loaded, rows: Rows, plan: Plan, context: Context) -> None:
         self.loaded, self.rows, self.plan, self.context = loaded, rows, plan, context
+        self.bought: npt.NDArray[np.bool_] | None = None
+        """Which rows buy, where the table goes by sides."""
 
     def entries(self) -> Entries:
         plan, count = self.plan, len(self.rows)
@@ -203,7 +209,7 @@ class _Reading:
             commission=self._counted(plan.commission) if plan.commission else None,
             levy=self._counted(plan.levy) if plan.levy else None,
             naming=plan.naming,
-            by_sides=plan.direction is not None,
+            whole=True,
         )
 
     def _called(self, number: Column, day: npt.NDArray[np.int32], row: int) -> str:
@@ -221,9 +227,10 @@ class _Reading:
             number = self._counted(plan.number, empty=NO_NUMBER)
         if plan.day is not None:
             return number, self._days(plan.day, optional=False)
-        if not self.context.day:
+        day = self.context.day or self.context.undated
+        if not day:
             raise SourceRefused(self.rows.source, "says no trading day; give one, or map `trading_day`")
-        return number, np.full(count, self.context.day, dtype=np.int32)
+        return number, np.full(count, day, dtype=np.int32)
 
     def _contracts(self, both: Counted) -> tuple[Column, npt.NDArray[np.int32]]:
         array = self._array(both.column)
@@ -248,7 +255,7 @@ class _Reading:
         assert plan.direction is not None
         if self.context.owner is None:
             raise SourceRefused(self.rows.source, "says buy and sell, and nobody said whose book it is")
-        buys = self._buys(plan.direction, quantity)
+        self.bought = buys = self._buys(plan.direction, quantity)
         others: list[str] = []
         other = np.full(len(self.rows), -1, dtype=np.int32)
         if plan.counterparty is not None:

@@ -8,6 +8,9 @@ ledger   ─ commission shared several times in a settlement; the shelf's breaks
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+
+import pytest
 
 from settlement.books.shelf import Shelf
 from settlement.breaks.reconciling import covered, run
@@ -16,25 +19,30 @@ from settlement.reconciliation.ledger_side import EVERYTHING, Scope
 from settlement.reconciliation.model import Kind
 from settlement.scenario import load
 from settlement.sources.configured import Brought
-from tests.integration.test_reconcile_sources import (
+from tests.integration.brought import (
     DAY,
     NAME,
     Market,
     Rows,
     book,
     holdings,
-    made,
     rows_of,
     table,
+    two_days,
     written,
 )
 from tests.ledgers import in_memory
 from tests.unit.report_days import NEXT_DAY, record, sample_file
 
-__all__ = ["made"]
 COLUMNS = "".join(
     f"  {name}: {name}\n" for name in ("buyer", "seller", "security", "quantity", "settlement_amount")
 )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    with two_days(tmp_path_factory.mktemp("days")) as market:
+        yield market
 
 
 def test_entry_on_a_wrong_day_is_that_break_alone(made: Market) -> None:

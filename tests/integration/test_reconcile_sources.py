@@ -5,183 +5,51 @@ one unit   ─ in a book of trades, positions, cash, revenue; in a custodian's a
 sides      ─ who stands alone of three
 scope      ─ a cycle, a day as it ended, sources of other days, whole-market files
 pending    ─ what a side lacks before its cut-off
+corrected  ─ a correction in force stands in for its source, which is said; so is what two people accepted
 unread     ─ a source that cannot be read stops no other, and nobody is compared in its place
 """
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from settlement import sample
-from settlement.breaks.reconciling import Reported, run
+from settlement.breaks import Breaks
 from settlement.errors import NameUnknown
-from settlement.operations import Ledger
-from settlement.reconciliation.ledger_side import EVERYTHING, Scope
-from settlement.reconciliation.model import Break, Kind
+from settlement.reconciliation.ledger_side import Scope
+from settlement.reconciliation.model import Kind
 from settlement.scenario import load
-from settlement.sources import Balance, CashMovement
-from settlement.sources.configured import Brought
-from settlement.sources.iso import write_camt053, write_semt002, write_sese025
-from tests.ledgers import in_memory
-from tests.unit.report_days import NEXT_DAY, record, sample_file
-
-DAY, NAME, CASH = sample.TRADING_DAY, "Aldersgate", "EUR"
-Rows = list[dict[str, str]]
-
-
-@dataclass
-class Market:
-    ledger: Ledger
-    files: dict[dt.date, bytes]
-    ends: dict[dt.date, dict[tuple[str, str], int]]
-    """After each day, (institution, asset) → what it holds."""
-    folder: Path
-
-    def file(self, name: str, data: bytes | str) -> str:
-        path = self.folder / name
-        path.write_bytes(data.encode() if isinstance(data, str) else data)
-        return str(path)
-
-    def run(self, *brought: Brought, scope: Scope = EVERYTHING) -> Reported:
-        return run(self.ledger, brought, scope)
-
-    def breaks(self, *brought: Brought, scope: Scope = EVERYTHING) -> list[Break]:
-        found = self.run(*brought, scope=scope).result
-        assert found.refused == ()
-        return list(found.breaks)
+from settlement.sources import Balance
+from settlement.sources.configured import Brought, configured, keep
+from settlement.sources.iso import write_semt002
+from tests.integration.brought import (
+    DAY,
+    NAME,
+    Market,
+    Rows,
+    bank,
+    book,
+    cash,
+    confirmations,
+    depository,
+    holdings,
+    off,
+    positions,
+    revenue,
+    rows_of,
+    two_days,
+    written,
+)
+from tests.unit.report_days import NEXT_DAY
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    files = {day: sample_file(day, trades=90, seed=seed) for day, seed in ((DAY, 3), (NEXT_DAY, 4))}
-    with in_memory(load("sample"), DAY) as ledger:
-        ends = {}
-        for day, data in files.items():
-            ledger.clock.wait_until(dt.datetime.combine(day, dt.time(9), dt.UTC))
-            record(ledger, data, day)
-            ledger.fund()
-            ledger.settle()
-            names = {index: name for name, index in ledger.market.index.items()}
-            codes = {index: code for code, index in ledger.market.asset.items()}
-            ends[day] = {(names[who], codes[what]): n for (who, what), n in ledger.balances().items()}
-        yield Market(ledger, files, ends, tmp_path_factory.mktemp("sources"))
-
-
-def rows_of(data: bytes, name: str | None = NAME) -> Rows:
-    return [
-        row
-        for row in csv.DictReader(io.StringIO(data.decode()))
-        if name in (None, row["buyer"], row["seller"])
-    ]
-
-
-def written(rows: Rows) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
-
-
-def book(market: Market, alter: Callable[[Rows], object] = lambda rows: None, *days: dt.date) -> Brought:
-    rows = [row for day in days or (DAY, NEXT_DAY) for row in rows_of(market.files[day])]
-    alter(rows)
-    return Brought("book", NAME, market.file("book.csv", written(rows)))
-
-
-def off(field: str, by: int) -> Callable[[Rows], None]:
-    def alter(rows: Rows) -> None:
-        row = next(row for row in rows if row["buyer"] != row["seller"])
-        digits = row[field].replace(".", "")
-        changed = str(int(digits) + by)
-        row[field] = changed if "." not in row[field] else f"{changed[:-2]}.{changed[-2:]}"
-
-    return alter
-
-
-def decimal(minor: int) -> str:
-    return f"{'-' * (minor < 0)}{abs(minor) // 100}.{abs(minor) % 100:02d}"
-
-
-def table(market: Market, level: str, header: str, lines: list[str], columns: str) -> Brought:
-    market.file(f"{level}.csv", "\n".join([header, *lines]) + "\n")
-    mapping = f"source: {level}.csv\nlevel: {level}\ncolumns:\n{columns}"
-    return Brought("book", NAME, market.file(f"{level}.yaml", mapping))
-
-
-def holdings(market: Market, day: dt.date = NEXT_DAY, name: str = NAME) -> dict[str, int]:
-    return {asset: n for (who, asset), n in market.ends[day].items() if who == name and asset != CASH}
-
-
-def positions(market: Market, off: int = 0) -> Brought:
-    lines = [f"{code},{n + off * (i == 0)}" for i, (code, n) in enumerate(holdings(market).items())]
-    return table(market, "positions", "ISIN,Held", lines, "  asset: ISIN\n  closing: Held\n")
-
-
-def cash(market: Market, off: int = 0) -> Brought:
-    line = f"{CASH},{decimal(market.ends[NEXT_DAY].get((NAME, CASH), 0) + off)}"
-    return table(market, "cash", "Currency,Held", [line], "  currency: Currency\n  closing: Held\n")
-
-
-def revenue(market: Market, off: int = 0) -> Brought:
-    """The levy, by the trade files."""
-    levy = sum(
-        int(row["settlement_amount"].replace(".", ""))
-        * load("sample").fees.levy.rate_ppm
-        // 10**6
-        * (1 + (row["buyer"] == row["seller"]))
-        for data in market.files.values()
-        for row in rows_of(data)
-    )
-    line = f"levy,{decimal(levy + off)}"
-    return table(market, "revenue", "Line,Booked", [line], "  line: Line\n  closing: Booked\n")
-
-
-def confirmations(market: Market, quantity_off: int = 0) -> Brought:
-    from settlement.reconciliation.ledger_view import view
-
-    there = view(market.ledger, EVERYTHING).trades
-    own = there.entries.take(there.of(NAME))
-    own = replace(own, settles=there.effective[there.of(NAME)])
-    quantity = own.quantity.copy()
-    quantity[0] += quantity_off
-    return Brought(
-        "custodian", None, market.file("sese.xml", write_sese025(replace(own, quantity=quantity), NAME))
-    )
-
-
-def depository(market: Market, day: dt.date = NEXT_DAY, off: int = 0) -> Brought:
-    held = holdings(market, day)
-    first = next(iter(held))
-    rows = [
-        Balance("position", NAME, code, None, None, n + off * (code == first)) for code, n in held.items()
-    ]
-    number = int(day.strftime("%Y%m%d"))
-    return Brought("custodian", None, market.file("semt.xml", write_semt002(rows, number)))
-
-
-def bank(market: Market, day: dt.date = NEXT_DAY, off: int = 0, entry_off: int = 0) -> Brought:
-    """Every cash movement of the broker so far, by the register's own transfers."""
-    moves, index = market.ledger.read().movements, market.ledger.market.index[NAME]
-    number, rows, total = int(day.strftime("%Y%m%d")), [], 0
-    for row in range(len(moves)):
-        if moves.asset[row] == market.ledger.market.cash_asset and index in (
-            moves.sender[row],
-            moves.receiver[row],
-        ):
-            amount = int(moves.amount[row]) * (1 if moves.receiver[row] == index else -1)
-            rows.append(CashMovement(NAME, CASH, amount, bytes(moves.transaction[row]).hex()[:35], number))
-            total += amount
-    rows[-1] = replace(rows[-1], amount=rows[-1].amount + entry_off)
-    closing = Balance("cash", NAME, CASH, 0, total, market.ends[day].get((NAME, CASH), 0) + off)
-    return Brought("bank", None, market.file("camt.xml", write_camt053([closing], rows, number)))
+    with two_days(tmp_path_factory.mktemp("sources")) as market:
+        yield market
 
 
 def test_clean_sides_break_nothing_and_say_what_was_compared(made: Market) -> None:
@@ -289,6 +157,33 @@ def test_source_of_another_day_is_refused_and_the_others_go_on(made: Market) -> 
     assert str(NEXT_DAY) in refused.reason
 
 
+def test_correction_stands_in_for_its_source_and_is_said(
+    made: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made.ledger, "path", tmp_path)
+    wrong = book(made, off("quantity", 1))
+    ((found, kept),) = made.run(wrong).breaks
+    assert kept is not None
+    right = {
+        "quantity": found.fields["quantity"]["ledger"],
+        "was": {"quantity": found.fields["quantity"]["book"]},
+    }
+    with Breaks.open(tmp_path, write=True) as breaks:
+        breaks.propose(kept.id, right, "Asha")
+        breaks.approve(kept.id, "Bina")
+    mended = made.run(wrong)
+    assert (mended.breaks, mended.corrected, mended.accepted) == ((), 1, 0)
+    assert made.run(book(made)).corrected == 0, "its source is right by now"
+    ((_, again),) = made.run(book(made, off("quantity", 2))).breaks
+    assert again is not None
+    assert again.id == kept.id
+    with Breaks.open(tmp_path, write=True) as breaks:
+        breaks.close(kept.id, "as agreed", "Asha")
+        breaks.approve(kept.id, "Bina")
+    left = made.run(book(made, off("quantity", 2)))
+    assert (left.breaks, left.corrected, left.accepted) == ((), 0, 1)
+
+
 def test_unread_book_is_not_replaced_by_the_shelf(made: Market) -> None:
     missing = Brought("book", NAME, str(made.folder / "nowhere.csv"))
     found = made.run(missing).result
@@ -324,3 +219,46 @@ def test_statement_of_accounts_that_nobody_has_is_said_and_the_rest_goes_on(made
     assert kinds.pop("X") is Kind.MISSING_THERE
     held = {code for code, n in holdings(made).items() if n}
     assert kinds == dict.fromkeys(held, Kind.MISSING_HERE)
+
+
+def test_general_mapping_is_only_of_what_does_not_show_by_itself(made: Market) -> None:
+    """And a table without trading days is of the day that its name, or the only day of the scope, says."""
+    columns = {name: name for name in ("buyer", "seller", "security", "quantity", "settlement_amount")}
+    columns["trade_number"] = "ref"
+    general = made.file(
+        "general.yaml",
+        "level: trades\ncolumns:\n" + "".join(f"  {ours}: {theirs}\n" for ours, theirs in columns.items()),
+    )
+    for day in (DAY, NEXT_DAY):
+        rows = [
+            {"ref": r["trade_no"], **{c: r[c] for c in columns if c in r}} for r in rows_of(made.files[day])
+        ]
+        made.file(f"own-{day}.csv", written(rows))
+    named = made.file("own.yaml", "source: own-{date}.csv\n" + Path(general).read_text())
+    plain = replace(book(made), default=general)
+    dated = Brought("book", NAME, str(made.folder / "own-{date}.csv"), default=general)
+    for brought in (plain, dated, Brought("book", NAME, named), replace(depository(made), default=general)):
+        result = made.run(brought).result
+        assert (result.breaks, result.refused) == ((), ())
+    assert [each["format"] for each in made.run(plain, dated).result.sources] == [
+        "canonical",
+        "mapped",
+        "mapped",
+    ]
+    single = Brought("book", NAME, str(made.folder / f"own-{DAY}.csv"), mapping=general)
+    assert made.breaks(single, scope=Scope(day=DAY)) == []
+    (refused,) = made.run(single).result.refused
+    assert "says no trading day" in refused.reason
+
+
+def test_kept_sources_are_those_that_were_brought(tmp_path: Path) -> None:
+    brought = [
+        Brought("book", NAME, str(tmp_path / "a.csv"), str(tmp_path / "own.yaml")),
+        Brought("book", NAME, "sqlite:book.db#trades", None, str(tmp_path / "general.yaml")),
+        Brought("bank", None, str(tmp_path / "camt.xml")),
+    ]
+    keep(tmp_path, brought)
+    assert configured(tmp_path) == brought
+    changed = Brought("bank", None, str(tmp_path / "other.xml"))
+    keep(tmp_path, [changed])
+    assert configured(tmp_path) == [*brought[:2], changed]

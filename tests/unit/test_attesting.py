@@ -298,36 +298,41 @@ def test_attribute_given_a_break_says_whether_the_book_was_so_when_signed(
     entries, number = signed.entries, named(signed.entries, 0)
     quantity, block = int(entries.quantity[0]), signed.standing.block
     wrong = made(Kind.QUANTITY, number, quantity=(quantity, quantity + 1))
-    [so] = attribute(wrong, signed.standing, entries)
-    begun = f"the book that {WHO} signed in block {block} (cycle 1, revision 1) had trade {number} with "
+    [so] = attribute(wrong, signed.standing, entries, 2)
+    begun = f"The book that {WHO} signed in block {block} (cycle 1, revision 1) had trade {number} with "
     assert (so.verdict, so.changes) == ("as_signed", ())
-    assert so.said == f"{begun}quantity {quantity}, and so it is still"
+    assert so.said == f"{begun}quantity {quantity:,}, and so it is still."
     now = altered(entries, 0, quantity=5)
-    [since] = attribute(made(Kind.QUANTITY, number, quantity=(5, quantity)), signed.standing, now)
+    [since] = attribute(made(Kind.QUANTITY, number, quantity=(5, quantity)), signed.standing, now, 2)
     assert since.verdict == "changed_since"
     assert since.changes == (Change("trade", str(number), "quantity", quantity, 5),)
-    assert since.said.startswith(f"{begun}quantity {quantity}, and that was changed since: ")
-    assert f"quantity is 5 now, and was {quantity}" in since.said
-    [gone] = attribute(made(Kind.MISSING_HERE, number), signed.standing, entries.take(np.arange(1, 3)))
+    assert since.said.startswith(f"{begun}quantity {quantity:,}, and that was changed since: ")
+    assert f"quantity is 5 now, and was {quantity:,}" in since.said
+    [gone] = attribute(made(Kind.MISSING_HERE, number), signed.standing, entries.take(np.arange(1, 3)), 2)
     assert (gone.verdict, gone.changes[0].field) == ("changed_since", ENTRY)
     extra = altered(entries, 0, number=7_777)
-    [put] = attribute(made(Kind.MISSING_THERE, 7_777), signed.standing, extra)
+    [put] = attribute(made(Kind.MISSING_THERE, 7_777), signed.standing, extra, 2)
     assert put.verdict == "changed_since"
     assert "had no trade 7777" in put.said
-    [never] = attribute(made(Kind.MISSING_HERE, 7_778), signed.standing, entries)
+    [never] = attribute(made(Kind.MISSING_HERE, 7_778), signed.standing, entries, 2)
     assert never.verdict == "as_signed"
     day = made(Kind.DATE, number, trading_day=(20240315, 20240314))
-    [moved] = attribute(day, signed.standing, altered(entries, 0, day=20240315))
+    [moved] = attribute(day, signed.standing, altered(entries, 0, day=20240315), 2)
     assert [each.field for each in moved.changes] == ["trading_day"]
-    assert attribute(replace(wrong, institution="Birchwood"), signed.standing, entries) == []
-    assert attribute(replace(wrong, level="cash"), signed.standing, entries) == []
-    assert attribute(wrong, replace(signed.standing, kept=None), entries) == []
+    assert attribute(replace(wrong, institution="Birchwood"), signed.standing, entries, 2) == []
+    assert attribute(replace(wrong, level="cash"), signed.standing, entries, 2) == []
+    assert attribute(wrong, replace(signed.standing, kept=None), entries, 2) == []
     # Asked of all its books: only that of the cycle which settled the trade answers.
-    assert [each.cycle for each in explain(ledger, signed.archive, wrong, entries)] == [1]
+    assert [
+        each.cycle for each in explain(ledger, signing.standing(ledger, signed.archive), wrong, entries)
+    ] == [1]
     second, _ = cycles.own_book(ledger, WHO, 2)
     other = made(Kind.QUANTITY, named(second, 0), quantity=(1, 2))
-    assert explain(ledger, signed.archive, other, second) == []
-    assert explain(ledger, signed.archive, made(Kind.MISSING_THERE, 7_777), extra) == []
+    assert explain(ledger, signing.standing(ledger, signed.archive), other, second) == []
+    assert (
+        explain(ledger, signing.standing(ledger, signed.archive), made(Kind.MISSING_THERE, 7_777), extra)
+        == []
+    )
 
 
 def test_proof_when_any_part_is_changed_fails(ledger: Ledger, signed: SimpleNamespace) -> None:

@@ -56,7 +56,7 @@ def codes(found: tuple[Cause, ...]) -> list[str]:
         ({"settlement_amount": (20415, 20000)}, ["gross_of_fee"],
          "Booked gross: 204.15 is 200.00 and the commission and levy of 4.15."),
         ({"price": (5_125_000, 512_500_000)}, ["unit"],
-         "Price in another unit: 512.500000 is 100 times 5.125000."),
+         "Price in another unit: 512.50 is 100 times 5.125."),
         ({"settlement_date": (20261206, 20260612)}, ["day_month"],
          "Settlement date has day and month exchanged: 2026-12-06 for 2026-06-12."),
         ({"trading_day": (20261162, 20261126)}, [], ""),

@@ -101,7 +101,7 @@ def test_attest_given_steps_signs_lists_proves_and_shows_a_change(folder: Path) 
     one = {"level": "trade", "trade": str(number)}
     assert changes[:2] == [
         one | {"field": "quantity", "signed": int(row[6]), "present": units},
-        one | {"field": "settlement_amount", "signed": row[8].replace(".", ""), "present": str(amount)},
+        one | {"field": "settlement_amount_minor", "signed": row[8].replace(".", ""), "present": str(amount)},
     ]
     assert {each["trade"] for each in changes[2:]} == {f"{WHO} {row[5]}", f"{WHO} EUR"}
     text = re.sub(r"\s+", " ", attest("L").out)

@@ -282,7 +282,7 @@ def test_text_given_any_command_that_looks_says_the_same_in_words(
     assert "2024-03-14" in status
     assert "clearing report" in status
     assert said["report"].out.startswith("2 trading days, 2024-03-14 to ")
-    assert "Breaks: none." in said["reconcile"].out
+    assert said["reconcile"].out.startswith("No breaks")
     assert "there is nothing to resync" in said["resync"].out
     assert said["settle"].out.startswith("Nothing to settle.")
     assert said["fund"].out.startswith("Nothing to issue")

@@ -121,6 +121,11 @@ def test_compare_given_a_field_that_differs(
             [FIRST._replace(quantity=50, amount=2_500), FIRST._replace(quantity=51, amount=2_500), *REST],
             [("split", (0, 1), (0,), both((101, 100), (5_000, 5_000)))],
         ),
+        # Parts of which it is not clear which come to the trade.
+        (
+            [FIRST._replace(quantity=q, amount=50 * q) for q in (60, 40, 70, 30)] + REST,
+            [("split", (3, 1, 0, 2), (0,), both((200, 100), (10_000, 5_000)))],
+        ),
         # Parts under numbers of their own.
         (
             [Trade(1, 60, 3_000), Trade(50, 30, 1_500), Trade(51, 10, 500), *REST],
@@ -175,6 +180,7 @@ def test_compare_given_a_book(mine: list[Trade], expected: Said) -> None:
 
 
 TWINS = [Trade(1), Trade(2)]
+UNHELD = ("ambiguous", "duplicate", "missing_there")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +190,18 @@ TWINS = [Trade(1), Trade(2)]
         (bare(*TWINS), TWINS, []),
         (bare(TWINS[0]), TWINS, [("ambiguous", (0,), (0, 1))]),
         (bare(TWINS[0], Trade(N, amount=5_001)), TWINS, [("ambiguous", (0, 1), (0, 1))]),
+        # What says more goes first.
+        (
+            bare(Trade(N), Trade(N), Trade(N, time=60)),
+            [Trade(1, time=60), Trade(2, time=65)],
+            [("duplicate", (1,), ())],
+        ),
+        # One that is twice the others is no sum of two that have their partners.
+        (
+            bare(*[Trade(N, 10, 100)] * 3, Trade(N, 20, 200)),
+            [Trade(n, 10, 100) for n in (1, 2, 3, 4)],
+            [("ambiguous", (0, 1, 2, 3), (0, 1, 2, 3))],
+        ),
         # Of rows that are alike any will do.
         (bare(TWINS[0], TWINS[0]), TWINS[:1], [("duplicate", (1,), ())]),
         (bare(Trade(N, 99), Trade(N, 99)), TWINS[:1], [("quantity", (0,), (0,)), ("duplicate", (1,), ())]),
@@ -233,6 +251,7 @@ def test_compare_given_several_that_fit(mine: list[Trade], theirs: list[Trade], 
     )
     for each in matched.differences:
         assert each.candidates == (each.theirs if each.kind == "ambiguous" else ())
+        assert all((matched.held[row] < 0) == (each.kind in UNHELD) for row in each.mine)
 
 
 def test_compare_given_tolerances_holds_to_their_edge_and_picks_the_best_within() -> None:
@@ -292,7 +311,7 @@ def test_compare_given_a_self_trade_twice_is_a_duplicate_where_an_entry_has_both
     twice = [*LEDGER, ITSELF]
     assert said(held(twice, LEDGER)) == []
     for rows, there in ((twice, LEDGER), (bare(*twice), LEDGER)):
-        mine = replace(entries(rows), by_sides=False)
+        mine = replace(entries(rows), whole=True)
         kinds = [str(each.kind) for each in compare(mine, entries(there), owner="A").differences]
         assert kinds == ["duplicate"]
 
@@ -324,5 +343,13 @@ def test_compare_given_a_number_on_two_days_holds_each_against_its_own() -> None
     trades = [Trade(5, 10, 10), Trade(5, 20, 20, day=DAY + 1), Trade(2**40, 3, 3)]
     assert said(held(trades[::-1], trades)) == []
     assert said(held([trades[0], trades[2]], trades)) == [("missing_here", (), (1,), {})]
+    # A number too large for half a word is not the next day's.
+    large = [Trade(2**32 + 5, 10, 10, day=DAY), Trade(5, 20, 20, day=DAY + 1)]
+    assert said(held(large, large)) == []
+    assert said(held(large[:1], large)) == [("missing_here", (), (1,), {})]
+    assert [each[0] for each in said(held(large[:1], large[1:]))] == ["missing_there", "missing_here"]
+    assert said(held(trades[:1], trades[:1] * 2)) == [("missing_here", (), (1,), {})]
+    again = trades[0]._replace(quantity=11)
+    assert said(held([again], [trades[0], again])) == [("missing_here", (), (0,), {})]
     moved = trades[0]._replace(day=DAY + 3)
     assert said(held([moved, *trades[1:]], trades)) == [("date", (0,), (0,), {"trading_day": (DAY + 3, DAY)})]

@@ -38,11 +38,12 @@ ROW = st.builds(
 MAY = st.builds(Tolerances, *[st.integers(0, 2)] * 6)
 
 
-@given(st.lists(st.tuples(ROW, ROW), min_size=1, max_size=5), MAY)
-@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(ROW, ROW, st.sampled_from(Trade._fields[1:])), min_size=6, max_size=12), MAY)
+@settings(max_examples=80, deadline=None)
 def test_differ_given_any_columns_says_what_differing_says_of_rows(
-    pairs: list[tuple[Trade, Trade]], may: Tolerances
+    drawn: list[tuple[Trade, Trade, str]], may: Tolerances
 ) -> None:
+    pairs = [(row, row._replace(**{name: getattr(other, name)})) for row, other, name in drawn]
     mine, theirs = (entries(list(rows)) for rows in zip(*pairs, strict=True))
     both = Both.of(mine, theirs, "A", may)
     rows = np.arange(len(pairs))

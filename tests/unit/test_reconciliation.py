@@ -23,7 +23,7 @@ from settlement.reconciliation.at_risk import Stated, balance_break, trade_break
 from settlement.reconciliation.entries import Entries
 from settlement.reconciliation.model import Break, Kind
 from settlement.reconciliation.statements import LedgerMovement, match_movements
-from settlement.reconciliation.three_sides import Seen, merged
+from settlement.reconciliation.three_sides import Seen, keys_of, merged
 from settlement.reconciliation.trades import Difference
 from settlement.sources import CashMovement
 
@@ -239,7 +239,7 @@ def two_sided(side: str, kind: Kind, values: dict[str, tuple[object, object]]) -
 def seen(*sides: str) -> Seen:
     found = Seen()
     for side in sides:
-        found.trades("A", side, {(DAY, 7)})  # type: ignore[arg-type]
+        found.trades("A", side, keys_of(entries(ONE)))  # type: ignore[arg-type]
     return found
 
 

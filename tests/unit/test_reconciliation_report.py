@@ -31,19 +31,20 @@ from hypothesis import strategies as st
 from rich.console import Console, Group
 
 from settlement.reconciliation.model import REASONS, Break, Compared, Kind, Refused, Result
-from settlement.report.fields import say
+from settlement.reconciliation.units import say
 from settlement.report.layout import Money, page_like, rendered
+from settlement.report.mending import mend_words
 from settlement.report.reconciliation import Item, View, as_csv, as_html, as_json, as_text, as_xlsx
 from settlement.report.reconciliation import text as text_module
 from settlement.report.reconciliation.csv import COLUMNS
-from settlement.report.reconciliation.values import marked, mend_words
+from settlement.report.reconciliation.values import marked
 from settlement.report.reconciliation.view import by_age, by_institution, by_level, first_steps, ordered
-from settlement.report.reconciliation.words import KINDS
-from settlement.report.reconciliation.words import REASONS as SAID_REASONS
+from settlement.report.vocabulary import KINDS
+from settlement.report.vocabulary import REASONS as SAID_REASONS
 from tests.unit import reconciliation_cases as cases
 
 GOLDEN = """\
-1 break, NPR 195,120.00 at risk: cycle 3, ledger demo. The oldest is of 2019-11-21.
+1 break, NPR 195,120.00 at risk: cycle 3 in demo. The oldest is of 2019-11-21.
 
 At stake
   1  trades  NPR 195,120.00
@@ -53,7 +54,8 @@ At stake
 Do first
   1. Aldersgate, trade 20191121-10114, 2019-11-21: another quantity, NPR 195,120.00 at risk
      510 is 150 with two digits exchanged; the amount follows from it.
-     In the book, set 20191121-10114 to quantity 150, amount 81,300.00
+     In the book, set trade 20191121-10114 to quantity 150 (was 510), amount 81,300.00 (was
+     276,420.00)
 
 Aldersgate: 1 break, NPR 195,120.00 at risk
   trade or asset  what is wrong                     at risk, NPR  values
@@ -90,7 +92,7 @@ def test_forms_given_a_clean_day_say_what_was_compared() -> None:
         said = " ".join(form.split())
         assert "No breaks" in said
         assert "2 books and 1 statement held against the ledger" in said
-        assert "800 trades, 96 positions, 2 cash accounts, 6 lines of revenue" in said
+        assert "800 entries of trades, 96 positions, 2 cash accounts, 6 lines of revenue" in said
         assert "camt.053" in said
         assert "to the unit" in said
     assert table(clean) == []
@@ -216,20 +218,22 @@ def test_text_given_long_lists_shows_the_first_and_what_the_rest_comes_to() -> N
     ],
 )
 def test_value_given_a_field_is_in_its_unit(level: str, name: str, value: object, said: str) -> None:
-    assert say(cases.NPR, level, name, value) == said  # type: ignore[arg-type]
+    assert say(cases.NPR.exponent, level, name, value) == said  # type: ignore[arg-type]
 
 
 def test_mending_entry_given_any_action_is_one_sentence() -> None:
     def said(**mend: object) -> str:
-        return mend_words(replace(cases.swapped().causes[0], mend=mend), cases.NPR, "trade")
+        return mend_words(mend, cases.NPR, "trade")
 
-    assert said(action="remove", side="book", trade="T1") == "In the book, take out T1"
+    assert said(action="remove", side="book", trade="T1", keep=1, was={"quantity": 5}) == (
+        "In the book, take out trade T1, keep 1"
+    )
     assert said(action="add", side="ledger", quantity=5, buyer="A") == (
-        "On the ledger, enter the entry: quantity 5; buyer A"
+        "On the ledger, enter a trade: quantity 5, buyer A"
     )
     parts = [{"quantity": 5, "settlement_amount": 500}, {"quantity": 6, "settlement_amount": 600}]
-    assert said(action="split", side="book", trade="T1", entries=parts) == (
-        "In the book, split T1 into quantity 5, amount 5.00; quantity 6, amount 6.00"
+    assert said(action="split", side="book", trade="T1", into=parts) == (
+        "In the book, split trade T1 into quantity 5, amount 5.00; quantity 6, amount 6.00"
     )
     assert said() == ""
 
@@ -296,7 +300,9 @@ def test_csv_given_fields_lists_them_with_each_side() -> None:
         "quantity: book 510, ledger 150; settlement_amount: book 276420.00, ledger 81300.00"
     )
     assert (first["id"], first["lines"], first["first_seen"]) == ("B7", "17", "2019-11-20")
-    assert first["mend"] == "In the book, set 20191121-10114 to quantity 150, amount 81,300.00"
+    assert first["mend"] == (
+        "In the book, set trade 20191121-10114 to quantity 150 (was 510), amount 81,300.00 (was 276,420.00)"
+    )
     assert second["fields"] == "closing: book 981450.75, ledger 981455.75, bank 981455.75"
     assert (second["odd"], second["trading_day"], second["value_at_risk"]) == ("book", "", "5.00")
 
@@ -319,7 +325,9 @@ def test_json_given_every_kind_has_the_shape() -> None:
         "action": "replace",
         "side": "book",
         "trade": "20191121-10114",
-        "fields": {"quantity": 150, "settlement_amount_minor": "8130000"},
+        "quantity": 150,
+        "settlement_amount_minor": "8130000",
+        "was": {"quantity": 510, "settlement_amount_minor": "27642000"},
     }
     assert by_kind["price"]["fields"]["price"] == {"book": "542.000000", "ledger": "542.500000"}
     assert by_kind["late"]["fields"]["settlement_date"] == {"book": "2019-11-22", "ledger": "2019-11-21"}
@@ -353,3 +361,10 @@ def test_age_given_none_is_that_of_the_trading_day() -> None:
     assert "The oldest is of 2019-11-12." in shown(cases.view(plain))
     nameless = Break("A", "cash", Kind.CLOSING, "NPR", {}, 1)
     assert "The oldest" not in shown(cases.view([nameless]))
+
+
+def test_text_given_no_source_has_no_empty_section() -> None:
+    view = replace(cases.full(), breaks=(), pending=(), refused=(), sources=())
+    assert "What was compared" not in "".join(
+        str(getattr(part, "plain", part)) for part in as_text(view, False)
+    )

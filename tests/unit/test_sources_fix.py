@@ -14,7 +14,7 @@ from settlement.errors import FileEmpty
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER
 from settlement.sources import Source
 from settlement.sources.errors import DayOther, MessageRefused
-from settlement.sources.fix import is_fix, read
+from settlement.sources.fix import read
 from settlement.sources.messages import Row
 from tests.unit.message_cases import BOOK, MESSAGES, Renaming, rows_of
 
@@ -215,8 +215,6 @@ def test_read_given_log_by_hand() -> None:
 
 
 def test_read_given_nothing_or_another_day() -> None:
-    assert is_fix(LOG)
-    assert not is_fix(b"trade_no,trade_date")
     with pytest.raises(FileEmpty):
         read(b" \n", "s", BOOK)
     with pytest.raises(MessageRefused, match="no FIX message"):

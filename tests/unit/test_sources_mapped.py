@@ -220,6 +220,11 @@ MISTAKES = [
     (GOOD + "  time: {column: p, unit: 2}\n", "columns.time.unit: means nothing for time", ""),
     (GOOD.replace("q\n", "{column: q, unit: minor}\n"), "line 4: columns.quantity.unit: of a", ""),
     (GOOD + "  side: {column: p, buy: [x], sell: [X]}\n", "columns.side.sell: has a word that is in buy", ""),
+    (
+        GOOD + "  trade_number: no\n",
+        'line 6: columns.trade_number: must be text: write it in quotes, "no"',
+        "",
+    ),
     (GOOD + "  time: {colum: p}\n", "columns.time", "did you mean column"),
     (GOOD + "date_format: DD/MM\n", "line 6: date_format: must have a year", ""),
     (GOOD + "time_format: HH\n", "time_format: must have HH, MM", ""),

@@ -2,7 +2,9 @@
 
     {"ledger", "head", "block", "scope", "made", "currency", "exponent", "books_compared",
      "compared": {"trades", "positions", "cash", "revenue", "statements"},
-     "value_at_risk_minor": of all breaks, "breaks": [as settlement.report.breaks has it], "pending": [alike],
+     "value_at_risk_minor": of all breaks, "accepted": differences that are left out, since two people have
+     accepted them, "corrections_applied": corrections in force where a source is still wrong,
+     "breaks": [as settlement.report.breaks has it], "pending": [alike],
      "refused": [{"source", "line": 0 is the whole source, "field", "value", "reason"}],
      "sources": [{"source", "side", "institution", "format", "rows", "tolerances", …}]}
 
@@ -11,8 +13,6 @@ Breaks come in the order of every report: most at risk first. Keys may be added,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from settlement.report.breaks import break_json
@@ -34,6 +34,8 @@ def as_json(view: View) -> dict[str, Any]:
         "books_compared": view.compared.books,
         "compared": {name: getattr(view.compared, name) for name in _COMPARED},
         "value_at_risk_minor": str(at_risk(view.breaks)),
+        "accepted": view.accepted,
+        "corrections_applied": view.corrected,
         "breaks": [_item(each) for each in ordered(view.breaks)],
         "pending": [_item(each) for each in ordered(view.pending)],
         "refused": [
@@ -46,22 +48,17 @@ def as_json(view: View) -> dict[str, Any]:
             }
             for each in view.refused
         ],
-        "sources": [{name: _plain(value) for name, value in each.items()} for each in view.sources],
+        "sources": [dict(each) for each in view.sources],
     }
 
 
 def _item(item: Item) -> dict[str, Any]:
     first_seen = None if item.first_seen is None else item.first_seen.isoformat()
-    kept = {"id": item.id, "age_bucket": item.age, "owner": item.owner, "first_seen": first_seen}
+    kept = {
+        "id": item.id,
+        "age": item.days,
+        "age_bucket": item.age,
+        "owner": item.owner,
+        "first_seen": first_seen,
+    }
     return break_json(item.found, status=item.status or "open") | kept
-
-
-def _plain(value: object) -> Any:
-    """A value that JSON has; tolerances are an object by field."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

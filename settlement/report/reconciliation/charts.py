@@ -12,7 +12,7 @@ from settlement.report.drawing import colour, legend
 from settlement.report.elements import Markup, el
 from settlement.report.layout import Money, plural
 from settlement.report.reconciliation.view import Item, Sum, by_level
-from settlement.report.reconciliation.words import LEVELS
+from settlement.report.vocabulary import LEVELS
 from settlement.report.wording import plain
 
 MOST = 12

@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from io import StringIO
 
 from settlement.reconciliation.model import Break
-from settlement.report.fields import say, unit_of
+from settlement.reconciliation.units import say, unit_of
 from settlement.report.layout import Money
 from settlement.report.reconciliation.view import Item, View, ordered
 from settlement.report.reconciliation.wording import mending
-from settlement.report.reconciliation.words import SIDES
+from settlement.report.vocabulary import SIDES
 from settlement.report.wording import cell
 
 COLUMNS = (
@@ -60,7 +60,9 @@ def _row(name: str, item: Item, money: Money) -> list[str]:
 
 def _fields(found: Break, money: Money) -> Iterator[str]:
     for name, values in found.fields.items():
-        texts = {side: say(money, found.level, name, values[side]) for side in SIDES if side in values}
+        texts = {
+            side: say(money.exponent, found.level, name, values[side]) for side in SIDES if side in values
+        }
         if unit_of(found.level, name) != "text":
             texts = {side: _plain(said) for side, said in texts.items()}
         yield f"{name}: " + ", ".join(f"{side} {said}" for side, said in texts.items())

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from settlement.reconciliation.model import Side
+from settlement.reconciliation.units import NOTHING
+from settlement.report.breaks import compared_words, lines_words, place
 from settlement.report.elements import Markup, el, join
-from settlement.report.fields import NOTHING
 from settlement.report.layout import plural
 from settlement.report.page import page
 from settlement.report.reconciliation.charts import ages_chart, institutions_chart
@@ -21,33 +22,31 @@ from settlement.report.reconciliation.view import (
     Item,
     Step,
     View,
-    any_compared,
+    about,
     by_age,
     by_institution,
     by_level,
-    compared_words,
     first_steps,
     headline,
     notes,
     oldest,
     ordered,
     source_cells,
+    state,
     when,
 )
 from settlement.report.reconciliation.wording import (
     cause_words,
     glossary,
     group_words,
-    lines_words,
     mending,
     oldest_words,
-    place,
     rest_words,
     standing,
     step_words,
     to_do,
 )
-from settlement.report.reconciliation.words import LEVELS, REASONS, kind_words
+from settlement.report.vocabulary import LEVELS, REASONS, kind_words
 from settlement.report.wording import plain
 
 MOST = 2_000
@@ -57,7 +56,7 @@ _ELSEWHERE = "; the xlsx, CSV and JSON forms have every one"
 
 def as_html(view: View) -> str:
     """The report as a page. Whatever names say, it is shown and does nothing else."""
-    title = f"{headline(view)}: {view.scope}"
+    title = f"{headline(view)}: {about(view)}"
     return page(
         f"Reconciliation, {title}",
         el("main", *_opening(view), *_main(view)),
@@ -67,12 +66,11 @@ def as_html(view: View) -> str:
 
 
 def _opening(view: View) -> Iterator[Markup]:
-    state = "bad" if view.breaks else "good" if any_compared(view) and not view.refused else "unsure"
     yield el(
         "header",
-        el("p", "Reconciliation of ", el("bdi", plain(view.scope)), class_="kicker"),
-        el("h1", headline(view), class_=state),
-        el("p", oldest_words(view.breaks) if view.breaks else compared_words(view)),
+        el("p", "Reconciliation of ", el("bdi", about(view)), class_="kicker"),
+        el("h1", headline(view), class_=state(view)),
+        el("p", oldest_words(view.breaks) if view.breaks else compared_words(view.compared)),
         *_notes(view),
     )
 
@@ -106,7 +104,7 @@ def _main(view: View) -> Iterator[Markup]:
         yield from _refused(view)
     yield el("h2", "What was compared")
     if view.breaks:
-        yield el("p", compared_words(view))
+        yield el("p", compared_words(view.compared))
     if view.sources:
         yield _sources(view)
     used = glossary([*view.breaks, *view.pending])

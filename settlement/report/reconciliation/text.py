@@ -11,43 +11,44 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from settlement.report.breaks import compared_words, lines_words, place
 from settlement.report.layout import columns_table, whole
 from settlement.report.reconciliation.values import Row, rows
 from settlement.report.reconciliation.view import (
     Item,
     Step,
     View,
+    about,
     any_compared,
     by_age,
     by_institution,
     by_level,
-    compared_words,
     first_steps,
     headline,
     notes,
     oldest,
     ordered,
     source_cells,
+    state,
     when,
 )
 from settlement.report.reconciliation.wording import (
     cause_words,
     glossary,
     group_words,
-    lines_words,
     oldest_words,
-    place,
     rest_words,
     standing,
     step_words,
     to_do,
 )
-from settlement.report.reconciliation.words import LEVELS, kind_words
+from settlement.report.vocabulary import LEVELS, kind_words
 from settlement.report.wording import plain
 
 TOP = 10
 """Rows of a list that may be long."""
 INDENT = 2
+_STYLES = {"good": "bold green", "bad": "bold red", "unsure": "bold yellow"}
 
 
 def as_text(view: View, everything: bool = False) -> list[RenderableType]:
@@ -74,15 +75,15 @@ def as_text(view: View, everything: bool = False) -> list[RenderableType]:
 
 
 def _section(title: str, body: Iterator[RenderableType]) -> list[RenderableType]:
-    return [Text(title, style="bold"), *(Padding(each, (0, 0, 0, INDENT)) for each in body), Text()]
+    parts = [Padding(each, (0, 0, 0, INDENT)) for each in body]
+    return [Text(title, style="bold"), *parts, Text()] if parts else []
 
 
 def _headline(view: View) -> Text:
-    good = not view.breaks and any_compared(view) and not view.refused
-    style = "bold green" if good else "bold red" if view.breaks else "bold yellow"
-    said = f": {plain(view.scope)}, ledger {plain(view.ledger)}."
+    style = _STYLES[state(view)]
+    said = f": {about(view)}."
     if not view.breaks and any_compared(view):
-        return Text.assemble((headline(view), style), said, f" {compared_words(view)}")
+        return Text.assemble((headline(view), style), said, f" {compared_words(view.compared)}")
     return Text.assemble((headline(view), style), said, f" {oldest_words(view.breaks)}".rstrip())
 
 
@@ -192,7 +193,7 @@ def _refused(view: View, everything: bool) -> Iterator[RenderableType]:
 
 def _compared(view: View, everything: bool) -> Iterator[RenderableType]:
     if view.breaks or not any_compared(view):
-        yield Text(compared_words(view))
+        yield Text(compared_words(view.compared))
     if not view.sources:
         return
     table = columns_table(

@@ -1,17 +1,15 @@
-"""Values of a break for people: those of the sides one beside the other, and the entry that would mend it."""
+"""Values of a break for people: those of the sides one beside the other, marked where they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from settlement.reconciliation.model import Break, Cause, Level, Side
-from settlement.report.fields import NOTHING, say
+from settlement.reconciliation.model import Break, Side
+from settlement.reconciliation.units import NOTHING, field_words, say
 from settlement.report.layout import Money
-from settlement.report.reconciliation.words import SIDES, action_words, field_words
-from settlement.report.wording import plain
-
-_NOT_FIELDS = ("action", "side", "trade")
+from settlement.report.mending import pieces
+from settlement.report.vocabulary import SIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Row:
     said: Mapping[Side, str]
 
 
-def one_sided(found: Break) -> Side | None:
+def _one_sided(found: Break) -> Side | None:
     """The one side that has anything, where the break is of a whole trade that the others lack."""
     having = {side for values in found.fields.values() for side, value in values.items() if value is not None}
     asked = {side for values in found.fields.values() for side in values}
@@ -34,65 +32,24 @@ def one_sided(found: Break) -> Side | None:
 
 def rows(found: Break, money: Money) -> list[Row]:
     """What differs, a line a field; a trade that one side has alone is one line of all its fields."""
-    alone = one_sided(found)
+    alone = _one_sided(found)
     if alone is not None:
         fields = {name: values.get(alone) for name, values in found.fields.items()}
-        whole = ", ".join(pieces(fields, money, found.level))
-        return [Row("", {side: whole if side == alone else NOTHING for side in sides_of(found)})]
+        whole = ", ".join(pieces(money, found.level, fields))
+        return [Row("", {side: whole if side == alone else NOTHING for side in sides_in([found])})]
     return [
         Row(
             field_words(name),
-            {side: say(money, found.level, name, values[side]) for side in SIDES if side in values},
+            {side: say(money.exponent, found.level, name, values[side]) for side in SIDES if side in values},
         )
         for name, values in found.fields.items()
     ]
 
 
-def sides_of(found: Break) -> list[Side]:
-    """The sides that a break shows values of, in the order of every report."""
-    asked = {side for values in found.fields.values() for side in values}
+def sides_in(breaks: Iterable[Break]) -> list[Side]:
+    """The sides that any of the breaks shows values of, in the order of every report."""
+    asked = {side for found in breaks for values in found.fields.values() for side in values}
     return [side for side in SIDES if side in asked]
-
-
-def pieces(fields: Mapping[str, object], money: Money, level: Level) -> Iterator[str]:
-    """Fields with their values in words: "quantity 510". Those that have nothing are left out."""
-    for name, value in fields.items():
-        if value is not None and value != "":
-            yield f"{field_words(name)} {say(money, level, name, value)}"
-
-
-def mend_words(cause: Cause, money: Money, level: Level) -> str:
-    """The entry that would mend a break, in one sentence."""
-    mend = cause.mend
-    if not mend:
-        return ""
-    side = plain(str(mend.get("side", "book")))
-    verb, then = action_words(str(mend.get("action", "replace")))
-    trade = mend.get("trade")
-    said = f"{'On' if side == 'ledger' else 'In'} the {side}, {verb} {_trade_words(trade)}"
-    parts: list[str] = []
-    for name, value in mend.items():
-        if name not in _NOT_FIELDS:
-            parts += _parts(name, value, money, level)
-    return f"{said}{then}{'; '.join(parts)}" if parts else said
-
-
-def _trade_words(trade: object) -> str:
-    if trade is None:
-        return "the entry"
-    if isinstance(trade, (list, tuple)):
-        return ", ".join(plain(str(each)) for each in trade)
-    return plain(str(trade))
-
-
-def _parts(name: str, value: object, money: Money, level: Level) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield ", ".join(pieces(value, money, level))
-    elif isinstance(value, (list, tuple)) and any(isinstance(each, Mapping) for each in value):
-        for each in value:
-            yield from _parts(name, each, money, level)
-    else:
-        yield from pieces({name: value}, money, level)
 
 
 def marked(texts: Sequence[str]) -> list[list[tuple[str, bool]]]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Self
+from typing import Literal, Self
 
-from settlement.reconciliation.model import MONEY, Break, Compared, Level, Refused, Result
-from settlement.report.fields import price, whole_number
+from settlement.reconciliation.model import Break, Compared, Level, Refused, Result
+from settlement.reconciliation.units import field_words, price, whole_number
 from settlement.report.layout import Money, plural
-from settlement.report.reconciliation.words import LEVELS, SIDES, field_words
+from settlement.report.vocabulary import LEVELS
 from settlement.report.wording import plain
 
 FIRST = 5
 """Steps of what to do first, besides the oldest."""
 NO_AGE = "not said"
-_EXACT = "to the unit"
-_IN_MONEY = {"amount", "commission", "levy", *MONEY}
+_IN_MONEY = {"amount", "commission", "levy"}
 _SHOWN = {"source", "side", "institution", "format", "rows", "tolerances"}
-_BESIDES = {"others": "{} rows of others left alone", "cut_off": "cut-off {} UTC"}
+_BESIDES = {"others": "{:,} rows of others left alone", "cut_off": "cut-off {} UTC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,8 @@ class Item:
     age: str | None = None
     """The bucket, in words."""
     owner: str | None = None
+    days: int | None = None
+    """The age, in business days."""
 
     @property
     def since(self) -> date | None:
@@ -63,6 +64,10 @@ class View:
     compared: Compared
     refused: tuple[Refused, ...] = ()
     sources: tuple[Mapping[str, object], ...] = ()
+    accepted: int = 0
+    """Differences that are left out, since two people have accepted them."""
+    corrected: int = 0
+    """Corrections in force that stood in for a source that is still wrong."""
 
     @classmethod
     def of(
@@ -77,6 +82,8 @@ class View:
         made: datetime,
         breaks: Iterable[Item] | None = None,
         pending: Iterable[Item] | None = None,
+        accepted: int = 0,
+        corrected: int = 0,
     ) -> Self:
         """What came of a run; `breaks` and `pending` in place of the run's where more of them is known."""
         return cls(
@@ -91,6 +98,8 @@ class View:
             compared=result.compared,
             refused=result.refused,
             sources=result.sources,
+            accepted=accepted,
+            corrected=corrected,
         )
 
 
@@ -142,17 +151,12 @@ def _order(item: Item) -> tuple[object, ...]:
     return -int(found.value_at_risk), item.since or date.max, where
 
 
-def grouped(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
-    """The items by that key, each ordered; the group with most at risk first."""
+def by_institution(items: Iterable[Item]) -> dict[str, list[Item]]:
+    """The items of each institution, ordered; the one with most at risk first."""
     groups: dict[str, list[Item]] = {}
     for each in ordered(items):
-        groups.setdefault(key(each), []).append(each)
+        groups.setdefault(each.found.institution, []).append(each)
     return dict(sorted(groups.items(), key=lambda group: (-at_risk(group[1]), group[0])))
-
-
-def by_institution(items: Iterable[Item]) -> dict[str, list[Item]]:
-    """The items of each institution."""
-    return grouped(items, lambda each: each.found.institution)
 
 
 def by_level(items: Iterable[Item]) -> dict[Level, Sum]:
@@ -203,6 +207,11 @@ def first_steps(items: Iterable[Item]) -> list[Step]:
     return chosen
 
 
+def about(view: View) -> str:
+    """What was reconciled: "everything in L", "cycle 3 in L"."""
+    return f"{plain(view.scope)} in {plain(view.ledger)}"
+
+
 def headline(view: View) -> str:
     """What is wrong and how much is at stake, in a line."""
     if view.breaks:
@@ -212,24 +221,16 @@ def headline(view: View) -> str:
     return "No breaks"
 
 
+def state(view: View) -> Literal["good", "bad", "unsure"]:
+    """Whether all is well, something is wrong, or nobody can say."""
+    if view.breaks:
+        return "bad"
+    return "good" if any_compared(view) and not view.refused else "unsure"
+
+
 def any_compared(view: View) -> bool:
     """Whether anything was held against the ledger: without it, no break says nothing."""
     return view.compared != Compared() and view.compared != Compared(books=view.compared.books)
-
-
-def compared_words(view: View) -> str:
-    """What was held against what, in one sentence."""
-    of = view.compared
-    parts = [
-        plural(of.trades, "trade"),
-        plural(of.positions, "position"),
-        plural(of.cash, "cash account"),
-        plural(of.revenue, "line of revenue", "lines of revenue"),
-    ]
-    held = plural(of.books, "book")
-    if of.statements:
-        held += f" and {plural(of.statements, 'statement')}"
-    return f"{held} held against the ledger: {', '.join(parts)}."
 
 
 def notes(view: View) -> list[str]:
@@ -254,7 +255,13 @@ def notes(view: View) -> list[str]:
         )
     proposed = sum(each.status == "proposed" for each in view.breaks)
     if proposed:
-        said.append(f"{plural(proposed, 'break')} {_wait(proposed)} for a second person to approve closing.")
+        said.append(f"{plural(proposed, 'break')} {_wait(proposed)} for a second person to approve.")
+    if view.corrected:
+        applied = plural(view.corrected, "correction")
+        said.append(f"{applied} in force {_was(view.corrected)} applied where the source is still wrong.")
+    if view.accepted:
+        left_out = plural(view.accepted, "difference")
+        said.append(f"{left_out} that two people have accepted {_was(view.accepted)} left out.")
     return said
 
 
@@ -272,26 +279,19 @@ def when(view: View) -> str:
     return said.removesuffix("+00:00") + " UTC" if said.endswith("+00:00") else said
 
 
-def tolerance_words(tolerances: object, money: Money) -> str:
+def _tolerance_words(tolerances: object, money: Money) -> str:
     """By how much fields of a source may differ, in words: "to the unit" where by nothing."""
-    if is_dataclass(tolerances) and not isinstance(tolerances, type):
-        tolerances = {each.name: getattr(tolerances, each.name) for each in fields(tolerances)}
-    if isinstance(tolerances, Mapping):
-        some = {str(name): value for name, value in tolerances.items() if value not in (0, "0", None, "")}
-        return (
-            ", ".join(f"{field_words(name)} ±{_by(name, value, money)}" for name, value in some.items())
-            or _EXACT
-        )
-    return plain(str(tolerances or _EXACT))
+    if not isinstance(tolerances, Mapping) or not tolerances:
+        return "to the unit"
+    return ", ".join(f"{field_words(name)} ±{_by(name, value, money)}" for name, value in tolerances.items())
 
 
-def _by(name: str, value: object, money: Money) -> str:
-    number = whole_number(value)
-    if number is not None and name in _IN_MONEY:
-        return money.amount(number)
-    if number is not None and name == "price":
-        return price(number, money.exponent)
-    return plain(f"{value} {'seconds' if name == 'time' else ''}".strip())
+def _by(name: str, value: int, money: Money) -> str:
+    if name in _IN_MONEY:
+        return money.amount(value)
+    if name == "price":
+        return price(value, money.exponent)
+    return f"{value} seconds" if name == "time" else f"{value:,}"
 
 
 def source_cells(
@@ -312,12 +312,6 @@ def source_cells(
         plain(str(source.get("institution") or "all")),
         plain(str(source.get("format", ""))),
         rows,
-        tolerance_words(source.get("tolerances"), money),
+        _tolerance_words(source.get("tolerances"), money),
         plain("; ".join(more)),
     )
-
-
-def sides_in(items: Sequence[Item]) -> list[str]:
-    """The sides that have values in any of the items, in the order of every report."""
-    asked = {side for each in items for values in each.found.fields.values() for side in values}
-    return [side for side in SIDES if side in asked]

@@ -5,35 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from settlement.reconciliation.model import Break
+from settlement.report.breaks import besides, title
 from settlement.report.layout import Money, plural
-from settlement.report.reconciliation.values import mend_words, rows
-from settlement.report.reconciliation.view import Item, Step, at_risk, by_level, oldest
-from settlement.report.reconciliation.words import KINDS, LEVELS, REASONS, kind_words, named
+from settlement.report.mending import mend_words
+from settlement.report.reconciliation.view import Item, Step, at_risk, oldest
+from settlement.report.vocabulary import KINDS, LEVELS, REASONS, kind_words, named
 from settlement.report.wording import plain
-
-MOST = 8
-"""Of a list within a sentence."""
-
-
-def place(found: Break) -> str:
-    """Which trade, asset or line of revenue, with its day, and the lines of the source."""
-    said = plain(found.subject)
-    if found.trading_day is not None:
-        said += f", {found.trading_day.isoformat()}"
-    return said
-
-
-def lines_words(found: Break) -> str:
-    """Where in the source: "line 12", "lines 12, 13"."""
-    if not found.lines:
-        return ""
-    return f"{'line' if len(found.lines) == 1 else 'lines'} {_some([f'{line:,}' for line in found.lines])}"
-
-
-def _some(names: Sequence[str]) -> str:
-    """The names, of many the first."""
-    more = f" and {len(names) - MOST:,} more" if len(names) > MOST else ""
-    return f"{', '.join(names[:MOST])}{more}"
 
 
 def standing(item: Item) -> str:
@@ -50,27 +27,14 @@ def standing(item: Item) -> str:
     return ", ".join(parts)
 
 
-def differs(item: Item, money: Money) -> str:
-    """What differs, in one line: "quantity: book 510, ledger 150; amount: …"."""
-    return "; ".join(
-        (f"{row.name}: " if row.name else "") + ", ".join(f"{side} {said}" for side, said in row.said.items())
-        for row in rows(item.found, money)
-    )
-
-
 def cause_words(found: Break) -> list[str]:
-    """What may have made it, the likeliest first; what it may be, where several fit."""
-    said = [plain(cause.said) for cause in found.causes]
-    if found.candidates:
-        said.append(f"It may be any of {_some(list(map(plain, found.candidates)))}.")
-    if found.odd is not None:
-        said.append(f"The {found.odd} stands alone; the others agree.")
-    return said
+    """What may have made it, the likeliest first, and what else is to be said of it."""
+    return [plain(cause.said) for cause in found.causes] + besides(found)
 
 
 def mending(found: Break, money: Money) -> str:
     """The entry that would mend it, where one is proposed."""
-    return mend_words(found.causes[0], money, found.level) if found.causes else ""
+    return mend_words(found.causes[0].mend, money, found.level) if found.causes else ""
 
 
 def to_do(found: Break, money: Money) -> str:
@@ -83,17 +47,8 @@ def step_words(step: Step) -> str:
     found = step.largest.found
     kind = kind_words(found)
     if len(step.items) == 1:
-        what = f"trade {place(found)}" if found.level == "trade" else f"{found.level} {place(found)}"
-        return f"{plain(found.institution)}, {what}: {kind}"
+        return f"{plain(found.institution)}, {title(found)}: {kind}"
     return f"{plain(found.institution)}, {plural(len(step.items), 'break')} of {LEVELS[found.level]}: {kind}"
-
-
-def levels_words(items: Sequence[Item], money: Money) -> str:
-    """How many of each level and what is at risk in them."""
-    return "; ".join(
-        f"{LEVELS[level]} {each.count:,} ({money.amount(each.at_risk)})"
-        for level, each in by_level(items).items()
-    )
 
 
 def oldest_words(items: Sequence[Item]) -> str:

@@ -11,31 +11,31 @@ from datetime import UTC
 from io import BytesIO
 
 from settlement.reconciliation.model import Side
-from settlement.report.fields import day_of, unit_of, whole_number
+from settlement.reconciliation.units import day_of, unit_of, whole_number
+from settlement.report.breaks import compared_words, place
 from settlement.report.layout import Money
 from settlement.report.reconciliation.sheet import MOST_ROWS, OPTIONS, Sheet, Styles, Width, has_long
-from settlement.report.reconciliation.values import rows
+from settlement.report.reconciliation.values import rows, sides_in
 from settlement.report.reconciliation.view import (
     Item,
     Sum,
     View,
-    any_compared,
+    about,
     at_risk,
     by_age,
     by_institution,
     by_level,
-    compared_words,
     first_steps,
     headline,
     notes,
     oldest,
     ordered,
-    sides_in,
     source_cells,
+    state,
     when,
 )
-from settlement.report.reconciliation.wording import cause_words, glossary, mending, place, step_words, to_do
-from settlement.report.reconciliation.words import LEVELS, SIDES, kind_words
+from settlement.report.reconciliation.wording import cause_words, glossary, mending, step_words, to_do
+from settlement.report.vocabulary import LEVELS, SIDES, kind_words
 from settlement.report.wording import plain
 
 _BEFORE: tuple[Width, ...] = (
@@ -62,7 +62,7 @@ def as_xlsx(view: View) -> bytes:
     out = BytesIO()
     workbook = Workbook(out, OPTIONS)
     made = view.made.astimezone(UTC).replace(tzinfo=None) if view.made.tzinfo else view.made
-    title = plain(f"Reconciliation of {view.scope}")[:200]
+    title = f"Reconciliation of {about(view)}"[:200]
     workbook.set_properties({"title": title, "created": made, "author": "", "comments": ""})
     styles = Styles(workbook, view.money)
     _summary(Sheet(workbook, "Summary", styles), view)
@@ -76,10 +76,9 @@ def as_xlsx(view: View) -> bytes:
 
 def _summary(sheet: Sheet, view: View) -> None:
     sheet.widen(44, 11, _amount_width(view.breaks, view.money), 13, 46, 46)
-    state = "bad" if view.breaks else "good" if any_compared(view) and not view.refused else "unsure"
-    sheet.line(headline(view), f"title {state}")
-    sheet.line(plain(f"Reconciliation of {view.scope}, ledger {view.ledger}"))
-    sheet.line(compared_words(view))
+    sheet.line(headline(view), f"title {state(view)}")
+    sheet.line(f"Reconciliation of {about(view)}")
+    sheet.line(compared_words(view.compared))
     for said in notes(view):
         sheet.line(said, "unsure")
     if has_long([at_risk([each]) for each in view.breaks] + [at_risk(view.breaks)]):
@@ -166,7 +165,7 @@ def _amount_width(items: Sequence[Item], money: Money) -> int:
 
 def _unused(items: Sequence[Item]) -> list[int]:
     """Columns in which none of the items has anything, of those that need not have."""
-    used = sides_in(items)
+    used = sides_in(each.found for each in items)
     after = _AT_RISK + 1
     unused = [_FIRST_SIDE + at for at, side in enumerate(SIDES) if side not in used and at > 1]
     asked: dict[int, Callable[[Item], object]] = {

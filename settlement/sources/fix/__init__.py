@@ -18,16 +18,9 @@ from settlement.sources.fix.reports import Reports
 from settlement.sources.fix.trade import Trade
 from settlement.sources.messages import Names, check_days, entries_of, refused
 
-__all__ = ["is_fix", "read"]
-
 NAME = "fix"
 VERSIONS = ("FIX.4.4", "FIXT.1.1")
 _SESSION = frozenset(["0", "1", "2", "3", "4", "5", "A", "n"])
-
-
-def is_fix(data: bytes) -> bool:
-    """Whether a FIX message stands near the beginning of these bytes."""
-    return any(b"8=FIX" + sort in data[: 1 << 16] for sort in (b".", b"T."))
 
 
 def read(data: bytes, name: str, context: Context, mapping: object | None = None) -> Source:

@@ -14,12 +14,11 @@ from functools import cached_property
 
 from ledger.errors import InvalidValue
 from ledger.units import MAX_AMOUNT, TIME_UNKNOWN
-from settlement.reconciliation.entries import NO_DAY
+from settlement.reconciliation.entries import NO_DAY, PRICE_DECIMALS
 from settlement.sources import Context
 from settlement.sources.fix.framing import Message
 from settlement.sources.fix.reports import Id, Report
 from settlement.sources.messages import (
-    PRICE_DECIMALS,
     Names,
     Row,
     checked_day,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ledger.errors import InvalidValue
 from ledger.units import TIME_UNKNOWN
-from settlement.reconciliation.entries import NO_DAY
+from settlement.reconciliation.entries import NO_DAY, PRICE_DECIMALS
 from settlement.reconciliation.model import Refused
 from settlement.sources import Context, Source
 from settlement.sources.iso.parts import (
@@ -25,7 +25,6 @@ from settlement.sources.iso.parts import (
 )
 from settlement.sources.iso.xml import Element
 from settlement.sources.messages import (
-    PRICE_DECIMALS,
     Names,
     Row,
     check_days,
@@ -129,8 +128,8 @@ def _day(trade: Element, context: Context) -> tuple[int, int]:
     text = date_text(trade.find("TradDt/Dt"))
     if text:
         return parse_date("TradDt", text), parse_clock(text)
-    if context.day:
-        return context.day, TIME_UNKNOWN
+    if context.day or context.undated:
+        return context.day or context.undated, TIME_UNKNOWN
     raise InvalidValue("TradDt", "", "no trade date is given; say the day with --date YYYY-MM-DD")
 
 

@@ -13,9 +13,9 @@ from xml.sax.saxutils import escape, quoteattr
 from ledger.errors import InvalidValue
 from ledger.ids import currency_exponent, parse_bic, parse_day_number, parse_isin
 from ledger.units import TIME_UNKNOWN
-from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, Entries
+from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, PRICE_DECIMALS, Entries
+from settlement.reconciliation.units import clock
 from settlement.sources import Balance, CashMovement
-from settlement.sources.messages import PRICE_DECIMALS
 
 VERSIONS: Mapping[str, str] = {
     "sese.025": "sese.025.001.11",
@@ -81,7 +81,7 @@ def _confirmation(entries: Entries, row: int, owner: str) -> str:
     other = _name(entries.parties, entries.buyer[row] if sells else entries.seller[row])
     amount, currency = int(entries.amount[row]), _name(entries.currencies, entries.currency[row])
     time, price = int(entries.time[row]), int(entries.price[row])
-    traded = _date(day) if time == TIME_UNKNOWN else f"{_date(day)}T{_clock(time)}"
+    traded = _date(day) if time == TIME_UNKNOWN else f"{_date(day)}T{clock(time)}"
     return _tag(
         "SctiesSttlmTxConf",
         _tag(
@@ -224,10 +224,6 @@ def _decimal(what: str, value: int, decimals: int, most: int = 5) -> str:
 
 def _date(day: int) -> str:
     return parse_day_number(int(day)).isoformat()
-
-
-def _clock(seconds: int) -> str:
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _name(table: Sequence[str], code: int) -> str:

@@ -112,12 +112,12 @@ def test_show_given_any_break_says_all_and_obeys_nothing(path: Path) -> None:
     for words in (
         "510.00   501.00",
         "cause 1: ",
-        "lines of the source: 4, 5",
+        "lines 4, 5 of the source",
         "(was Dunmor)",
         "--cause 1 --as NAME",
     ):
         assert words in text
-    assert "the custodian stands alone" in run(path, "show B-4").out
+    assert "The custodian stands alone" in run(path, "show B-4").out
     for command in ("show B-5", "explain B-5", "list"):
         out = run(path, command).out
         assert "\x1b" not in out

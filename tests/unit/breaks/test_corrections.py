@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.units import TIME_UNKNOWN
 from settlement.breaks.corrections import Correction, apply, checked
-from settlement.reconciliation.entries import NO_NUMBER, Entries, unknown_times
+from settlement.reconciliation.entries import NO_NUMBER, Entries
 from tests.unit.breaks.kept import DAY, NOON
 
 TODAY = 20261126
@@ -29,7 +30,7 @@ def book(rows: list[dict[str, Any]], *, naming: str = "{number}", fees: bool = F
         number=np.array(column["number"], dtype=np.int64),
         day=np.array(column["day"], dtype=np.int32),
         settles=zeros,
-        time=unknown_times(count),
+        time=np.full(count, TIME_UNKNOWN),
         buyer=zeros,
         seller=zeros + 1,
         security=zeros,
@@ -155,25 +156,26 @@ def test_apply_given_one_correction_changes_its_rows_and_no_others(
     for each in gone:
         expected.remove(each)
     before = book(BOOK, fees=True)
-    after = apply(before, [correction(**entry)])
+    after, applied = apply(before, [correction(**entry)])
     assert rows_of(after) == sorted([*expected, *come])
+    assert len(applied) == bool(gone or come)
     assert rows_of(before) == rows_of(book(BOOK)), "the book itself stays"
     assert after.commission is not None
-    assert rows_of(apply(after, [correction(**entry)])) == rows_of(after), "once more it finds nothing to do"
+    assert apply(after, [correction(**entry)]) == (after, []), "once more it finds nothing to do"
 
 
 def test_apply_given_a_line_of_another_days_book_leaves_it() -> None:
     other = book([row(NO_NUMBER, 9)])
-    assert rows_of(apply(other, [correction(trade="line 2", quantity=8)])) != rows_of(other)
+    assert rows_of(apply(other, [correction(trade="line 2", quantity=8)])[0]) != rows_of(other)
     yesterday = correction(trade="line 2", quantity=8, day=DAY - dt.timedelta(1))
-    assert rows_of(apply(other, [yesterday])) == rows_of(other)
+    assert apply(other, [yesterday]) == (other, [])
 
 
 def test_apply_given_names_with_days_finds_the_trade_that_is_meant() -> None:
     rows = [row(12, 501), row(112, 1), row(12, 77, day=20261125)]
     entries = book(rows, naming="{day}{number:08d}")
     for subject, quantity in (("2026112600000012", 501), ("2026112500000012", 77)):
-        after = apply(entries, [correction(subject=subject, day=None, quantity=3)])
+        after, _ = apply(entries, [correction(subject=subject, day=None, quantity=3)])
         assert sorted(rows_of(entries)) != rows_of(after)
         assert quantity not in [each[4] for each in rows_of(after)]
         assert len(after) == 3
@@ -181,10 +183,12 @@ def test_apply_given_names_with_days_finds_the_trade_that_is_meant() -> None:
 
 def test_apply_given_none_or_an_order_of_several_the_later_record_wins() -> None:
     entries = book(BOOK)
-    assert apply(entries, []) is entries
+    assert apply(entries, [])[0] is entries
     several = [correction(9, quantity=9), correction(3, quantity=3)]
-    assert 9 in [each[4] for each in rows_of(apply(entries, several)) if each[0] == 12]
-    assert 3 not in [each[4] for each in rows_of(apply(entries, several))]
+    after, applied = apply(entries, several)
+    assert 9 in [each[4] for each in rows_of(after) if each[0] == 12]
+    assert 3 not in [each[4] for each in rows_of(after)]
+    assert [each.number for each in applied] == [3, 9]
 
 
 @settings(max_examples=40, deadline=None)
@@ -210,5 +214,5 @@ def test_apply_given_any_corrections_is_what_lists_come_to(
             expected = [*rest, *((number, quantity) for _ in mine)]
         else:
             expected = [*rest, *mine[:keep]]
-    after = apply(book([row(*each) for each in rows]), made[::-1])
+    after, _ = apply(book([row(*each) for each in rows]), made[::-1])
     assert [(each[0], each[4]) for each in rows_of(after)] == sorted(expected)

@@ -28,7 +28,9 @@ ALL = Covered()
 
 @pytest.fixture
 def breaks() -> Iterator[Breaks]:
-    with Breaks.open(None, write=True, clock=SteppedClock(NOON), owners={"ledger": "NEPSE"}) as kept:
+    with Breaks.open(
+        None, write=True, clock=SteppedClock(NOON), owners={"ledger": "NEPSE", "bank": "the bank"}
+    ) as kept:
         yield kept
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from ledger.errors import InvalidValue
 from ledger.units import parse_minor
 from settlement.breaks.corrections import FIELDS, NAMES
+from settlement.reconciliation.entries import PRICE_DECIMALS
 from settlement.reconciliation.model import MONEY, Break
-from settlement.report.breaks import PRICE_DECIMALS
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 

@@ -1,11 +1,10 @@
-"""Words of reconciliation for people: kinds and reasons of breaks, what each asks for, names of fields."""
+"""What people call what a reconciliation finds: levels, kinds and reasons of breaks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from settlement.reconciliation.model import Break, Kind, Level, Side
-from settlement.report.wording import plain
 
 LEVELS: Mapping[Level, str] = {
     "trade": "trades",
@@ -146,16 +145,6 @@ REASONS: Mapping[str, str] = {
 }
 """ISO 20022 code → what it says."""
 
-_FIELDS = {"settlement_amount": "amount", "settlement_date": "settles", "trade_number": "trade number"}
-_ACTIONS = {
-    "replace": ("set", " to "),
-    "correct": ("set", " to "),
-    "add": ("enter", ": "),
-    "remove": ("take out", ": "),
-    "split": ("split", " into "),
-    "merge": ("merge", " into "),
-}
-
 
 def kind_words(found: Break) -> str:
     """What is wrong, in a few words."""
@@ -177,14 +166,3 @@ def here(found: Break) -> str:
 
 def _has_anything(found: Break, side: Side) -> bool:
     return any(values.get(side) is not None for values in found.fields.values())
-
-
-def field_words(name: str) -> str:
-    """A field's name for people."""
-    bare = name.removesuffix("_minor")
-    return _FIELDS.get(bare) or plain(bare.replace("_", " "))
-
-
-def action_words(action: str) -> tuple[str, str]:
-    """What a mending entry does, as one says it, and what stands between it and the fields."""
-    return _ACTIONS.get(action) or (plain(action.replace("_", " ")), ": ")
