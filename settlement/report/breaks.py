@@ -121,9 +121,13 @@ def _some(names: Sequence[str]) -> str:
     return f"{', '.join(names[:MOST])}{more}"
 
 
+_BRIEF = ("security", "quantity", "settlement_amount")
+"""What is said of a trade that one side lacks."""
+
+
 def differs(found: Break, money: Money) -> str:
-    """ "quantity 501 / 510": each field with the sides in their order; of what only one side has, what it
-    has.
+    """ "quantity 501 / 510": each field with the sides in their order; of what only one side has, what it is
+    and how much.
     """
 
     def shown(name: str, sides: Sequence[Side]) -> str:
@@ -133,7 +137,10 @@ def differs(found: Break, money: Money) -> str:
 
     have = {side for values in found.fields.values() for side, value in values.items() if value is not None}
     sides = found.sides if len(have) > 1 else [side for side in found.sides if side in have]
-    return ", ".join(shown(name, sides) for name in found.fields)
+    names = list(found.fields)
+    if len(have) == 1:
+        names = [name for name in names if name in _BRIEF] or names
+    return ", ".join(shown(name, sides) for name in names)
 
 
 def said(event: Event, money: Money) -> str:
