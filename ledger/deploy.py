@@ -28,6 +28,7 @@ CONTRACTS = (
     "Fails",
     "DefaultFund",
     "Agreements",
+    "Attestations",
 )
 """In the order of their deployment."""
 
@@ -43,6 +44,7 @@ _NAMED: dict[str, tuple[str, ...]] = {
     "Fails": ("Consortium", "AssetRegister", "RevenueSharing", "ClearingHouse", "Limits", "Conditions"),
     "DefaultFund": ("Consortium", "AssetRegister", "ClearingHouse", "Conditions", "Fails"),
     "Agreements": ("Consortium", "AssetRegister", "ClearingHouse", "RevenueSharing"),
+    "Attestations": ("Consortium", "ClearingHouse"),
 }
 """The contracts that each is given, in its constructor's order."""
 

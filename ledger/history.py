@@ -6,6 +6,7 @@ here depends on what this program meant to send. Bulk is decoded by fixed offset
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -130,8 +131,8 @@ class Movements:
     def __len__(self) -> int:
         return len(self.asset)
 
-    def take(self, rows: npt.NDArray[Any]) -> Movements:
-        """The rows that a mask or positions pick."""
+    def take(self, rows: npt.NDArray[Any] | slice) -> Movements:
+        """The rows that a mask, positions or a slice pick."""
         return Movements(*(getattr(self, name)[rows] for name in self.__slots__))
 
     def of(self, transaction: bytes) -> Movements:
@@ -185,7 +186,9 @@ class History:
     blocks: dict[bytes, int] = field(default_factory=dict)
     """Block of every transaction with events."""
     times: dict[bytes, int] = field(default_factory=dict)
-    """When a transaction that settled, shared revenue or told of fails was included, chain seconds."""
+    """When a transaction that settled, shared revenue, told of fails or attested a book was included, chain
+    seconds.
+    """
     concerned: dict[bytes, set[bytes]] = field(default_factory=dict)
     """Transaction that recorded, affirmed or settled → hashes of the batches it concerned."""
     cycles: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
@@ -198,6 +201,18 @@ class History:
     """
     suspended: set[int] = field(default_factory=set)
     """Institutions that are suspended now."""
+    attested: list[Event] = field(default_factory=list)
+    """Every `BookAttested`: which roots institutions signed for their books."""
+    marks: list[tuple[int, int]] = field(default_factory=list)
+    """(block, how many movements came before its own), of blocks that moved anything."""
+
+    def moved_since(self, block: int) -> tuple[Movements, npt.NDArray[np.int64]]:
+        """The movements of that block and of later ones, and the block of each."""
+        place = bisect_left(self.marks, (block, 0))
+        ends = [*(offset for _, offset in self.marks[place:]), len(self.movements)]
+        blocks = [number for number, _ in self.marks[place:]]
+        column = np.repeat(np.array(blocks, dtype=np.int64), np.diff(ends))
+        return self.movements.take(np.s_[ends[0] :]), column
 
 
 def read(clients: Clients, known: History | None = None) -> History:
@@ -222,10 +237,14 @@ def read(clients: Clients, known: History | None = None) -> History:
         _read_clearing(history, clients, mined.transaction_hash, mined.logs)
         agreed = (clients.agreements, None), (clients.revenue, None)
         history.revenue += _told(agreed, mined.transaction_hash, mined.logs)
-        if len(history.said) + len(history.revenue) + len(history.netting_sets) > told:
+        attested = list(_told([(clients.attestations, None)], mined.transaction_hash, mined.logs))
+        history.attested += attested
+        if attested or len(history.said) + len(history.revenue) + len(history.netting_sets) > told:
             history.times[mined.transaction_hash] = chain.block(mined.block_number).timestamp
         moved.append((mined.transaction_hash, mined.logs))
-    history.movements = history.movements.and_then(_movements(moved, clients.register.address))
+    later = _movements(moved, clients.register.address)
+    history.marks += _marks(history.blocks, later, len(history.movements))
+    history.movements = history.movements.and_then(later)
     history.head = head
     return history
 
@@ -349,6 +368,16 @@ def _movements(rows: Sequence[tuple[bytes, Logs]], register: str = "") -> Moveme
         asset=_low(columns[:, 3]),
         amount=np.concatenate(amounts),
     )
+
+
+def _marks(blocks: Mapping[bytes, int], moved: Movements, offset: int) -> Iterator[tuple[int, int]]:
+    starts = np.flatnonzero(np.append(True, moved.transaction[1:] != moved.transaction[:-1])[: len(moved)])
+    known = -1
+    for start in starts.tolist():
+        block = blocks[bytes(moved.transaction[start])]
+        if block != known:
+            yield block, offset + start
+        known = block
 
 
 def _holders(addresses: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ u88`. A movement: `asset u16 | institution u16 | zeros | delta i128`. A mask: bi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,3 +169,11 @@ def _halves(amount: npt.NDArray[Any]) -> tuple[npt.NDArray[Any] | int, npt.NDArr
     if amount.dtype != object:
         return 0, amount
     return amount >> 64, amount & _EIGHT_BYTES
+
+
+def joined(parts: Iterable[Records]) -> Records:
+    """Records one after the other."""
+    found = list(parts)
+    if not found:
+        return unpack(b"")
+    return Records(*(np.concatenate([getattr(part, name) for part in found]) for name in Records.__slots__))

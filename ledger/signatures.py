@@ -17,6 +17,10 @@ _AFFIRMATION = keccak(
     text="Affirmation(bytes32 batchHash,uint16 institution,bytes32 recordsHash,bytes32 exceptionsHash,"
     "bytes32 clientRoot,bytes32 priorBlockHash)"
 )
+_ATTESTATION = keccak(
+    text="Attestation(uint16 institution,uint16 venue,uint64 cycle,uint32 revision,bytes32 root,uint64 size,"
+    "bytes32 priorBlockHash)"
+)
 _TERMS = keccak(text="Terms(uint16 payer,uint16 currency,uint32 version,bytes32 name,uint256[] words)")
 NO_CLIENTS = bytes(32)
 """The client root of an institution that commits to no allocations."""
@@ -92,6 +96,39 @@ def affirmation_hash(
         prior_block_hash,
     ]
     return keccak(CODEC.encode(["bytes32", "bytes32", "uint16", *["bytes32"] * 4], values))
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """What an institution says of its own book of one cycle, as `Attestations.attest` takes it.
+
+    `root` is that of the Merkle tree over the book, of `size` leaves; `revision` is from 1; `prior_block` the
+    number of the block whose hash is signed.
+    """
+
+    institution: int
+    venue: int
+    cycle: int
+    revision: int
+    root: bytes
+    size: int
+    prior_block: int
+
+    def struct_hash(self, prior_block_hash: bytes) -> bytes:
+        """The struct hash that is signed."""
+        values = [
+            *(_ATTESTATION, self.institution, self.venue, self.cycle, self.revision),
+            *(self.root, self.size, prior_block_hash),
+        ]
+        types = ["bytes32", "uint16", "uint16", "uint64", "uint32", "bytes32", "uint64", "bytes32"]
+        return keccak(CODEC.encode(types, values))
+
+    def as_tuple(self) -> tuple[object, ...]:
+        """In the order of the contract's struct."""
+        return (
+            *(self.institution, self.venue, self.cycle, self.revision),
+            *(self.root, self.size, self.prior_block),
+        )
 
 
 def terms_hash(words: Sequence[int]) -> bytes:

@@ -10,7 +10,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ OLDEST_NODE = 18
 SHIM = Path(__file__).resolve().parent.parent / "scripts" / "solc"
 
 
-def run(standard_json: Mapping[str, Any], *, packages: Path) -> dict[str, Any]:
-    """What solc answers to a standard JSON input; `packages` is the node_modules that holds solc.
+def run(standard_jsons: Sequence[Mapping[str, Any]], *, packages: Path) -> list[dict[str, Any]]:
+    """What solc answers to each of several standard JSON inputs, which it works on at once; `packages` is the
+    node_modules that holds solc.
 
     Raises CompilerMissing where there is nothing to compile with, and CompilerFailed with solc's own
     formatted messages where it finds an error.
@@ -39,16 +41,20 @@ def run(standard_json: Mapping[str, Any], *, packages: Path) -> dict[str, Any]:
     environment = (
         {} if native else {"CLEARING_NODE": str(find_node()), "NODE_PATH": str(_with_solc(packages))}
     )
+
+    def answer(standard_json: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = solcx.compile_standard(
+            dict(standard_json), solc_binary=native or SHIM, allow_empty=True
+        )
+        return found
+
     try:
-        with _environment(environment):
-            answer: dict[str, Any] = solcx.compile_standard(
-                dict(standard_json), solc_binary=native or SHIM, allow_empty=True
-            )
+        with _environment(environment), ThreadPoolExecutor(len(standard_jsons)) as threads:
+            return list(threads.map(answer, standard_jsons))
     except SolcError as error:
         raise CompilerFailed(_messages(error)) from None
     except subprocess.CalledProcessError as error:
         raise CompilerFailed([f"{error.cmd[0]} ended with code {error.returncode}"]) from None
-    return answer
 
 
 def find_node() -> Path:

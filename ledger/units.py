@@ -83,6 +83,11 @@ def mul_div_down(a: int, b: int, c: int) -> int:
     return a * b // c
 
 
+def mul_div_up(a: int, b: int, c: int) -> int:
+    """ceil(a * b / c), exact, of the same: what must not be understated."""
+    return mul_div_down(a, b, c) + (a * b % c > 0)
+
+
 def exact(values: Sequence[int] | npt.NDArray[Any]) -> Column:
     """`values` as a column: int64 where each fits, else Python ints in an object array.
 

@@ -1,5 +1,5 @@
 """Gas a trade, trades a second, whole days, a million trades, the same day in SQL databases, what settles
-with less cash, gas of sharing payments: `make bench`.
+with less cash, gas of sharing payments, planted breaks and the speed of reconciliation: `make bench`.
 
 `.venv/bin/python scripts/bench.py [FILE] [--json] [--only PART ...]`. FILE is a day in the nepse format;
 without one it is 2019-11-21 where the shared data are, else a generated day.
@@ -18,6 +18,8 @@ from typing import Any
 from bench_chain import Source, days, gas, million, stages
 from bench_liquidity import measure as liquidity
 from bench_liquidity import shown as liquidity_table
+from bench_reconcile import measure as reconcile
+from bench_reconcile import shown as reconcile_lines
 from bench_splits import measure as splits
 from bench_splits import shown as splits_table
 from bench_sql import measure as sql
@@ -45,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sql": lambda: sql(source),
         "liquidity": lambda: liquidity(sorted(SHARED.glob("*.csv"))),
         "splits": lambda: splits(_two_days(), available()[0]),
+        "reconcile": reconcile,
     }
     parser = argparse.ArgumentParser(description="Measure gas and speed.")
     parser.add_argument("file", nargs="?", type=Path, help="a day in the nepse format")
@@ -165,6 +168,11 @@ def _show_splits(found: dict[str, Any]) -> None:
     print("\n".join(splits_table(found)))
 
 
+def _show_reconcile(found: dict[str, Any]) -> None:
+    print("\nreconciliation: planted breaks, and rows on each side")
+    print("\n".join(reconcile_lines(found)))
+
+
 def _show_ratios(found: Mapping[str, Any]) -> None:
     print("\nseconds of record plus settle, as a multiple of anvil's")
     for name, times in found.items():
@@ -180,6 +188,7 @@ _SHOW: dict[str, Callable[[Any], None]] = {
     "sql": _show_sql,
     "liquidity": _show_liquidity,
     "splits": _show_splits,
+    "reconcile": _show_reconcile,
 }
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, time
 from settlement.cycle import Settled
 from settlement.liquidity import Search
 from settlement.model import Intake
-from settlement.operations import Ledger, Reconciled
+from settlement.operations import Ledger
+from settlement.reconciliation.running import Reconciled
 
 OPENING = time(9)
 """Of the simulated day's clock, UTC."""

@@ -7,6 +7,8 @@ journal.sqlite    on a local chain: every transaction and what came of it. This 
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
 books/            the institutions' own books
+breaks.sqlite     what differed between books, and what was done about it
+attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
 lock              who is writing
 """
@@ -29,10 +31,11 @@ from ledger.chain.local import ENGINES, JOURNAL
 from ledger.chain.lock import holder, writing
 from ledger.chain.store import copy_database
 from ledger.clock import Clock, SteppedClock, SystemClock
-from ledger.deploy import Deployment
+from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
 from settlement.books.shelf import Shelf
+from settlement.breaks.events import FILE as BREAKS
 from settlement.day import opens_at
 from settlement.errors import (
     ClockRuns,
@@ -40,6 +43,7 @@ from settlement.errors import (
     FileUnreadable,
     FileUnwritable,
     LedgerExists,
+    LedgerOutdated,
     LedgerUnfinished,
     NotALedger,
     ScenarioDiffers,
@@ -54,7 +58,7 @@ if TYPE_CHECKING:
     from ledger.chain.resync import Resynced
 
 CONFIG, SCENARIO, DEPLOYMENT = "ledger.json", "scenario.yaml", "deployment.json"
-BOOKS, KEYS = "books", "keys"
+BOOKS, KEYS, ATTESTED = "books", "keys", "attested"
 Passphrase = Callable[[], str]
 _FIRST = {SCENARIO, SCENARIO + ".partial", CONFIG + ".partial"}
 """What is there where `init` ended before it was one."""
@@ -165,7 +169,7 @@ def open_ledger(
 
     `start` moves a simulated clock forward to it, where it is not past that; `today` moves it to that day's
     opening, and raises ClockRuns or DayPast where it cannot be that day. Raises NotALedger, LedgerUnfinished,
-    LedgerLocked, StoreUnusable, JournalDamaged and what starting the engine raises.
+    LedgerOutdated, LedgerLocked, StoreUnusable, JournalDamaged and what starting the engine raises.
     """
     folder = Path(path)
     found = config(path)
@@ -235,9 +239,11 @@ def backup(path: str | Path, to: str | Path) -> Block:
             database = JOURNAL if found.is_local else OUTBOX
             copy_database(source / database, target / database)
         # After the journal: a book may know more than the ledger, never less.
-        for name in (BOOKS, KEYS):
+        for name in (BOOKS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
+        if (source / BREAKS).is_file():
+            copy_database(source / BREAKS, target / BREAKS)
         for name in (SCENARIO, DEPLOYMENT):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))
@@ -270,9 +276,13 @@ def _encoded(wanted: Config) -> bytes:
 
 def _deployment(path: Path) -> Deployment:
     try:
-        return Deployment(**json.loads(read_regular(path)))
+        found = Deployment(**json.loads(read_regular(path)))
+        missing = [name for name in CONTRACTS if name not in found.addresses]
     except (ValueError, TypeError) as error:
         raise FileUnreadable(str(path), f"it is no deployment: {error}") from None
+    if missing:
+        raise LedgerOutdated(str(path), missing)
+    return found
 
 
 def _signers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -14,14 +14,18 @@ from ledger.abi import WORD, Words
 from ledger.accounts import Signer
 from ledger.chain import Block, Receipt
 from ledger.clients.clearing_house import Header
+from ledger.errors import InvalidValue
 from ledger.history import RecordedBatch
-from ledger.ids import day_number, parse_day_number
+from ledger.ids import day_number, parse_day_number, parse_local_code
 from ledger.records import PAGE_BITS, Records, pack
 from ledger.signatures import NO_CLIENTS, Affirmation, affirmation_hash
+from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
 from settlement.books import Book
+from settlement.errors import NameUnknown
 from settlement.limits import BATCH_RECORDS, affirmed_together, records_limit
 from settlement.market import Market
 from settlement.model import Trades
+from settlement.scenario import Scenario
 
 _AFFIRMED_AT_ONCE = 64
 """Batches affirmed over one block's hash: the chain knows those of its last 256 blocks."""
@@ -191,3 +195,39 @@ def by_holders(trades: Trades) -> list[str]:
 
 def _sides(trades: Trades) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     return trades.buyer, trades.seller
+
+
+def by_hand(
+    scenario: Scenario,
+    now: datetime,
+    number: int,
+    buyer: str,
+    seller: str,
+    security: str,
+    quantity: int,
+    amount_minor: int,
+) -> Trades:
+    """One trade of today, done now. Raises NameUnknown and InvalidValue."""
+    parties = scenario.brokers
+    for name in (buyer, seller):
+        if name not in parties:
+            raise NameUnknown("broker", name, parties)
+    if scenario.securities.listing == "listed" and security not in scenario.securities.codes:
+        raise NameUnknown("security", security, scenario.securities.codes)
+    if not 0 < quantity <= MAX_QUANTITY:
+        raise InvalidValue("quantity", quantity, f"whole units from 1 to {MAX_QUANTITY:,} are wanted")
+    if not 0 < amount_minor <= MAX_AMOUNT:
+        raise InvalidValue("settlement amount", amount_minor, "more than nothing is wanted")
+    return Trades(
+        trading_day=now.date(),
+        parties=parties,
+        securities=(parse_local_code(security),),
+        number=np.array([number], dtype=np.uint32),
+        time=np.array([now.hour * 3600 + now.minute * 60 + now.second], dtype=np.uint32),
+        buyer=np.array([parties.index(buyer)], dtype=np.int32),
+        seller=np.array([parties.index(seller)], dtype=np.int32),
+        security=np.zeros(1, dtype=np.int32),
+        quantity=np.array([quantity], dtype=np.uint64),
+        amount=exact([amount_minor]),
+        line=np.ones(1, dtype=np.int64),
+    )

@@ -11,11 +11,15 @@
     │   ├── CaseRefused         a gridlock's case that nobody could settle
     │   ├── ConsentDiffers      a consent to other terms, or for no party of them
     │   ├── BookDamaged         an institution's own record that is not what was kept
+    │   ├── SourceRefused       a table or statement that cannot be held against the ledger
+    │   ├── MessageRefused      an ISO 20022 message that is malformed, hostile, or not one that is known
+    │   ├── DayOther            a statement or messages of other days than the one that is asked for
     │   └── TradingDayUnknown   no row says which day it is, and nobody else did
     ├── LedgerRefused           a directory that a command cannot work on; one subclass a cause
     │   ├── NotALedger          it holds no ledger
     │   ├── LedgerExists        it holds one already, or other files
     │   ├── LedgerUnfinished    `init` was interrupted in it
+    │   ├── LedgerOutdated      its contracts are an earlier version's
     │   ├── ScenarioDiffers     its ledger is of another scenario
     │   ├── ClockRuns           its clock is not simulated and cannot be moved
     │   └── DayPast             its simulated clock has passed the day that it should stand at
@@ -26,12 +30,20 @@
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
     ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
+    ├── MappingInvalid          a mapping of a source's columns with mistakes, each with its key and line
     ├── AgreementInvalid        an agreement's document with mistakes, each with its key and line
     ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
     ├── SharingRefused          what an agreement does not allow; one subclass a cause
     │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
     │   ├── NotTheirs           the terms have another institution do that
     │   └── MeasureStands       a measure that stands otherwise than it would have to
+    ├── BreakRefused            what cannot be done with a break that is kept; in settlement.breaks.errors
+    │   ├── BreakUnknown        there is none of that name
+    │   ├── BreakClosed         it is closed
+    │   ├── BreakPending        it only waits for the other side's cut-off
+    │   ├── SamePerson          who proposed something would approve it
+    │   ├── NothingProposed     nothing waits for an approval
+    │   └── CorrectionInvalid   an entry that could correct nothing
     ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
@@ -140,10 +152,6 @@ class BookDamaged(FileRefused):
         self.what = what
 
 
-class ConsentDiffers(FileRefused):
-    """The consent in the file at `path` does not count for the terms that it was given with."""
-
-
 class FileUnwritable(SettlementError):
     """The operating system refuses to write `path`; `cause` is what it says."""
 
@@ -182,6 +190,18 @@ class LedgerUnfinished(LedgerRefused):
 
     def __init__(self, path: str) -> None:
         super().__init__(path, f"was not set up to its end; `clearing init {path}` goes on where it stopped")
+
+
+class LedgerOutdated(LedgerRefused):
+    """The deployment at `path` lacks contracts that this version works with: `missing`."""
+
+    def __init__(self, path: str, missing: Sequence[str]) -> None:
+        super().__init__(
+            path,
+            f"names no {', '.join(missing)}: it was set up by an earlier version; go on with that one,"
+            " or make a new ledger with `clearing init`",
+        )
+        self.missing = tuple(missing)
 
 
 class ScenarioDiffers(LedgerRefused):
@@ -283,7 +303,7 @@ class ScenarioInvalid(SettlementError):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
+        super().__init__(listed(source, self.mistakes))
 
 
 class AgreementInvalid(SettlementError):
@@ -292,10 +312,11 @@ class AgreementInvalid(SettlementError):
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
         self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(_listed(source, self.mistakes))
+        super().__init__(listed(source, self.mistakes))
 
 
-def _listed(source: str, mistakes: Sequence[Mistake]) -> str:
+def listed(source: str, mistakes: Sequence[Mistake]) -> str:
+    """Mistakes of a file, one a line."""
     if len(mistakes) == 1:
         return f"{source}: {mistakes[0]}"
     return "\n".join([f"{source}: {len(mistakes)} mistakes", *(f"  {mistake}" for mistake in mistakes)])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 from settlement.errors import (
     FileEmpty,
@@ -15,9 +18,15 @@ from settlement.errors import (
     FileUnwritable,
 )
 
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_DEEPEST = 32
+"""Arrays and objects in each other: what is read here has six at most."""
 
-def read_regular(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of the regular file at `path`; pipes and devices are refused before they can block."""
+
+def read_regular(path: str | os.PathLike[str], most: int = -1) -> bytes:
+    """The bytes of the regular file at `path`, or the first `most` of them; pipes and devices are refused
+    before they can block.
+    """
     shown = os.fspath(path)
     try:
         mode = os.stat(path).st_mode
@@ -26,7 +35,7 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
         if not stat.S_ISREG(mode):
             raise FileNotRegular(shown)
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read(most)
     except (FileNotFoundError, NotADirectoryError):
         raise FileMissing(shown) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL byte
@@ -34,6 +43,23 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
     if not data:
         raise FileEmpty(shown)
     return data
+
+
+def parse_json(data: bytes) -> Any:
+    """The JSON value in bytes that anybody may have made. Raises ValueError where there is none, where it is
+    no UTF-8 or has a number of thousands of digits, or where it nests deeper than anything that is read here.
+    """
+    import numpy as np
+
+    # Before it is read: json's own guard depends on how deep the program may go, and may let it crash.
+    marks = np.frombuffer(_STRING.sub(b"", data), dtype=np.uint8)
+    steps = np.isin(marks, list(b"[{")).astype(np.int64) - np.isin(marks, list(b"]}"))
+    if int(np.cumsum(steps).max(initial=0)) > _DEEPEST:
+        raise ValueError("is nested too deeply")
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ValueError(f"is no JSON: {error}") from None
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -69,6 +69,11 @@ class Market:
         venue = self.index[self.scenario.venue]
         return Header(venue, trading_day, self.cash_asset, intended_settlement_date, self.fee_schedule_id)
 
+    def registered_fees(self) -> tuple[int, VenueSchedule]:
+        """The levy's beneficiary and the fee schedule, as the ledger has them."""
+        _, beneficiary, *words = self.clients.clearing_house.call("feeSchedule", self.fee_schedule_id)
+        return beneficiary, VenueSchedule.registered(*words)
+
     def list_securities(self, codes: Sequence[str]) -> None:
         """Have the depository list those of `codes` that are not listed yet, in this order."""
         new = [code for code in dict.fromkeys(codes) if code not in self.asset]

@@ -6,10 +6,10 @@ interrupted it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
 
@@ -20,14 +20,12 @@ from eth_utils import keccak
 from ledger.chain import LocalChain, Receipt
 from ledger.clients.clearing_house import NET
 from ledger.clock import Clock, SystemClock
-from ledger.errors import InvalidValue
 from ledger.history import History, RecordedBatch, read
-from ledger.ids import day_number, parse_day_number, parse_local_code
+from ledger.ids import day_number, parse_day_number
 from ledger.records import Records
-from ledger.units import MAX_AMOUNT, MAX_QUANTITY, exact
 from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
-from settlement.books.settlements import terms_of
+from settlement.books.settlements import Tellings, Told, terms_of
 from settlement.books.shelf import Shelf
 from settlement.errors import NameUnknown
 from settlement.funding import need
@@ -36,16 +34,18 @@ from settlement.liquidity import Search
 from settlement.market import Market
 from settlement.model import Intake, Trades
 from settlement.outcomes import Outcomes
-from settlement.reconciliation import (
-    Account,
-    Break,
-    Compared,
-    accounts,
+from settlement.reconciliation.ledger_side import (
+    EVERYTHING,
+    Scope,
     ledger_trades,
-    reconcile,
+    settled_numbers,
     settled_parts,
+    trades_of,
 )
+from settlement.reconciliation.model import Refused
+from settlement.reconciliation.running import Amend, Reconciled, as_it_is, reconcile
 from settlement.rules import call_requirements, set_rules
+from settlement.sources import Source
 from settlement.verification import verify
 
 Progress = Callable[[str], None]
@@ -66,15 +66,6 @@ class Excepted:
     trade: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What came of holding every book against the ledger."""
-
-    breaks: list[Break]
-    compared: Compared
-    accounts: dict[str, Account]
-
-
 @dataclass(slots=True)
 class Ledger:
     """A ledger that is open: its market, what its chain says, the institutions' books.
@@ -90,9 +81,12 @@ class Ledger:
     """Says which day today is."""
     receipts: dict[str, list[Receipt]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    on_cycle: Callable[[Ledger, int], None] | None = None
+    """Called with the number of each cycle that has settled."""
     outcomes: Outcomes = field(init=False)
     """What failed and what defaulted, as it was read."""
     _history: History = field(default_factory=History)
+    _tellings: Tellings = field(default_factory=Tellings)
     _verified: int = 0
     _books: dict[str, Book] | None = None
 
@@ -176,34 +170,10 @@ class Ledger:
 
         It goes into both parties' books. Returns its number. Raises NameUnknown and InvalidValue.
         """
-        scenario = self.market.scenario
-        for name in (buyer, seller):
-            if name not in scenario.brokers:
-                raise NameUnknown("broker", name, scenario.brokers)
-        if scenario.securities.listing == "listed" and security not in scenario.securities.codes:
-            raise NameUnknown("security", security, scenario.securities.codes)
-        if not 0 < quantity <= MAX_QUANTITY:
-            raise InvalidValue("quantity", quantity, f"whole units from 1 to {MAX_QUANTITY:,} are wanted")
-        if not 0 < amount_minor <= MAX_AMOUNT:
-            raise InvalidValue("settlement amount", amount_minor, "more than nothing is wanted")
         now = self.clock.now()
-        today = now.date()
-        number = 1 + int(max(self.recorded_numbers(today), default=0))
-        seconds = now.hour * 3600 + now.minute * 60 + now.second
-        parties = scenario.brokers
-        trades = Trades(
-            trading_day=today,
-            parties=parties,
-            securities=(parse_local_code(security),),
-            number=np.array([number], dtype=np.uint32),
-            time=np.array([seconds], dtype=np.uint32),
-            buyer=np.array([parties.index(buyer)], dtype=np.int32),
-            seller=np.array([parties.index(seller)], dtype=np.int32),
-            security=np.zeros(1, dtype=np.int32),
-            quantity=np.array([quantity], dtype=np.uint64),
-            amount=exact([amount_minor]),
-            line=np.ones(1, dtype=np.int64),
-        )
+        number = 1 + int(max(self.recorded_numbers(now.date()), default=0))
+        said = buyer, seller, security, quantity, amount_minor
+        trades = entering.by_hand(self.market.scenario, now, number, *said)
         self.shelf.enter(trades, source="by hand")
         self._books = None
         self.enter(trades)
@@ -287,11 +257,17 @@ class Ledger:
         verify(self.market, history, since=self._verified)
         self._verified = len(history.netting_sets)
         if self._books is not None:
-            _, numbers = ledger_trades(self.market, history.batches.values())
-            terms = terms_of(self.market, self.read())
+            numbers, terms = settled_numbers(history.batches.values()), self.terms()
             self._books = {
                 name: self._closed(book, numbers, terms[name]) for name, book in self._books.items()
             }
+
+        if self.on_cycle is not None:
+            sent = {receipt.transaction_hash for receipt in receipts}
+            venue = self.market.index[self.market.scenario.venue]
+            for (opened_by, cycle), transactions in history.cycles.items():
+                if opened_by == venue and sent.intersection(transactions):
+                    self.on_cycle(self, cycle)
 
     def _closed(self, book: Book, settled: Mapping[date, npt.NDArray[np.uint32]], terms: Terms) -> Book:
         parts = settled_parts(self.read().batches.values())
@@ -305,36 +281,49 @@ class Ledger:
         parts = cycle.open_parts(self.read())
         return choosing.waits_for(self.market, parts, held)
 
-    def reconcile(self, day: date | None = None) -> Reconciled:
-        """Hold every broker's book against the ledger: trades of one trading `day` or of all, positions and
-        cash as they stand.
+    def reconcile(
+        self,
+        scope: Scope = EVERYTHING,
+        sources: Sequence[Source] = (),
+        refused: Sequence[Refused] = (),
+        amend: Amend = as_it_is,
+        unread: Collection[str] = (),
+    ) -> Reconciled:
+        """Hold books and statements against the ledger: the `sources`, and of each broker that brings none
+        its own records, unless its book is `unread`; both as `amend` corrects them. Of one trading day its
+        trades, and positions and cash as they stand; of one cycle what it moved. Raises NameUnknown.
         """
         with self._stage("reconcile"):
-            history = self.read()
-            sides = accounts(self.market, history.movements, self.balances())
-            recorded, settled = ledger_trades(self.market, history.batches.values())
-            parts, terms = settled_parts(history.batches.values()), terms_of(self.market, history)
-            breaks: list[Break] = []
-            totals = [0, 0, 0, 0]
-            for name, book in self.books.items():
-                index = self.market.index[name]
-                excepted: dict[date, set[int]] = {}
-                for _, batch in self._batches():
-                    there = excepted.setdefault(parse_day_number(batch.header.trading_day), set())
-                    there.update(number for number, who in batch.disputed.items() if index in who)
-                closed = book if book.closing else self._closed(book, settled, terms[name])
-                advised = self.outcomes.advised[index]
-                found, compared = reconcile(
-                    closed, recorded, settled, excepted, sides[name], terms[name], parts, advised
-                )
-                breaks += [each for each in found if day in (None, each.trading_day) or each.level != "trade"]
-                counts = (compared.books, compared.trades, compared.positions, compared.cash)
-                totals = [a + b for a, b in zip(totals, counts, strict=True)]
-        return Reconciled(breaks, Compared(*totals), sides)
+            return reconcile(self, scope, sources, refused, amend, unread)
+
+    def closed_books(self) -> dict[str, Book]:
+        """Every broker's book as it closes now, by what the broker was told."""
+        if all(book.closing for book in self.books.values()):
+            return self.books
+        numbers, terms = settled_numbers(self.read().batches.values()), self.terms()
+        return {
+            name: book if book.closing else self._closed(book, numbers, terms[name])
+            for name, book in self.books.items()
+        }
+
+    def terms(self) -> dict[str, Terms]:
+        """What each broker knows of charges, and of the settlements so far."""
+        return terms_of(self.market, self.told().values())
+
+    def told(self) -> dict[bytes, Told]:
+        """What institutions were told of each settlement, by transaction, in their order."""
+        return self._tellings.follow(self.read(), self.market.cash_asset)
+
+    @property
+    def moment(self) -> datetime:
+        """What time it is: by the clock, or by the newest block where a simulated clock stands still."""
+        newest = datetime.fromtimestamp(self.market.chain.block().timestamp, UTC)
+        return max(self.clock.now(), newest)
 
     def trades_by_day(self) -> dict[date, Trades]:
         """The trades as the ledger has them, by trading day."""
-        return ledger_trades(self.market, self.read().batches.values())[0]
+        history = self.read()
+        return trades_of(ledger_trades(self.market, history, history.batches.values()).entries)
 
     def balances(self) -> dict[tuple[int, int], int]:
         """What the register says each institution holds now, (institution, asset) → amount, zeros left

@@ -85,7 +85,7 @@ def _said(journal: Journal, looked_up: bool) -> Said:
         journal.origin,
         [journal.block(number) for number in range(journal.height + 1)],
         receipts,
-        list(journal.replay(0)),
+        list(journal.replay(0, journal.height)),
         journal.pending(),
     )
     if not looked_up:

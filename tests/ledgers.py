@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from eth_utils import keccak
@@ -20,11 +21,11 @@ from settlement.choosing import Waiting
 from settlement.day import opens_at
 from settlement.market import establish
 from settlement.model import Intake
-from settlement.operations import Ledger, Reconciled
-from settlement.reconciliation import Break
+from settlement.operations import Ledger
+from settlement.reconciliation.model import Break
+from settlement.reconciliation.running import Reconciled
 from settlement.scenario import Scenario
 from tests.independent import Place
-from tests.quick import quick
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def in_memory(scenario: Scenario, trading_day: dt.date, *, engine: str | None = 
     """The scenario's market on a chain that ends with the block, its clock at the day's opening."""
     clock = SteppedClock(opens_at(trading_day))
     with connect(engine or default_engine(), clock=clock) as chain:
-        yield Ledger(establish(quick(chain), scenario), Shelf(), clock=clock)
+        yield Ledger(establish(chain, scenario), Shelf(), clock=clock)
 
 
 def instructions(
@@ -56,6 +57,22 @@ def credit(ledger: Ledger, held: Mapping[Place, int], reference: str) -> None:
         ledger.market.issue(issuer, key, rows)
 
 
+class Found(NamedTuple):
+    """What a break of a book says: each field as the book and as the ledger have it."""
+
+    institution: str
+    level: str
+    reason: str
+    subject: str
+    fields: dict[str, tuple[object, object]]
+    trading_day: dt.date | None = None
+
+
+def found(each: Break) -> Found:
+    fields = {name: (values["book"], values["ledger"]) for name, values in each.fields.items()}
+    return Found(each.institution, each.level, each.reason, each.subject, fields, each.trading_day)
+
+
 @dataclass
 class Day:
     """A day on a ledger. What a step has found stays here."""
@@ -71,9 +88,9 @@ class Day:
         return self.ledger.books
 
     @property
-    def breaks(self) -> list[Break]:
+    def breaks(self) -> list[Found]:
         assert self.found is not None
-        return self.found.breaks
+        return [found(each) for each in self.found.breaks]
 
     def record(self, alter: Callable[[Records], Records] | None = None) -> None:
         self.ledger.record(self.intake, self.data, source="a day", affirm=False, alter=alter)

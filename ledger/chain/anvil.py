@@ -15,13 +15,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from eth_utils import to_checksum_address
 
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Receipt
+from ledger.chain.connection import Connection
+from ledger.chain.engine import StateForgotten
 from ledger.chain.jsonrpc import from_hex, logs_of
 from ledger.errors import (
     CallReverted,
@@ -122,6 +123,8 @@ class AnvilEngine:
         except _Refused as error:
             if error.is_revert:
                 raise CallReverted(error.data) from None
+            if block is not None and "BlockOutOfRange" in error.reason:
+                raise StateForgotten(self.name, "eth_call", error.reason) from None
             raise
 
     def nonce(self, address: str) -> int:
@@ -196,9 +199,8 @@ class AnvilEngine:
         """The result of a JSON-RPC request. Raises ChainUnavailable or _Refused."""
         request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
         try:
-            self._connection.request("POST", "/", request, {"Content-Type": "application/json"})
-            answer = json.loads(self._connection.getresponse().read())
-        except (OSError, HTTPException, ValueError) as error:
+            answer = json.loads(self._connection.ask(request))
+        except (OSError, ValueError) as error:
             raise ChainUnavailable(self.name, f"{method} was not answered: {error!r}") from None
         if "error" in answer:
             raise _Refused(method, answer["error"])
@@ -215,7 +217,7 @@ class _Refused(EngineFailed):
         self.data = from_hex(data) if isinstance(data, str) else b""
 
 
-def _start(binary: Path, timestamp: int, whole: bool) -> tuple[subprocess.Popen[bytes], HTTPConnection]:
+def _start(binary: Path, timestamp: int, whole: bool) -> tuple[subprocess.Popen[bytes], Connection]:
     """Start anvil on a free port; another program may take the port first, or kill it, so a few are tried."""
     reason = ""
     for _ in range(PORTS_TRIED):
@@ -223,7 +225,7 @@ def _start(binary: Path, timestamp: int, whole: bool) -> tuple[subprocess.Popen[
             port, ready, errors = _free_port(), Path(folder) / "ready.json", Path(folder) / "errors"
             process = _spawn(binary, port, timestamp, whole, ready, errors)
             if _wait(process, ready):
-                return process, HTTPConnection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
+                return process, Connection("127.0.0.1", port, timeout=ANSWER_TIMEOUT_S)
             killed = (process.poll() or 0) > _BY_SIGNAL
             _end(process)
             reason = errors.read_text(errors="replace").strip()
@@ -246,6 +248,9 @@ def _spawn(
         "--base-fee": 0,
         "--gas-price": 0,
         "--config-out": ready,
+        # Beyond the 500 newest it would write the state of each block to disk, which takes longer than the
+        # block. Older ones can be had from the journal.
+        "--max-persisted-states": 0,
     }
     flags = ["--quiet", "--no-mining", "--disable-min-priority-fee", "--no-request-size-limit"]
     flags += ["--disable-default-create2-deployer", "--no-cors"]

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ledger.chain.base import Block, Receipt
+from ledger.errors import EngineFailed
+
+
+class StateForgotten(EngineFailed):
+    """The engine has made the block, and remembers its state no more."""
 
 
 class Engine(Protocol):
@@ -19,7 +24,9 @@ class Engine(Protocol):
         ...
 
     def call(self, to: str, data: bytes, *, sender: str | None = None, block: int | None = None) -> bytes:
-        """See `Chain.call`. A block before the one that a dump was taken at may not be there."""
+        """See `Chain.call`. A block before the one that a dump was taken at may not be there. Raises
+        StateForgotten where too many blocks came since.
+        """
         ...
 
     def nonce(self, address: str) -> int:

@@ -164,9 +164,9 @@ class Journal:
         """The entries that have no outcome yet."""
         return list(self._rows(self.height, self.entries))
 
-    def replay(self, after: int) -> Iterator[tuple[Entry, Block]]:
-        """Every entry that has an outcome after block `after`, with the block that it made."""
-        return ((entry, self._blocks[entry.number]) for entry in self._rows(after, self.height))
+    def replay(self, after: int, last: int) -> Iterator[tuple[Entry, Block]]:
+        """Every entry after block `after` and up to `last`, which has an outcome, with its block."""
+        return ((entry, self._blocks[entry.number]) for entry in self._rows(after, last))
 
     def block(self, number: int | None = None) -> Block:
         """A block, None for the newest. Raises NoSuchBlock."""

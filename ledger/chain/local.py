@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import timegm
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, Block, Limits, Mined, Receipt
-from ledger.chain.engine import Engine
+from ledger.chain.engine import Engine, StateForgotten
 from ledger.chain.journal import Entry, Journal, Origin
+from ledger.chain.replay import replay
 from ledger.chain.states import States
 from ledger.clock import Clock
 from ledger.errors import (
@@ -153,7 +154,12 @@ class LocalChain:
         if number is not None and self.engine and number < self._begins_at:
             self._drop_engine()
             self._start(None)
-        return self._ask(lambda engine: engine.call(to, data, sender=sender, block=number))
+        try:
+            return self._ask(lambda engine: engine.call(to, data, sender=sender, block=number))
+        except StateForgotten:
+            assert number is not None
+            with closing(self._as_of(number)) as engine:
+                return engine.call(to, data, sender=sender)
 
     def nonce(self, address: str) -> int:
         """See `Chain.nonce`."""
@@ -352,25 +358,21 @@ class LocalChain:
 
     def _replay(self, engine: Engine, after: int) -> None:
         try:
-            for entry, block in self.journal.replay(after):
-                made = engine.execute(entry.raw, entry.time)
-                if made.block_hash != block.hash:
-                    raise JournalDamaged(
-                        self.journal.name,
-                        entry.number,
-                        f"its transaction makes block 0x{made.block_hash.hex()}; 0x{block.hash.hex()} was "
-                        "committed",
-                    )
-                if made != self.journal.receipt(entry.number):
-                    raise JournalDamaged(
-                        self.journal.name, entry.number, "its transaction has another outcome than it says"
-                    )
-        except TransactionRefused as error:
-            self._drop_engine()
-            raise JournalDamaged(self.journal.name, entry.number, error.reason) from None
+            replay(self.journal, engine, after, self.journal.height)
         except BaseException:
             self._drop_engine()
             raise
+
+    def _as_of(self, number: int) -> Engine:
+        """A further engine, which has made the blocks up to `number` and no more."""
+        assert self.journal.origin is not None
+        engine = start_engine(self.url, self.journal.origin.genesis_time)
+        try:
+            replay(self.journal, engine, 0, number)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
 
     def _keep_state(self) -> None:
         if self._engine is None or self._states is None or not self.write or self._unsure:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from ledger.chain import Chain
 from ledger.clients.agreements import Agreements
 from ledger.clients.asset_register import AssetRegister
+from ledger.clients.attestations import Attestations
 from ledger.clients.clearing_house import ClearingHouse
 from ledger.clients.conditions import Conditions
 from ledger.clients.consortium import Consortium
@@ -22,6 +23,7 @@ from ledger.deploy import Deployment
 __all__ = [
     "Agreements",
     "AssetRegister",
+    "Attestations",
     "ClearingHouse",
     "Clients",
     "Conditions",
@@ -47,6 +49,7 @@ class Clients:
     fails: Fails
     default_fund: DefaultFund
     agreements: Agreements
+    attestations: Attestations
 
     def __iter__(self) -> Iterator[Contract]:
         return (getattr(self, field.name) for field in fields(self))
@@ -65,4 +68,5 @@ def attach(chain: Chain, deployment: Deployment) -> Clients:
         Fails(chain, at["Fails"], compiled["Fails"]),
         DefaultFund(chain, at["DefaultFund"], compiled["DefaultFund"]),
         Agreements(chain, at["Agreements"], compiled["Agreements"]),
+        Attestations(chain, at["Attestations"], compiled["Attestations"]),
     )

@@ -21,13 +21,17 @@ from settlement.agreements.desk import Desk
 from settlement.agreements.document import read
 from settlement.agreements.names import Names
 from settlement.agreements.registry import Known, Proposal, Registry
-from settlement.errors import ConsentDiffers, FileUnreadable, NameUnknown, NotTheirs, SharingRefused
+from settlement.errors import FileRefused, FileUnreadable, NameUnknown, NotTheirs, SharingRefused
 from settlement.files import read_regular
 from settlement.operations import Ledger
 
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 Hex32 = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
 Hex = Annotated[str, StringConstraints(pattern=r"^0x(?:[0-9a-f]{2}){1,4096}$")]
+
+
+class ConsentDiffers(FileRefused):
+    """The consent in the file at `path` does not count for the terms that it was given with."""
 
 
 class Handed(BaseModel):

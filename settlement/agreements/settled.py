@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from ledger.contract import Event
 from ledger.history import History
-from settlement.agreements.sharing import MAX_TOTAL, Running, Sharing
+from settlement.agreements.sharing import MAX_TOTAL, Running
 from settlement.agreements.standing import Accrual, Standing, in_force
 from settlement.errors import LedgerDisagrees
 
@@ -25,9 +26,6 @@ class Settled:
     _order: dict[bytes, int] = field(default_factory=dict)
     """Transaction → its place among those with events."""
     _seen: int = 0
-
-    def __post_init__(self) -> None:
-        self._order = {each: place for place, each in enumerate(self.history.blocks)}
 
     def moved(
         self, where: str, transaction: bytes, currency: int, commission: Mapping[int, int]
@@ -45,7 +43,7 @@ class Settled:
                 expected[each.agreement_id] = min(each.total + earned, MAX_TOTAL)
                 payer_of[each.agreement_id] = payer
         now, dues, moved = dict(before), dict[tuple[int, int], int](), Counter[int]()
-        for event in self._until(self._order[transaction] + 1):
+        for event in self._until(self._place(transaction) + 1):
             if event.name == "DueChanged":
                 dues[event["agreementId"], event["institution"]] = event["due"]
             elif event.name == "RevenueAccrued":
@@ -70,27 +68,23 @@ class Settled:
 
     def before(self, transaction: bytes) -> None:
         """Go on to what stood before a transaction."""
-        for _ in self._until(self._order[transaction]):
+        for _ in self._until(self._place(transaction)):
             pass
+
+    def _place(self, transaction: bytes) -> int:
+        """The transaction's place; what the history has read since is put in order first."""
+        if transaction not in self._order:
+            later = islice(self.history.blocks, len(self._order), None)
+            self._order.update((each, place) for place, each in enumerate(later, start=len(self._order)))
+        return self._order[transaction]
 
     def _until(self, place: int) -> Iterator[Event]:
         """The events of transactions before that place that have not been seen, each applied once it is."""
         events = self.history.revenue
-        while self._seen < len(events) and self._order[events[self._seen].transaction] < place:
+        while self._seen < len(events) and self._place(events[self._seen].transaction) < place:
             yield events[self._seen]
             self.standing.apply(events[self._seen])
             self._seen += 1
-
-
-def before_each(history: History, currency: int) -> Iterator[tuple[bytes, dict[int, Sharing]]]:
-    """Each settlement's transaction and, before it, what every payer gives of its commission in a
-    currency.
-    """
-    following = Settled(history)
-    for netting_set in history.netting_sets:
-        transaction = netting_set.transaction
-        following.before(transaction)
-        yield transaction, following.standing.sharings(currency, history.times[transaction])
 
 
 def accruals(history: History) -> Iterator[tuple[Accrual, Running]]:

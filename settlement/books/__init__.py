@@ -77,6 +77,26 @@ class Book:
         return replace(self, closing=closing)
 
 
+@dataclass(slots=True)
+class Flows:
+    """What settling trades brings its owner. Signed: units by security, minor units for the rest."""
+
+    units: dict[str, int] = field(default_factory=dict)
+    price: int = 0
+    """Received less paid for securities."""
+    commission: int = 0
+    """Earned from clients, off the ledger."""
+    levy: int = 0
+    """Paid, on each side that the owner is on."""
+    given: dict[int, int] = field(default_factory=dict)
+    """Institution, by index → revenue share of the commission."""
+
+    @property
+    def cash(self) -> int:
+        """What moves on the ledger."""
+        return self.price - self.levy - sum(self.given.values())
+
+
 def movements(
     owner: str,
     days: Mapping[date, Trades],
@@ -84,15 +104,26 @@ def movements(
     terms: Terms,
     parts: Parts = NO_PARTS,
 ) -> dict[str, int]:
-    """What settling those trades whose numbers are among the day's `settled` moves for `owner`, asset →
-    signed amount; and what the `parts` of others have moved so far.
+    """What `flows` come to on the ledger, asset → signed amount, zeros left out."""
+    found = flows(owner, days, settled, terms, parts)
+    moved = {**found.units, terms.currency: found.cash}
+    return {asset: amount for asset, amount in moved.items() if amount}
 
-    Cash is the price, less the levy of each side the owner is on and less the revenue shares of the
-    commission that it earns on these sides, of all days of a settlement together. The commission itself comes
-    from its clients, off the ledger.
+
+def flows(
+    owner: str,
+    days: Mapping[date, Trades],
+    settled: Mapping[date, Numbers],
+    terms: Terms,
+    parts: Parts = NO_PARTS,
+) -> Flows:
+    """What settling those trades whose numbers are among the day's `settled` brings `owner`; and what the
+    `parts` of others have brought so far.
+
+    Revenue shares are of the commission that the owner earns on its sides, of all days of a settlement
+    together.
     """
-    moved: dict[str, int] = {}
-    cash = commission = 0
+    found = Flows()
     for day, trades in days.items():
         if owner not in trades.parties:
             continue
@@ -104,21 +135,28 @@ def movements(
         units = units - exact_add(size, trades.security[sold], trades.quantity[sold])
         for security in np.flatnonzero(units).tolist():
             code = trades.securities[security]
-            moved[code] = moved.get(code, 0) + int(units[security])
-        cash += exact_sum(trades.amount[sold]) - exact_sum(trades.amount[bought])
+            found.units[code] = found.units.get(code, 0) + int(units[security])
+        found.price += exact_sum(trades.amount[sold]) - exact_sum(trades.amount[bought])
         charged = trades.amount[np.concatenate((bought, sold))]
-        cash -= exact_sum(fees.levy(terms.schedule, charged))
-        commission += exact_sum(fees.commission(terms.schedule, charged))
+        found.levy += exact_sum(fees.levy(terms.schedule, charged))
+        found.commission += exact_sum(fees.commission(terms.schedule, charged))
         for part in _parts_of(trades, party, parts.get(day, {}), terms.schedule):
-            moved[part.code] = moved.get(part.code, 0) + part.units
-            cash += part.cash
-            commission += part.commission
+            found.units[part.code] = found.units.get(part.code, 0) + part.units
+            found.price += part.price
+            found.levy += part.levy
+            found.commission += part.commission
+    left = found.commission
     for settlement in terms.settlements:
         earned = _earned(owner, days, settlement, terms.schedule)
-        cash -= settlement.sharing.given(earned)
-        commission -= earned
-    moved[terms.currency] = cash - terms.sharing.given(commission)
-    return {asset: amount for asset, amount in moved.items() if amount}
+        _add(found.given, settlement.sharing.paid(earned))
+        left -= earned
+    _add(found.given, terms.sharing.paid(left))
+    return found
+
+
+def _add(totals: dict[int, int], more: Mapping[int, int]) -> None:
+    for key, amount in more.items():
+        totals[key] = totals.get(key, 0) + amount
 
 
 def _earned(owner: str, days: Mapping[date, Trades], settlement: Settlement, schedule: VenueSchedule) -> int:
@@ -140,13 +178,12 @@ def _earned(owner: str, days: Mapping[date, Trades], settlement: Settlement, sch
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a trade that has settled in part moved for one side: signed units, cash after levy; and what that
-    side earned.
-    """
+    """What a trade that has settled in part moved for one side, signed, and what it cost and earned."""
 
     code: str
     units: int
-    cash: int
+    price: int
+    levy: int
     commission: int
 
 
@@ -159,9 +196,9 @@ def _parts_of(
         levy, fee = int(fees.levy(schedule, [amount])[0]), int(fees.commission(schedule, [amount])[0])
         for side, sign in ((trades.buyer, 1), (trades.seller, -1)):
             if side[row] == party:
-                cash = -sign * (amount * settled // whole) - levy * settled // whole
+                price = -sign * (amount * settled // whole)
                 code = trades.securities[trades.security[row]]
-                yield _Part(code, sign * settled, cash, fee * settled // whole)
+                yield _Part(code, sign * settled, price, levy * settled // whole, fee * settled // whole)
 
 
 def among(numbers: npt.NDArray[np.uint32], wanted: Numbers) -> npt.NDArray[np.bool_]:

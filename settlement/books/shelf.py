@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from pathlib import Path
@@ -101,8 +101,10 @@ class Shelf:
         """What was added, in its order. Raises BookDamaged and FileUnreadable."""
         return [noted for _, noted in self._all()]
 
-    def days(self, owner: str, scenario: Scenario) -> dict[date, Trades]:
-        """The rows in which an institution buys or sells, by trading day.
+    def days(
+        self, owner: str, scenario: Scenario, only: Collection[date] | None = None
+    ) -> dict[date, Trades]:
+        """The rows in which an institution buys or sells, by trading day, of all days or of some.
 
         Files of its own replace the general ones of their day. Of rows with one number on one day the last
         stands: a number that the ledger has is refused when its file is read, so where there is a later row,
@@ -111,7 +113,7 @@ class Shelf:
         general: dict[date, list[str]] = {}
         own: dict[date, list[str]] = {}
         for name, noted in self._all():
-            if noted.owner in (None, owner):
+            if noted.owner in (None, owner) and (only is None or noted.trading_day in only):
                 (general if noted.owner is None else own).setdefault(noted.trading_day, []).append(name)
         found = {}
         for day, names in sorted((general | own).items()):

@@ -14,11 +14,14 @@ import typer
 
 from settlement.cli import (
     agreeing,
+    attesting,
+    breaking,
     days,
     ending,
     entering,
     instructing,
     looking,
+    reconciling,
     resolving,
     settling,
     sharing,
@@ -58,9 +61,10 @@ for command in (
     *(days.demo, days.day, simulating.simulate),
     instructing.instruct,
     *(entering.init, entering.record, entering.trade, entering.affirm),
-    *(settling.fund, settling.settle, settling.reconcile),
+    *(settling.fund, settling.settle, reconciling.reconcile),
     *(ending.end_day, ending.default),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
+    attesting.attest,
     stating.statement,
     resolving.gridlock,
 ):
@@ -75,6 +79,15 @@ agreement = typer.Typer(
 agreeing.register(agreement)
 sharing.register(agreement)
 app.add_typer(agreement, name="agreement")
+
+breaks = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Differences between books that are kept, each with its reason, its age, its owner and its end.",
+)
+breaking.register(breaks)
+app.add_typer(breaks, name="breaks")
 
 
 def main() -> None:

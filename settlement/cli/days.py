@@ -230,7 +230,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
         progress("report")
         listed_s = ledger.seconds.get("market", 0)
         seconds = seconds | ledger.seconds | {"market": seconds["market"] + listed_s}
-        breaks = [each for each in ran.reconciled.breaks if each.trading_day in (None, trading_day)]
+        breaks = tuple(each for each in ran.reconciled.breaks if each.trading_day in (None, trading_day))
         summary = summarize(
             ledger,
             trading_day,

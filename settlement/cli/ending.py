@@ -36,12 +36,15 @@ def end_day(
     """Record what should have settled by the end of a day and has not, why, and what that costs whom."""
     json_wanted = wants_json(form, as_json)
     with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.breaks.reconciling import AfterCycles
         from settlement.ending import end
+        from settlement.report.after_cycles import found_breaks, reconciled_json, reconciled_lines
         from settlement.report.sources import known_day, only_day
 
         day = known_day(ledger, day_of(date)) or only_day(ledger)
         fails, money = ledger.outcomes.fails, money_of(ledger)
         failed, closed, paid = len(fails.failed), len(fails.compensated), len(fails.paid)
+        ledger.on_cycle = after = AfterCycles()
         sent = end(ledger.market, ledger.read, ledger.balances, fails, day, ledger.seconds_now)
         ledger.settled_by(sent)
         names = {index: name for name, index in ledger.market.index.items()}
@@ -74,11 +77,13 @@ def end_day(
             "claims_collected_minor": str(sum(amount for _, amount in fails.paid[paid:])),
             "owed_minor": str(sum(owed.values())),
         }
+        shown |= reconciled_json(after)
     if json_wanted:
         write_json(shown)
     else:
-        write_text(*_said_ended(shown, money), then=[f"clearing settle {path}", f"clearing reconcile {path}"])
-    leave(bool(shown["failed"]))
+        said = [*_said_ended(shown, money), *reconciled_lines(after, money)]
+        write_text(*said, then=[f"clearing settle {path}", f"clearing reconcile {path}"])
+    leave(bool(shown["failed"]) or found_breaks(after))
 
 
 def _said_ended(shown: dict[str, Any], money: Any) -> list[Any]:

@@ -7,7 +7,6 @@ from typing import Any
 from settlement.cli.output import (
     AllOption,
     CoverOption,
-    DateOption,
     DirectoryArgument,
     FormatOption,
     JsonOption,
@@ -16,7 +15,6 @@ from settlement.cli.output import (
     TimeLimitOption,
     TradesObjectiveOption,
     cover_ppm,
-    day_of,
     failures,
     leave,
     money_of,
@@ -89,11 +87,14 @@ def settle(
     with failures():
         search = search_for(objective, time_limit)
     with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
+        from settlement.breaks.reconciling import AfterCycles
+        from settlement.report.after_cycles import found_breaks, reconciled_json, reconciled_lines
         from settlement.report.choice import choice_json, choice_line
         from settlement.report.standing import Mark, spent
         from settlement.report.waiting import waiting, waiting_json
 
         before = Mark.of(ledger.read())
+        ledger.on_cycle = after = AfterCycles()
         settled = ledger.settle(search, model)
         history = ledger.read()
         done = Mark.of(history).since(before)
@@ -111,7 +112,7 @@ def settle(
             "pending": len(waits),
             "waiting": [waiting_json(each, money.currency) for each in waits],
         }
-        shown |= spent(ledger, "settle")
+        shown |= spent(ledger, "settle") | reconciled_json(after)
     if json_wanted:
         write_json(shown)
     else:
@@ -131,45 +132,6 @@ def settle(
         if waits:
             parts += waiting_rows(waits, money, everything=everything)
         steps = ["reconcile", "report"] if not waits else ["status", "fund", "settle"]
+        parts += reconciled_lines(after, money)
         write_text(*parts, then=[f"clearing {step} {path}" for step in steps])
-    leave(bool(waits))
-
-
-def reconcile(
-    path: DirectoryArgument,
-    date: DateOption = None,
-    form: FormatOption = None,
-    as_json: JsonOption = False,
-    everything: AllOption = False,
-) -> None:
-    """Hold every broker's book against the ledger: trade by trade, each position, the cash."""
-    json_wanted = wants_json(form, as_json)
-    with opened(path, write=False) as ledger:
-        from settlement.report.sources import known_day
-        from settlement.report.summary import break_json
-
-        found = ledger.reconcile(known_day(ledger, day_of(date)))
-        several = len({batch.header.trading_day for batch in ledger.read().batches.values()}) > 1
-        money = money_of(ledger)
-        compared = found.compared
-        shown = where(path, ledger) | {
-            "books_compared": compared.books,
-            "compared": {
-                "trades": compared.trades,
-                "positions": compared.positions,
-                "cash": compared.cash,
-            },
-            "breaks": len(found.breaks),
-            "breaks_list": [break_json(each, money.currency, several) for each in found.breaks],
-        }
-    if json_wanted:
-        write_json(shown)
-    else:
-        from settlement.report.lists import breaks_table, compared_line
-
-        numbers = compared.books, compared.trades, compared.positions, compared.cash
-        parts: list[Any] = [compared_line(numbers), f"Breaks: {len(found.breaks) or 'none'}."]
-        if found.breaks:
-            parts.append(breaks_table(shown["breaks_list"], money, everything=everything))
-        write_text(*parts)
-    leave(bool(found.breaks))
+    leave(bool(waits) or found_breaks(after))

@@ -12,6 +12,8 @@ from ledger.chain import OUTBOX
 from ledger.chain.local import JOURNAL, STATES
 from ledger.chain.lock import LOCK
 from ledger.deploy import CONTRACTS, Deployment
+from settlement.breaks import Breaks
+from settlement.breaks.events import FILE as BREAKS
 from settlement.directory import (
     BOOKS,
     CONFIG,
@@ -29,7 +31,7 @@ from settlement.files import read_regular
 
 LEAST_FREE = 256 << 20
 _PARTIAL = re.compile(r".*\.partial|\..*\.part")
-_DATABASES = {name + end for name in (JOURNAL, OUTBOX) for end in ("", "-wal", "-shm", "-journal")}
+_DATABASES = {name + end for name in (JOURNAL, OUTBOX, BREAKS) for end in ("", "-wal", "-shm", "-journal")}
 _FILES = {CONFIG, SCENARIO, DEPLOYMENT, LOCK, *_DATABASES}
 _FOLDERS = {
     STATES: re.compile(r"\d+\.state"),
@@ -76,6 +78,8 @@ def check(examination: Examination) -> None:
         remedy="move them elsewhere: nothing here reads them, and a backup leaves them out",
         needs=("config",),
     )
+    if (path / BREAKS).exists():
+        examination.check("breaks", lambda: _breaks(path), remedy=_RESTORE, needs=("directory",))
 
 
 def _directory(path: Path) -> str:
@@ -129,6 +133,14 @@ def _deployment(examination: Examination) -> str:
         raise Wrong(f"{DEPLOYMENT} lacks some of the contracts, or their block")
     examination.deployment = deployment
     return f"{count(len(there), 'contract')}, complete at block {deployment.block:,}"
+
+
+def _breaks(path: Path) -> str:
+    with Breaks.open(path, write=False) as breaks:
+        kept = breaks.kept()
+    events = sum(len(each.history) for each in kept)
+    still = sum(each.status != "closed" for each in kept)
+    return f"{count(events, 'event')} of {count(len(kept), 'break')}, {still:,} not closed"
 
 
 def _writer(examination: Examination) -> str:

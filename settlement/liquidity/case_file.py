@@ -10,16 +10,14 @@ integers. Other keys of a case are left alone.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from settlement.errors import CaseRefused, InstructionsInvalid
+from settlement.files import parse_json
 from settlement.liquidity.gridlock import Resolution, resolve
 from settlement.liquidity.instructions import ONE_ASSET, Instruction
 from settlement.liquidity.objectives import Objective
@@ -33,11 +31,6 @@ class _Instruction(BaseModel):
     legs: list[Any]
     value: int | None = None
     priority: int = 0
-
-
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_DEEPEST = 32
-"""Arrays and objects in each other: a case has six at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +54,13 @@ class CaseFile:
 
 def parse(data: bytes, path: str) -> CaseFile:
     """The cases in the bytes of the file at `path`. Raises CaseRefused."""
-    # Before it is read: json's own guard depends on how deep the program may go, and may let it crash.
-    if _depth(data) > _DEEPEST:
-        raise CaseRefused(path, "", "", "is nested too deeply")
     try:
-        found = json.loads(data)
-    except ValueError as error:  # no JSON, no UTF-8, or a number of thousands of digits
-        raise CaseRefused(path, "", "", f"is no JSON: {error}") from None
+        found = parse_json(data)
+    except ValueError as error:
+        raise CaseRefused(path, "", "", str(error)) from None
     is_list = isinstance(found, list)
     every = found if is_list else [found]
     return CaseFile(path, tuple(_case(each, path, i, is_list) for i, each in enumerate(every)), is_list)
-
-
-def _depth(data: bytes) -> int:
-    """How deep arrays and objects lie in each other, strings left out."""
-    marks = np.frombuffer(_STRING.sub(b"", data), dtype=np.uint8)
-    steps = np.isin(marks, list(b"[{")).astype(np.int64) - np.isin(marks, list(b"]}"))
-    return int(np.cumsum(steps).max(initial=0))
 
 
 def resolve_case(

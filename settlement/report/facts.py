@@ -20,12 +20,12 @@ import numpy.typing as npt
 
 from ledger.history import NOBODY, History, Movements, RecordedBatch
 from ledger.ids import parse_day_number
-from ledger.records import Records, unpack
+from ledger.records import Records, joined
 from ledger.units import Column, exact_add, exact_sum
 from settlement import fees
 from settlement.agreements.standing import standing
 from settlement.market import Market
-from settlement.reconciliation import Account, accounts
+from settlement.reconciliation.ledger_side import Account, accounts
 from settlement.report import one_day, split
 from settlement.report.one_day import Shared
 
@@ -134,7 +134,7 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
     days = tuple(sorted({trading_days[batch.header.trading_day] for batch in batches}))
     names = {index: name for name, index in market.index.items()}
     codes = {index: code for code, index in market.asset.items()}
-    beneficiary, schedule = _schedule(market)
+    beneficiary, schedule = market.registered_fees()
     records = joined([batch.records for batch in batches])
     settlements, settled_in = _settled_in(batches)
     counts = [len(batch.records) for batch in batches]
@@ -178,26 +178,12 @@ def gather(ledger: Ledger, day: date | None = None, held: Mapping[str, Account] 
     )
 
 
-def joined(parts: Iterable[Records]) -> Records:
-    """Records one after the other."""
-    found = list(parts)
-    if not found:
-        return unpack(b"")
-    return Records(*(np.concatenate([getattr(part, name) for part in found]) for name in Records.__slots__))
-
-
 def owed(records: Records, group: npt.NDArray[np.int64], groups: int) -> int:
     """What those owe who owe on balance, in minor units, netted in each of `groups` by itself."""
     width = 1 + int(max(records.buyer.max(initial=0), records.seller.max(initial=0)))
     cells = np.concatenate([group * width + records.seller, group * width + records.buyer])
     net = exact_add(groups * width, cells, np.concatenate([records.amount, -records.amount]))
     return -exact_sum(net[net < 0])
-
-
-def _schedule(market: Market) -> tuple[int, fees.VenueSchedule]:
-    """The levy's beneficiary and the fee schedule, as the ledger has them."""
-    _, beneficiary, *registered = market.clients.clearing_house.call("feeSchedule", market.fee_schedule_id)
-    return beneficiary, fees.VenueSchedule.registered(*registered)
 
 
 def _parties(market: Market, history: History, names: Mapping[int, str]) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ and all of them where `everything` is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,7 +12,10 @@ from rich.text import Text
 
 from ledger.units import format_quantity
 from settlement.model import Reject
+from settlement.reconciliation.model import Break
+from settlement.report.breaks import differs, title
 from settlement.report.layout import Money, columns_table, plural, whole
+from settlement.report.vocabulary import kind_words
 from settlement.report.waiting import (
     DISPUTED,
     HELD,
@@ -57,29 +59,13 @@ def waiting_rows(
     yield _with_rest(whole(table), len(largest) - len(shown))
 
 
-def compared_line(compared: Sequence[int]) -> str:
-    """What was held against the ledger: numbers of books, trades, positions and cash accounts."""
-    books, trades, positions, cash = compared
-    return (
-        f"{plural(books, 'book')} held against the ledger: {plural(trades, 'entry', 'entries')} of trades,"
-        f" {plural(positions, 'position')}, {plural(cash, 'cash account')}."
-    )
-
-
-def breaks_table(
-    breaks: Sequence[Mapping[str, Any]], money: Money, *, everything: bool = False
-) -> RenderableType:
-    """Breaks as `--json` has them, with both sides of each difference."""
-    table = columns_table("institution", ("of", "left"), ("reason", "left"), ("book / ledger", "left"))
+def breaks_table(breaks: Sequence[Break], money: Money, *, everything: bool = False) -> RenderableType:
+    """Breaks with both sides of each difference."""
+    table = columns_table("institution", ("of", "left"), ("what is wrong", "left"), ("book / ledger", "left"))
     shown = breaks if everything else breaks[:TOP]
     for each in shown:
-        differing = ", ".join(
-            f"{name.removesuffix('_minor')}"
-            f" {_value(money, name, two['book'])} / {_value(money, name, two['ledger'])}"
-            for name, two in each["fields"].items()
-        )
-        subject = _named(each["subject"], each.get("trading_day"))
-        table.add_row(each["institution"], f"{each['level']} {subject}", each["reason"], differing)
+        what = f"{kind_words(each)} ({each.reason})"
+        table.add_row(each.institution, *map(Text, (title(each), what, differs(each, money))))
     return _with_rest(whole(table), len(breaks) - len(shown))
 
 
@@ -91,13 +77,6 @@ def rejects_table(rejects: Sequence[Reject], *, everything: bool = False) -> Ren
     for each in shown:
         table.add_row(str(each.line), each.field, Text(each.value), Text(each.reason))
     return _with_rest(whole(table), len(rejects) - len(shown))
-
-
-def _value(money: Money, name: str, value: object) -> str:
-    """One side of a difference; money, whose field says `_minor`, in currency units."""
-    if value is None:
-        return "nothing"
-    return money.bare(int(str(value))) if name.endswith("_minor") else str(value)
 
 
 def _named(trade: object, trading_day: str | None) -> str:

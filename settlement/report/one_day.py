@@ -20,7 +20,7 @@ from settlement.agreements.sharing import Running
 from settlement.agreements.standing import Accrual
 from settlement.fees import VenueSchedule, commission, levy
 from settlement.market import Market
-from settlement.reconciliation import Account
+from settlement.reconciliation.ledger_side import Account
 
 Place = tuple[int, int]
 """Institution and asset, by index."""

@@ -16,8 +16,11 @@ import numpy as np
 from ledger.clients.clearing_house import Status
 from ledger.history import ENDED
 from ledger.units import exact_sum
-from settlement.reconciliation import Break
+from settlement.reconciliation.ledger_side import Scope
+from settlement.reconciliation.model import Break, Compared
+from settlement.reconciliation.running import Reconciled
 from settlement.report import sources, split
+from settlement.report.breaks import break_json
 from settlement.report.choice import CHOICE_KEYS, choice_json
 from settlement.report.costs import spent
 from settlement.report.facts import Facts, gather
@@ -26,7 +29,7 @@ from settlement.report.waiting import Shortages, Waiting, waiting, waiting_json
 
 if TYPE_CHECKING:
     from settlement.cycle import Settled
-    from settlement.operations import Ledger, Reconciled
+    from settlement.operations import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,8 @@ class Summary:
     flows: tuple[Flow, ...]
     transactions: int
     gas_used: int
-    compared: tuple[int, int, int, int]
-    """Books, trades, positions and cash accounts held against the ledger."""
-    breaks: tuple[Mapping[str, Any], ...]
+    compared: Compared
+    breaks: tuple[Break, ...]
     created: Mapping[str, int]
     """Asset → what exists with nobody having issued it (negative: lost). Only what does not balance."""
     waiting: tuple[Waiting, ...]
@@ -162,9 +164,9 @@ class Summary:
             "transactions": self.transactions,
             "gas_used": self.gas_used,
             "gas_per_trade": self.gas_per_trade,
-            "books_compared": self.compared[0],
+            "books_compared": self.compared.books,
             "breaks": len(self.breaks),
-            "breaks_list": [dict(each) for each in self.breaks],
+            "breaks_list": list(map(break_json, self.breaks)),
             "conservation": {"cash_minor": str(created.pop(self.currency, 0)), "securities": created},
             "waiting": [waiting_json(each, self.currency) for each in self.waiting],
             "seconds": {stage: round(seconds, 4) for stage, seconds in self.seconds.items()},
@@ -185,7 +187,7 @@ def summarize(
     `reconciled`, `shortages` and `settled` are what was found just now, where it was; `seconds` what the
     steps took.
     """
-    found = reconciled or ledger.reconcile(day)
+    found = reconciled or ledger.reconcile(Scope(day))
     facts = gather(ledger, day, found.accounts)
     market, scenario = ledger.market, ledger.market.scenario
     days = facts.days or ((day,) if day else ())
@@ -196,7 +198,6 @@ def summarize(
     earned = facts.both_sides(facts.commission[facts.settled])
     revenue = dict(paid)
     revenue[facts.levy_beneficiary] = revenue.get(facts.levy_beneficiary, 0) + facts.levy_charged
-    compared = found.compared
     return Summary(
         scenario=scenario.name,
         trading_days=tuple(str(day) for day in days or intake.days),
@@ -228,8 +229,8 @@ def summarize(
         flows=_flows(facts, scenario.cash.currency),
         transactions=cost.transactions,
         gas_used=cost.gas,
-        compared=(compared.books, compared.trades, compared.positions, compared.cash),
-        breaks=tuple(break_json(each, scenario.cash.currency, facts.several) for each in found.breaks),
+        compared=found.compared,
+        breaks=found.breaks,
         created=_created(facts),
         waiting=waiting(
             facts.batches,
@@ -293,16 +294,3 @@ def _created(facts: Facts) -> dict[str, int]:
 
 def _strings(amounts: Mapping[str, int]) -> dict[str, str]:
     return {name: str(amount) for name, amount in amounts.items()}
-
-
-def break_json(each: Break, currency: str, several: bool) -> dict[str, Any]:
-    """A break; `fields` has the book's value and the ledger's, None where one of them has nothing."""
-    fields: dict[str, Any] = {}
-    for name, values in each.fields.items():
-        money = name == "settlement_amount" or each.subject == currency
-        book, ledger = (str(v) if money and v is not None else v for v in values)
-        fields[f"{name}_minor" if money else name] = {"book": book, "ledger": ledger}
-    shown: dict[str, Any] = {"institution": each.institution, "level": each.level, "reason": each.reason}
-    if several:
-        shown["trading_day"] = None if each.trading_day is None else str(each.trading_day)
-    return shown | {"subject": each.subject, "fields": fields}

@@ -16,10 +16,11 @@ from rich.text import Text
 
 from ledger.units import PPM, format_quantity
 from settlement.model import Reject
+from settlement.report.breaks import compared_words
 from settlement.report.choice import choice_line
 from settlement.report.institutions import institutions_table
 from settlement.report.layout import Justify, bar, columns_table, page_like, percent, plural, rendered, whole
-from settlement.report.lists import breaks_table, compared_line, rejects_table, waiting_rows
+from settlement.report.lists import breaks_table, rejects_table, waiting_rows
 from settlement.report.summary import Summary
 
 INDENT = 2
@@ -147,7 +148,7 @@ def _commission(summary: Summary, console: Console) -> Iterator[RenderableType]:
 
 
 def _reconciled(summary: Summary, everything: bool) -> Iterator[RenderableType]:
-    yield Text(compared_line(summary.compared))
+    yield Text(compared_words(summary.compared))
     if not summary.breaks:
         yield Text.assemble("Breaks: ", ("none", "green"), ".")
     else:

@@ -18,7 +18,6 @@ from tests.contracts.fund import Fund, establish_fund
 from tests.contracts.office import Office, office_for
 from tests.contracts.stand_in import StandIn, stand_in_for
 from tests.contracts.support import Ledger, SetClock, establish
-from tests.quick import quick
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +42,7 @@ def established(engine: str) -> Iterator[Ledger]:
     """The consortium as it is before every test. Tests take `ledger`, which is put back."""
     clock = SetClock()
     with connect(engine, clock=clock) as chain:
-        yield establish(quick(chain), clock)
+        yield establish(chain, clock)
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def established_fund(engine: str, test_artifacts: dict[str, Artifact]) -> Iterat
     """A consortium whose prices a test says. Tests take `fund`, which is put back."""
     clock = SetClock()
     with connect(engine, clock=clock) as chain:
-        yield establish_fund(quick(chain), clock, test_artifacts["PriceStandIn"])
+        yield establish_fund(chain, clock, test_artifacts["PriceStandIn"])
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ class Stage:
             assert state_of(at) == self.states[step]
         ended = self.commands.run("reconcile", at, "--json")
         assert ended.code == 0, ended.said
-        assert json.loads(ended.said)["breaks"] == 0
+        assert json.loads(ended.said)["breaks"] == []
         assert held_now(at) == self.states["settle"]["held"]
 
 

@@ -189,7 +189,7 @@ def test_reconcile_given_what_agreements_moved_finds_only_what_was_issued_by_han
     assert outcomes[quarter.ledger.market.index["Aldersgate"]] != 0
     (found,) = quarter.ledger.reconcile().breaks
     assert (found.institution, found.level) == ("Aldersgate", "cash")
-    assert {name: there - kept for name, (kept, there) in found.fields.items()} == {
+    assert {name: two["ledger"] - two["book"] for name, two in found.fields.items()} == {
         "opening": 1_000_000,
         "closing": 1_000_000,
     }

@@ -202,6 +202,6 @@ def test_own_file_given_it_has_a_trade_more_breaks_and_holds_up_nothing(clearing
     assert clearing("settle", "L", "--json").json["settled"] == 60
     left = clearing("reconcile", "L", "--json")
     assert left.code == 1
-    (found,) = left.json["breaks_list"]
-    check(found, {"institution": trade.buyer, "level": "trade", "reason": "CMIS", "subject": "999999"})
+    (found,) = left.json["breaks"]
+    check(found, {"institution": trade.buyer, "level": "trade", "kind": "missing_there", "trade": "999999"})
     assert found["fields"]["quantity"] == {"book": 3, "ledger": None}

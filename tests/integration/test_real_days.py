@@ -22,7 +22,6 @@ from ledger.chain import available
 from ledger.clients.clearing_house import Status
 from settlement import netting
 from settlement.agreements.standing import standing
-from settlement.books.settlements import terms_of
 from settlement.day import Ran, run
 from settlement.intake import parse_trades
 from settlement.liquidity import Search
@@ -130,7 +129,7 @@ def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:
 def check_books(done: Done, trades: list[Trade], held: Mapping[Place, int]) -> None:
     """Each broker's book has its own side, opens and closes as worked out, and all of it was compared."""
     after = independent.closing(held, independent.settle(NEPSE_2019, trades).moved)
-    terms = terms_of(done.ledger.market, done.ledger.read())
+    terms = done.ledger.terms()
     for broker in BROKERS:
         book = done.ledger.books[broker]
         own = {trade.number for trade in trades if broker in (trade.buyer, trade.seller)}

@@ -367,4 +367,4 @@ def test_statements_given_the_quarter_add_up_to_what_was_paid(story: Story) -> N
 def test_books_given_all_that_was_paid_have_no_breaks(story: Story) -> None:
     """A ledger opened anew, whose books are told everything from the beginning."""
     ledger = story.ledger
-    assert Ledger(ledger.market, ledger.shelf, clock=ledger.clock).reconcile().breaks == []
+    assert Ledger(ledger.market, ledger.shelf, clock=ledger.clock).reconcile().breaks == ()

@@ -37,7 +37,7 @@ from tests.invariant.ought import CAPITAL, OPEN, PENDING, Trade
 from tests.invariant.owing import Owing
 from tests.journals import decoded_once
 from tests.ledgers import credit
-from tests.quick import calls, quick
+from tests.quick import calls
 
 BROKERS = ("B1", "B2", "B3", "B4", "B5")
 SECURITIES = ("S1", "S2", "S3")
@@ -95,7 +95,7 @@ class Floor:
 
     def __init__(self) -> None:
         self.clock = SetClock(dt.datetime.combine(FIRST_DAY, dt.time(8), dt.UTC))
-        self.chain: Chain = quick(connect(default_engine(), clock=self.clock))
+        self.chain: Chain = connect(default_engine(), clock=self.clock)
         self.signers = seed_signers(SCENARIO)
         market = establish(self.chain, SCENARIO, self.signers)
         self.deployment: Deployment = market.deployment

@@ -20,7 +20,7 @@ from settlement.scenario import Scenario
 from tests.contracts.support import SetClock
 from tests.independent import Place, Rules, Trade
 from tests.invariant.cases import BROKERS, MAX_AMOUNT, SECURITIES, Case
-from tests.quick import calls, quick
+from tests.quick import calls
 from tests.sharings import commission_total
 
 ROLES = {
@@ -85,7 +85,7 @@ class Stage:
 def build() -> Stage:
     """A new chain with the consortium on it."""
     clock = SetClock()
-    chain = quick(connect(default_engine(), clock=clock))
+    chain = connect(default_engine(), clock=clock)
     operator = Signer.from_seed("invariant", "operator")
     signers = {name: Signer.from_seed("invariant", name) for name in ROLES}
     deployment = deploy(chain, operator)

@@ -100,13 +100,25 @@ def ran(checkout: Path) -> list[tuple[str, subprocess.CompletedProcess[str]]]:
 def test_commands_given_a_checkout_run_as_written(
     ran: list[tuple[str, subprocess.CompletedProcess[str]]],
 ) -> None:
-    """Only less cover may end with 1, and a run that finds too little cash to pay with."""
+    """Only less cover may end with 1, a run that finds too little cash to pay, and a book that differs."""
     assert len(ran) >= 6
+    attention = ("--cover", "agreement run", "=altered.csv", "breaks books list")
     for command, done in ran:
-        assert done.returncode in ((1,) if "--cover" in command or "agreement run" in command else (0,)), (
-            command + done.stderr
-        )
+        wanted = 1 if any(each in command for each in attention) else 0
+        assert done.returncode == wanted, command + done.stderr
         assert done.stderr == ""
+
+
+def test_reconciling_given_the_altered_copy_finds_the_break_that_is_said(
+    ran: list[tuple[str, subprocess.CompletedProcess[str]]],
+) -> None:
+    said = {command: done.stdout for command, done in ran}
+    (clean,) = [text for command, text in said.items() if "=day.csv" in command]
+    assert clean.startswith("No breaks: everything in books. 12 books held against the ledger: 3,865")
+    (listed,) = [text for command, text in said.items() if "breaks books list" in command]
+    assert listed.count("B-") == 2  # the break and what to do next
+    assert re.search(r"51,300\.00.*open", listed)
+    assert listed.count("800 / 80") == 1
 
 
 def test_questions_given_the_export_have_the_answers_that_are_claimed(
@@ -175,6 +187,13 @@ def test_options_given_any_that_is_named_exist(capsys: pytest.CaptureFixture[str
         assert command.callback is not None
         with pytest.raises(SystemExit):
             cli.app([command.name or command.callback.__name__, "--help"])
+    for group in cli.app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            place = ["L"] if group.name == "breaks" else []
+            with pytest.raises(SystemExit):
+                cli.app([group.name, *place, command.name or command.callback.__name__, "--help"])
     known = set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", README)) <= known
 

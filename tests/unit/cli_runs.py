@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import typer
 
 from settlement import cli
 
@@ -34,13 +38,19 @@ class Left(NamedTuple):
         return found
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """The whole command, put together once: that takes longer than most runs of it."""
+    return typer.main.get_command(cli.app)
+
+
 def clearing(*arguments: object) -> Left:
     """Run the command."""
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            cli.app([str(argument) for argument in arguments], prog_name="clearing")
+            _command()([str(argument) for argument in arguments], prog_name="clearing")
         except SystemExit as left:
             code = left.code
     return Left(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())

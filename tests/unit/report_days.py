@@ -12,6 +12,7 @@ from settlement.intake import parse_trades
 from settlement.liquidity import Search
 from settlement.model import Intake
 from settlement.operations import Ledger
+from settlement.reconciliation.ledger_side import Scope
 from settlement.report.summary import Summary, summarize
 from settlement.scenario import load
 from tests.ledgers import in_memory
@@ -75,7 +76,7 @@ def run_sample(
         ledger.fund()
         settled = ledger.settle(Search(time_limit_s=1))
         then(ledger)
-        reconciled = ledger.reconcile(sample.TRADING_DAY)
+        reconciled = ledger.reconcile(Scope(sample.TRADING_DAY))
         seconds = {"intake": 0.25, "market": 0.5} | ledger.seconds
         summary = summarize(
             ledger,

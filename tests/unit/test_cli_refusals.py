@@ -125,6 +125,8 @@ def test_input_given_a_mistake_is_a_clear_message_and_2(arguments: str, said: st
         (TRADE.replace("--quantity 10", "--quantity 1.5"), "--quantity"),
         (TRADE.replace("--quantity 10", "--quantity 0"), "--quantity"),
         ("node L --port 70000", "--port"),
+        ("reconcile L --mapping a.yaml --mapping b.yaml --bank c.xml", "are both for all sources"),
+        ("reconcile L --mapping Dunmore=a.yaml --bank c.xml", "no source of 'Dunmore' is given"),
     ],
 )
 def test_usage_given_a_mistake_ends_with_2(arguments: str, said: str) -> None:

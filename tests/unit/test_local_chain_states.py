@@ -20,6 +20,7 @@ from ledger.chain import local as local_module
 from ledger.chain.local import JOURNAL, STATES
 from ledger.clock import SteppedClock
 from ledger.compile import Artifact
+from ledger.errors import CallReverted
 from tests.unit.local_chains import (
     ALWAYS,
     NEVER,
@@ -28,6 +29,7 @@ from tests.unit.local_chains import (
     all_of,
     fill,
     opened,
+    refuse,
     signed,
     slot_of,
     store,
@@ -226,6 +228,20 @@ def test_opening_given_a_state_after_many_blocks_knows_the_hashes_of_the_last_25
         unbroken.send(signed(count, SENDER.address, b""))
         assert unbroken.block(count) == blocks[count]
         assert unbroken.block(count + 1).number == receipt.block_number
+
+
+def test_call_given_a_block_after_which_too_many_came_for_anvil_is_as_it_was_then(probe: Artifact) -> None:
+    """It remembers 500 states; what a block's state was, and what is refused there, is worked out again."""
+    with opened("anvil", None) as chain:
+        address = fill(chain, probe)
+        snapshot = chain.snapshot()
+        chain.send_all([signed(nonce, address, store(5, nonce)) for nonce in range(9, 520)])
+        assert [slot_of(chain, address, 5, block) for block in (1, 4, 6, 9)] == [0, 2, 5, 8]
+        with pytest.raises(CallReverted):
+            chain.call(address, refuse(1), block=9)
+        assert slot_of(chain, address, 5) == 519
+        chain.restore(snapshot)
+        assert slot_of(chain, address, 5) == 8
 
 
 def chain_raw(folder: Path, number: int) -> bytes:

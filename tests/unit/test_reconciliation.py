@@ -1,226 +1,267 @@
-"""One book against the ledger's trades and account: what is a break, what explains it, what is counted."""
+"""What is a break, what explains it, what it puts at risk, and who stands alone.
+
+balances ─ opening, movements, closing; what differing trades explain; a side that does not add up
+trades   ─ value at risk by kind; names as the file has them
+cash     ─ booked entries against what moved: by reference, by amount; deposits; each used once
+sides    ─ book, ledger and statement: two that agree leave one that stands alone
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.units import exact
-from settlement.agreements.sharing import fixed
-from settlement.books import Book, Terms, movements
-from settlement.fees import Kind, Tier, VenueSchedule
-from settlement.model import Trades
-from settlement.reconciliation import Account, Break, Compared, reconcile
+from settlement.reconciliation.at_risk import Stated, balance_break, trade_break
+from settlement.reconciliation.entries import Entries
+from settlement.reconciliation.model import Break, Kind
+from settlement.reconciliation.statements import LedgerMovement, match_movements
+from settlement.reconciliation.three_sides import Seen, keys_of, merged
+from settlement.reconciliation.trades import Difference
+from settlement.sources import CashMovement
 
-DAY, NEXT_DAY = date(2019, 11, 21), date(2019, 11, 22)
-TERMS = Terms("EUR", VenueSchedule(Kind.SLAB, (Tier(None, 10_000),), 1_000), fixed({1: 250_000}))
-Row = tuple[int, str, str, str, int, int]
-ROWS: list[Row] = [(1, "A", "B", "X", 10, 5_000), (2, "B", "A", "Y", 4, 9_000), (3, "A", "A", "X", 1, 700)]
-PARTIES, CODES = ("A", "B", "C"), ("X", "Y", "Z")
+DAY = 20191121
+RIGHT = Stated(opening=100, movements=-30, closing=70)
 
 
-def trades(rows: list[Row], day: date = DAY) -> Trades:
+def entries(*rows: tuple[int, str, str, str, int, int], naming: str = "{number}") -> Entries:
     number, buyer, seller, security, quantity, amount = list(zip(*rows, strict=True)) or [()] * 6
-    return Trades(
-        trading_day=day,
-        parties=PARTIES,
-        securities=CODES,
-        number=np.array(number, dtype=np.uint32),
-        time=np.full(len(rows), 60),
-        buyer=np.array([PARTIES.index(name) for name in buyer], dtype=np.int32),
-        seller=np.array([PARTIES.index(name) for name in seller], dtype=np.int32),
-        security=np.array([CODES.index(code) for code in security], dtype=np.int32),
-        quantity=np.array(quantity, dtype=np.uint64),
+    parties, codes = ("A", "B", "C"), ("X", "Y")
+    count = len(rows)
+    same: dict[str, Any] = {name: np.zeros(count, dtype=np.int64) for name in ("settles", "currency", "time")}
+    return Entries(
+        parties=parties,
+        securities=codes,
+        currencies=("EUR",),
+        number=np.array(number, dtype=np.int64),
+        day=np.full(count, DAY),
+        buyer=np.array([parties.index(name) for name in buyer]),
+        seller=np.array([parties.index(name) for name in seller]),
+        security=np.array([codes.index(code) for code in security]),
+        quantity=exact(list(quantity)),
         amount=exact(list(amount)),
-        line=np.zeros(len(rows)),
+        price=np.full(count, -1),
+        line=np.arange(2, count + 2),
+        naming=naming,
+        **same,
     )
 
 
-def right() -> tuple[Book, Account]:
-    """A's book and its account, all of ROWS settled."""
-    opening = {"Y": 4, "EUR": 5_000, "Z": 3}
-    days = {DAY: trades(ROWS)}
-    book = Book("A", days, opening).close({DAY: [1, 2, 3]}, TERMS)
-    moved = movements("A", days, {DAY: [1, 2, 3]}, TERMS)
-    closing = {asset: amount for asset, amount in book.closing.items() if amount}
-    return book, Account(opening, moved, closing)
+def balance(here: Stated, there: Stated = RIGHT, **told: Any) -> Break | None:
+    return balance_break("A", told.pop("level", "position"), "X", here, there, **told)
 
 
-def held(book: Book, account: Account, **changes: Any) -> list[Break]:
-    """The breaks, with the ledger's trades, those settled or the excepted changed."""
-    given = {"recorded": trades(ROWS), "settled": [1, 2, 3], "excepted": []} | changes
-    recorded, settled, excepted = ({DAY: given[name]} for name in ("recorded", "settled", "excepted"))
-    return reconcile(book, recorded, settled, excepted, account, TERMS)[0]
+@given(st.integers(-(2**90), 2**90), st.integers(-(2**90), 2**90))
+def test_balance_given_the_same_on_both_sides_is_no_break(opening: int, moved: int) -> None:
+    same = Stated(opening, moved, opening + moved)
+    assert balance(same, same, expected=moved) is None
+    assert balance(Stated(), same) is None
 
 
-def test_what_agrees_breaks_nothing_and_is_counted() -> None:
-    book, account = right()
-    recorded = {DAY: trades([*ROWS, (9, "B", "C", "X", 1, 1)])}
-    found = reconcile(book, recorded, {DAY: [9, 1, 2, 3]}, {}, account, TERMS)
-    assert found == ([], Compared(books=1, trades=3, positions=3, cash=1))
-
-
-@pytest.mark.parametrize("asset", ["X", "Y", "Z", "EUR"])
 @pytest.mark.parametrize("off", [1, -1])
-@pytest.mark.parametrize("side", ["opening", "closing"])
-def test_book_off_by_a_unit_breaks_there(asset: str, off: int, side: str) -> None:
-    book, account = right()
-    was = getattr(book, side).get(asset, 0)
-    book = replace(book, **{side: {**getattr(book, side), asset: was + off}})
-    level, reason = ("cash", "DMON") if asset == "EUR" else ("position", "DQUA")
-    assert held(book, account) == [Break("A", level, reason, asset, {side: (was + off, was)})]  # type: ignore[arg-type]
+@pytest.mark.parametrize("name", ["opening", "movements", "closing"])
+@pytest.mark.parametrize("level", ["position", "cash"])
+def test_balance_given_one_unit_off_breaks_there(level: str, name: str, off: int) -> None:
+    said = {"opening": 100, "movements": -30, "closing": 70}
+    found = balance(Stated(**said | {name: said[name] + off}), level=level, price=(7, 2))
+    assert found is not None
+    assert (found.kind, found.reason) == (Kind(name), "DQUA" if level == "position" else "DMON")
+    assert found.fields == {name: {"book": said[name] + off, "ledger": said[name]}}
+    # A unit is worth 3.5 by the last trade, and never understated.
+    assert found.value_at_risk == (4 if level == "position" else 1)
 
 
-@pytest.mark.parametrize("asset", ["X", "EUR"])
-def test_ledger_that_moved_a_unit_more_breaks_in_movements_and_closing(asset: str) -> None:
-    book, account = right()
-    moved = {**account.moved, asset: account.moved[asset] + 1}
-    closing = {**account.closing, asset: account.closing[asset] + 1}
-    (found,) = held(book, Account(account.opening, moved, closing))
-    assert found.subject == asset
-    assert dict(found.fields) == {
-        "movements": (account.moved[asset], moved[asset]),
-        "closing": (account.closing[asset], closing[asset]),
-    }
+def test_balance_given_what_differing_trades_account_for_is_no_second_break() -> None:
+    assert balance(Stated(100, -29, 71), explained=1) is None
+    assert balance(Stated(100, -30, 70), explained=1) is None
+    found = balance(Stated(100, -28, 72), explained=1)
+    assert found is not None
+    assert set(found.fields) == {"movements", "closing"}
 
 
-def test_ledger_whose_balance_does_not_follow_from_its_movements_breaks() -> None:
-    book, account = right()
-    closing = {**account.closing, "X": account.closing["X"] + 1}
-    (found,) = held(book, replace(account, closing=closing))
-    assert (found.level, found.subject, set(found.fields)) == ("position", "X", {"closing"})
+def test_balance_given_a_ledger_that_moved_otherwise_than_it_should_breaks() -> None:
+    found = balance(Stated(), expected=-29)
+    assert found is not None
+    assert (found.kind, found.fields) == (Kind.MOVEMENTS, {"movements": {"book": -29, "ledger": -30}})
+    found = balance(Stated(100, None, 71), Stated(100, -30, 71))
+    assert found is not None
+    assert found.kind is Kind.CLOSING
 
 
-def test_trade_that_one_side_lacks_breaks_once_whoever_has_it() -> None:
-    book, account = right()
-    (found,) = held(book, account, recorded=trades([*ROWS, (4, "C", "A", "Z", 1, 1)]), settled=[1, 2, 3])
-    assert (found.level, found.reason, found.subject) == ("trade", "CMIS", "4")
-    assert found.trading_day == DAY
-    assert dict(found.fields) == {
-        "security": (None, "Z"),
-        "quantity": (None, 1),
-        "settlement_amount": (None, 1),
-        "buyer": (None, "C"),
-        "seller": (None, "A"),
-        "time": (None, 60),
-    }
-    (found,) = held(replace(book, days={DAY: trades([*ROWS, (4, "C", "A", "Z", 1, 1)])}), account)
-    assert (found.reason, found.subject, found.fields["seller"]) == ("CMIS", "4", ("A", None))
-    (found,) = held(replace(book, days={DAY: trades(ROWS[1:])}), account)
-    assert (found.level, found.reason, found.subject) == ("trade", "CMIS", "1")
+def test_balance_given_a_side_that_does_not_add_up_where_trades_explain_the_rest_breaks() -> None:
+    assert balance(Stated(100, -29, 70), explained=1) is None
+    found = balance(Stated(100, -30, 71), explained=1)
+    assert found is not None
+    assert (found.kind, found.value_at_risk) == (Kind.ARITHMETIC, 1)
 
 
-def test_excepted_trade_that_differs_is_no_break() -> None:
-    book, _ = right()
-    altered = trades([(1, "A", "B", "X", 11, 5_000), *ROWS[1:]])
-    book = Book("A", {DAY: altered}, book.opening).close({DAY: [2, 3]}, TERMS)
-    moved = movements("A", {DAY: trades(ROWS)}, {DAY: [2, 3]}, TERMS)
-    account = Account(book.opening, moved, {a: n for a, n in book.closing.items() if n})
-    assert held(book, account, settled=[2, 3], excepted=[1]) == []
+@pytest.mark.parametrize(("asset", "kind"), [("levy", Kind.FEE), ("share A → B", Kind.SHARE)])
+def test_balance_given_revenue_is_a_fee_or_a_share(asset: str, kind: Kind) -> None:
+    found = balance_break("A", "revenue", asset, Stated(0, 5, 5), Stated(0, 6, 6))
+    assert found is not None
+    assert (found.kind, found.reason, found.value_at_risk) == (kind, "DMON", 1)
 
 
-def test_trade_that_differs_and_was_not_excepted_explains_position_and_cash() -> None:
-    book, account = right()
-    altered = trades([(1, "A", "B", "X", 11, 5_500), *ROWS[1:]])
-    for closes in (True, False):
-        wrong = replace(book, days={DAY: altered})
-        wrong = wrong.close({DAY: [1, 2, 3]}, TERMS) if closes else wrong
-        (found,) = held(wrong, account)
-        assert (found.level, found.reason, found.subject) == ("trade", "DQUA", "1")
-        assert dict(found.fields) == {"quantity": (11, 10), "settlement_amount": (5_500, 5_000)}
+ONE = (7, "A", "B", "X", 30, 1_000)
+
+
+def risk(kind: Kind, fields: dict[str, tuple[object, object]], mine: Any = ONE, theirs: Any = ONE) -> int:
+    sides = tuple((0,) if row else () for row in (mine, theirs))
+    rows = [entries(*([row] if row else [])) for row in (mine, theirs)]
+    found = Difference(kind, sides[0], sides[1], fields)
+    return trade_break(found, *rows, institution="A", side="book", exponent=2).value_at_risk
 
 
 @pytest.mark.parametrize(
-    ("field", "reason", "change", "fields"),
+    ("kind", "fields", "at_risk"),
     [
-        ("security", "DSEC", (1, "A", "B", "Z", 10, 5_000), ("Z", "X")),
-        ("quantity", "DQUA", (1, "A", "B", "X", 9, 5_000), (9, 10)),
-        ("settlement_amount", "DMON", (1, "A", "B", "X", 10, 2**80), (2**80, 5_000)),
-        ("buyer", "CMIS", (1, "C", "B", "X", 10, 5_000), ("C", "A")),
-        ("seller", "CMIS", (1, "A", "C", "X", 10, 5_000), ("C", "B")),
+        (Kind.QUANTITY, {"quantity": (31, 30)}, 34),
+        (Kind.QUANTITY, {"quantity": (31, 30), "settlement_amount": (1_100, 1_000)}, 100),
+        (Kind.AMOUNT, {"settlement_amount": (999, 1_000)}, 1),
+        (Kind.FEE, {"commission": (5, 7), "levy": (1, 2)}, 2),
+        (Kind.PRICE, {"price": (333_334, 333_333)}, 1),
+        (Kind.WRONG_SIDE, {"buyer": ("B", "A"), "seller": ("A", "B")}, 2_000),
+        (Kind.SECURITY, {"security": ("Y", "X")}, 1_000),
+        (Kind.COUNTERPARTY, {"seller": ("C", "B"), "quantity": (31, 30)}, 1_000),
+        (Kind.DATE, {"trading_day": (20191122, 20191121)}, 1_000),
+        (Kind.TIME, {"time": (1, 2)}, 0),
     ],
 )
-def test_trade_that_differs_in_one_field_breaks_with_its_reason(
-    field: str, reason: str, change: Row, fields: tuple[object, object]
+def test_trade_given_a_kind_puts_at_risk(
+    kind: Kind, fields: dict[str, tuple[object, object]], at_risk: int
 ) -> None:
-    book, account = right()
-    wrong = replace(book, days={DAY: trades([*ROWS[1:], change])})
-    (found,) = held(wrong.close({DAY: [1, 2, 3]}, TERMS), account)
-    assert found == Break("A", "trade", reason, "1", {field: fields}, DAY)
+    assert risk(kind, fields) == at_risk
 
 
-def test_trade_at_another_time_breaks_with_its_reason() -> None:
-    book, account = right()
-    same = trades(ROWS)
-    other = replace(same, time=np.array([60, 61, 60]))
-    assert held(replace(book, days={DAY: other}), account) == [
-        Break("A", "trade", "DDAT", "2", {"time": (61, 60)}, DAY)
+def test_trade_given_one_side_only_puts_its_whole_amount_at_risk() -> None:
+    assert risk(Kind.MISSING_HERE, {"quantity": (None, 30)}, mine=None) == 1_000
+    assert risk(Kind.MISSING_THERE, {"quantity": (30, None)}, theirs=None) == 1_000
+
+
+def test_trade_given_the_file_names_it_otherwise_is_named_as_there() -> None:
+    mine, theirs = (entries(ONE, naming=naming) for naming in ("{day}{number:08d}", "{number}"))
+    for sides in (((0,), (0,)), ((), (0,))):
+        kind = Kind.QUANTITY if sides[0] else Kind.MISSING_HERE
+        found = Difference(kind, *sides, {"quantity": (31 if sides[0] else None, 30)})
+        each = trade_break(found, mine, theirs, institution="A", side="book", exponent=2)
+        assert (each.subject, each.numbers, each.trading_day) == (
+            "2019112100000007",
+            (7,),
+            date(2019, 11, 21),
+        )
+
+
+def booked(*amounts: int, reference: str = "", day: int = DAY) -> list[CashMovement]:
+    return [CashMovement("A", "EUR", amount, reference, day, line) for line, amount in enumerate(amounts, 1)]
+
+
+def moved(*amounts: int, issued: bool = False, day: int = DAY, reference: str = "ab") -> list[LedgerMovement]:
+    return [LedgerMovement(amount, (reference,), day, issued) for amount in amounts]
+
+
+def matched(here: list[CashMovement], there: list[LedgerMovement]) -> tuple[list[tuple[Kind, Any]], int, int]:
+    found = match_movements(here, there, "A", "bank")
+    shown = [(each.kind, each.fields["movement"]) for each in found.breaks]
+    return shown, found.explained, found.deposits
+
+
+def test_cash_given_the_same_entries_in_any_order_is_no_break() -> None:
+    assert matched(booked(5, -7, 5), moved(-7, 5, 5)) == ([], 0, 0)
+
+
+def test_cash_given_an_entry_a_unit_off_is_one_break_that_explains_itself() -> None:
+    both = {"bank": 6, "ledger": 5}
+    assert matched(booked(6, -7), moved(5, -7)) == ([(Kind.AMOUNT, both)], 1, 0)
+    assert matched(booked(6, reference="0xAB"), moved(5) + moved(6, reference="cd", issued=True))[0] == [
+        (Kind.AMOUNT, both)
     ]
 
 
-def test_names_are_compared_and_not_their_places_in_a_list() -> None:
-    """A book lists what it has seen in its own order."""
-    book, account = right()
-    same = trades(ROWS)
-    other = replace(
-        same,
-        parties=PARTIES[::-1],
-        securities=CODES[::-1],
-        buyer=2 - same.buyer,
-        seller=2 - same.seller,
-        security=2 - same.security,
+def test_cash_given_an_entry_that_one_side_lacks_breaks_once() -> None:
+    only_here, only_there = {"bank": 9, "ledger": None}, {"bank": None, "ledger": 5}
+    assert matched(booked(9, -7), moved(-7)) == ([(Kind.MISSING_THERE, only_here)], 9, 0)
+    assert matched(booked(-7), moved(5, -7)) == ([(Kind.MISSING_HERE, only_there)], -5, 0)
+    # Of two days nobody can say that they are one entry.
+    kinds = [kind for kind, _ in matched(booked(9, day=DAY + 1), moved(5))[0]]
+    assert sorted(kinds) == [Kind.MISSING_HERE, Kind.MISSING_THERE]
+
+
+def test_cash_given_several_entries_of_one_reference_is_their_sum() -> None:
+    whole = "ab" * 32
+    there = moved(-7, reference=whole) + moved(100, reference="cd" * 32)
+    parts = booked(-9, 2, reference=whole[:35]) + booked(100)
+    assert matched(parts, there) == ([], 0, 0)
+    off = booked(-9, 3, reference=whole[:35]) + booked(101, reference="cd" * 16)
+    both = [(Kind.AMOUNT, {"bank": here, "ledger": amount}) for here, amount in ((-6, -7), (101, 100))]
+    assert matched(off, there) == (both, 2, 0)
+    twice = booked(-7, -7, reference=whole) + booked(100)
+    assert matched(twice, there) == ([(Kind.MISSING_THERE, {"bank": -7, "ledger": None})], -7, 0)
+    # Of each of two days one entry is off.
+    days = [replace(each, day=DAY + i) for i, each in enumerate(moved(5, 6))]
+    assert [kind for kind, _ in matched(booked(4) + booked(7, day=DAY + 1), days)[0]] == [Kind.AMOUNT] * 2
+
+
+def test_cash_given_many_entries_takes_no_time() -> None:
+    amounts = [i * 7919 % 100_003 - 50_000 for i in range(20_000)]
+    here = booked(*reversed(amounts)) + booked(10**9)
+    started = time.process_time()
+    assert len(matched(here, moved(*amounts, 10**9 + 1))[0]) == 1
+    assert time.process_time() - started < 2
+
+
+def test_cash_given_a_deposit_booked_or_opened_with_is_no_break() -> None:
+    there = moved(-7) + moved(100, issued=True, reference="cd")
+    assert matched(booked(-7), there) == ([], 0, 0)
+    assert matched(booked(100, -7), there) == ([], 0, 100)
+
+
+def two_sided(side: str, kind: Kind, values: dict[str, tuple[object, object]]) -> Break:
+    return Break(
+        institution="A",
+        level="trade",
+        kind=kind,
+        subject="7",
+        fields={name: {side: here, "ledger": there} for name, (here, there) in values.items()},
+        value_at_risk=5,
+        trading_day=date(2019, 11, 21),
+        numbers=(7,),
+        sides=(side, "ledger"),  # type: ignore[arg-type]
     )
-    assert held(replace(book, days={DAY: other}), account) == []
 
 
-def test_number_that_a_book_has_twice_breaks_for_the_row_that_the_ledger_lacks() -> None:
-    book, account = right()
-    twice = trades([(2, "B", "A", "Y", 4, 8_000), *ROWS])
-    (found,) = held(replace(book, days={DAY: twice}).close({DAY: []}, TERMS), account, settled=[])[:1]
-    assert (found.reason, found.subject) == ("CMIS", "2")
-    assert found.fields["settlement_amount"] == (8_000, None)
+def seen(*sides: str) -> Seen:
+    found = Seen()
+    for side in sides:
+        found.trades("A", side, keys_of(entries(ONE)))  # type: ignore[arg-type]
+    return found
 
 
-def test_breaks_of_trades_come_by_day_and_number() -> None:
-    book, account = right()
-    days = {NEXT_DAY: trades([(7, "A", "B", "X", 1, 1), (2, "A", "B", "X", 1, 1)], NEXT_DAY)}
-    wrong = replace(book, days={**book.days, **days})
-    recorded = {DAY: trades([*ROWS, (10, "A", "B", "Y", 1, 1), (9, "A", "B", "Y", 1, 1)])}
-    found, compared = reconcile(wrong, recorded, {DAY: [1, 2, 3]}, {}, account, TERMS)
-    assert [(each.trading_day, each.subject) for each in found] == [
-        (DAY, "9"),
-        (DAY, "10"),
-        (NEXT_DAY, "2"),
-        (NEXT_DAY, "7"),
-    ]
-    assert compared.trades == 7
+def test_sides_given_only_the_book_differs_it_stands_alone() -> None:
+    book = two_sided("book", Kind.QUANTITY, {"quantity": (31, 30)})
+    (found,) = merged([book], seen("book", "custodian"))
+    assert found.odd == "book"
+    assert found.fields == {"quantity": {"book": 31, "ledger": 30, "custodian": 30}}
+    (alone,) = merged([book], seen("book"))
+    assert (alone.odd, alone.fields) == (None, book.fields)
 
 
-def test_day_that_only_one_side_has_breaks_whole_whichever_it_is() -> None:
-    book, account = right()
-    both = {DAY: trades(ROWS), NEXT_DAY: trades([(5, "B", "A", "X", 1, 1)], NEXT_DAY)}
-    settled = {DAY: [1, 2, 3]}
-    for kept, recorded, side in ((book.days, both, 1), (both, book.days, 0)):
-        found, compared = reconcile(replace(book, days=kept), recorded, settled, {}, account, TERMS)
-        assert [(each.reason, each.subject, each.trading_day) for each in found] == [("CMIS", "5", NEXT_DAY)]
-        assert found[0].fields["seller"][side] == "A"
-        assert compared.trades == 4
+def test_sides_given_book_and_statement_agree_the_ledger_stands_alone() -> None:
+    both = [two_sided(side, Kind.QUANTITY, {"quantity": (31, 30)}) for side in ("book", "custodian")]
+    (found,) = merged(both, seen("book", "custodian"))
+    assert found.odd == "ledger"
+    assert found.fields == {"quantity": {"book": 31, "ledger": 30, "custodian": 31}}
 
 
-def test_two_days_with_the_same_numbers_are_two_trades_each() -> None:
-    """Number 1 of the next day is altered, and excepted on the first day only."""
-    opening = {"Y": 8, "EUR": 50_000}
-    days = {day: trades(ROWS, day) for day in (DAY, NEXT_DAY)}
-    settled = {DAY: [1, 2, 3], NEXT_DAY: [2, 3]}
-    book = Book("A", days, opening).close(settled, TERMS)
-    closing = {asset: n for asset, n in book.closing.items() if n}
-    account = Account(opening, movements("A", days, settled, TERMS), closing)
-    assert reconcile(book, days, settled, {}, account, TERMS) == ([], Compared(1, 6, 2, 1))
-    altered = {**days, NEXT_DAY: trades([(1, "A", "B", "X", 11, 5_000), *ROWS[1:]], NEXT_DAY)}
-    found, _ = reconcile(book, altered, settled, {DAY: [1]}, account, TERMS)
-    assert found == [Break("A", "trade", "DQUA", "1", {"quantity": (10, 11)}, NEXT_DAY)]
-    assert reconcile(book, altered, settled, {NEXT_DAY: {1}}, account, TERMS)[0] == []
+def test_sides_given_all_three_differ_there_are_two_breaks_with_all_values() -> None:
+    values = {"book": 31, "custodian": 29}
+    both = [two_sided(side, Kind.QUANTITY, {"quantity": (n, 30)}) for side, n in values.items()]
+    found = merged(both, seen("book", "custodian"))
+    assert [each.odd for each in found] == [None, None]
+    assert all(each.fields == {"quantity": {"ledger": 30, **values}} for each in found)

@@ -20,7 +20,6 @@ import pytest
 
 from ledger.records import Records
 from settlement import sample
-from settlement.books.settlements import terms_of
 from settlement.operations import STAGES, Ledger
 from settlement.report.summary import Summary
 from tests import independent
@@ -193,20 +192,24 @@ def test_summary_given_an_altered_record_has_the_dispute_and_no_break() -> None:
 def test_summary_given_a_cent_more_in_a_book_lists_that_break() -> None:
     def meddle(ledger: Ledger) -> None:
         everything = ledger.recorded_numbers(sample.TRADING_DAY)
-        terms = terms_of(ledger.market, ledger.read())["Dunmore"]
+        terms = ledger.terms()["Dunmore"]
         book = ledger.books["Dunmore"].close({sample.TRADING_DAY: everything}, terms)
         ledger.books["Dunmore"] = replace(book, closing={**book.closing, "EUR": book.closing["EUR"] + 1})
 
     done = run_sample(trades=100, then=meddle)
     (found,) = done.summary.as_json()["breaks_list"]
     closing = int(done.summary.cash["Dunmore"])
-    assert found == {
+    expected = {
         "institution": "Dunmore",
         "level": "cash",
+        "kind": "closing",
         "reason": "DMON",
+        "trade": None,
         "subject": "EUR",
         "fields": {"closing_minor": {"book": str(closing + 1), "ledger": str(closing)}},
+        "value_at_risk_minor": "1",
     }
+    assert found | expected == found
     assert done.summary.needs_attention
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ledger.units import format_minor
 from settlement.model import Reject
+from settlement.reconciliation.model import Break, Kind, Values
 from settlement.report.institutions import BROKERS
 from settlement.report.lists import TOP
 from settlement.report.summary import Flow
@@ -128,19 +129,14 @@ def test_report_given_waiting_trades_says_why_and_shows_the_largest(done: Done) 
 
 
 def test_report_given_breaks_shows_both_sides(done: Done) -> None:
-    found = {
-        "institution": "Dunmore",
-        "level": "trade",
-        "reason": "DMON",
-        "subject": "32",
-        "fields": {
-            "settlement_amount_minor": {"book": "90793", "ledger": None},
-            "security": {"book": "A", "ledger": "B"},
-        },
+    fields: dict[str, Values] = {
+        "settlement_amount": {"book": 90793, "ledger": None},
+        "security": {"book": "A", "ledger": "B"},
     }
+    found = Break("Dunmore", "trade", Kind.AMOUNT, "32", fields, 90793)
     text = report(replace(done.summary, breaks=(found,)), (), page(120))
     assert "Breaks: 1" in text
-    assert "settlement_amount 907.93 / nothing, security A / B" in text
+    assert "trade 32  another amount (DMON)  amount 907.93 / nothing, security A / B" in text
 
 
 def test_report_given_something_created_says_what(done: Done) -> None:

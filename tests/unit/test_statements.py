@@ -32,11 +32,11 @@ from rich.console import Console
 from settlement.agreements.facts import Contest
 from settlement.agreements.lines import PartyAccount
 from settlement.agreements.statements import as_csv, as_html, as_json, as_text, statement
-from settlement.agreements.statements.elements import el
 from settlement.agreements.statements.statement import decimal
 from settlement.agreements.statements.table import COLUMNS
 from settlement.agreements.statements.text import MOST
 from settlement.errors import LedgerDisagrees
+from settlement.report.elements import el
 from tests.unit import statement_cases as cases
 
 HOSTILE = (

@@ -10,39 +10,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from settlement.agreements.lines import Kind, PartyAccount
-from settlement.agreements.statements.elements import Markup, el, join
 from settlement.agreements.statements.statement import Clause, Statement, earned_by, label_of
+from settlement.report.drawing import WIDTH, colour, short, svg
+from settlement.report.elements import Markup, el
 
-PALETTE = ("#0b5fa5", "#e08e0b", "#2a8c6a", "#b8479e", "#6b7f99", "#c0492b", "#7a5fc0", "#9a8a1f")
-"""Told apart by eyes that do not see all colours, and on grey paper by their lightness."""
-_WIDTH, _LEFT, _RIGHT = 960, 190, 130
+_LEFT, _RIGHT = 190, 130
 _ROW, _BAR = 34, 20
 _HEIGHT, _TOP, _BOTTOM = 300, 14, 30
-
-
-def colour(place: int) -> str:
-    """Of the entry at `place` of a legend."""
-    return PALETTE[place % len(PALETTE)]
-
-
-def legend(labels: Sequence[str]) -> Markup:
-    """What each colour stands for."""
-    entries = (
-        el(
-            "li",
-            el(
-                "svg",
-                el("rect", width=12, height=12, fill=colour(place)),
-                width=12,
-                height=12,
-                aria_hidden="true",
-            ),
-            " ",
-            label,
-        )
-        for place, label in enumerate(labels)
-    )
-    return el("ul", *entries, class_="legend")
 
 
 def stacked_bars(statement: Statement) -> Markup:
@@ -51,7 +25,7 @@ def stacked_bars(statement: Statement) -> Markup:
     earned = [earned_by(each) for each in statement.accounts]
     most = max((sum(v for v in each.values() if v > 0) for each in earned), default=0)
     least = max((-sum(v for v in each.values() if v < 0) for each in earned), default=0)
-    room, span = _WIDTH - _LEFT - _RIGHT, max(1, most + least)
+    room, span = WIDTH - _LEFT - _RIGHT, max(1, most + least)
     zero = _LEFT + least * room // span
     pieces: list[str] = []
     for row, (account, each) in enumerate(zip(statement.accounts, earned, strict=True)):
@@ -60,7 +34,7 @@ def stacked_bars(statement: Statement) -> Markup:
     height = max(1, len(statement.accounts)) * _ROW
     pieces.append(el("line", x1=zero, x2=zero, y1=0, y2=height, class_="axis"))
     said = "What each party earned, by clause"
-    return _svg(said, height, *pieces)
+    return svg(said, height, *pieces)
 
 
 def _bar(
@@ -73,7 +47,7 @@ def _bar(
     zero, top, room, span = place
     name, money = statement.name_of(account.party), statement.head.money
     middle = top + _BAR - 5
-    pieces: list[str] = [el("text", _short(name), x=_LEFT - 10, y=middle, class_="name")]
+    pieces: list[str] = [el("text", short(name), x=_LEFT - 10, y=middle, class_="name")]
     right = left = 0
     for at, clause in enumerate(clauses):
         amount = earned.get(clause, 0)
@@ -110,7 +84,7 @@ def cumulative_lines(statement: Statement) -> Markup | None:
         return None
     most = max(max(course) for _, course in courses)
     least = min(0, *(min(course) for _, course in courses))
-    room, tall, span = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM, max(1, most - least)
+    room, tall, span = WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM, max(1, most - least)
 
     def y(amount: int) -> int:
         return _TOP + tall - (amount - least) * tall // span
@@ -118,7 +92,7 @@ def cumulative_lines(statement: Statement) -> Markup | None:
     pieces: list[str] = []
     for quarter in range(5):
         amount = least + (most - least) * quarter // 4
-        pieces.append(el("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y(amount), y2=y(amount), class_="grid"))
+        pieces.append(el("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y(amount), y2=y(amount), class_="grid"))
         pieces.append(el("text", head.money.bare(amount), x=_LEFT - 10, y=y(amount) + 4, class_="name"))
     for place, (account, course) in enumerate(courses):
         if not any(course):
@@ -129,7 +103,7 @@ def cumulative_lines(statement: Statement) -> Markup | None:
                 x = _LEFT + day * room // days
                 corners += [f"{x},{y(before)}", f"{x},{y(amount)}"]
                 before = amount
-        corners.append(f"{_WIDTH - _RIGHT},{y(before)}")
+        corners.append(f"{WIDTH - _RIGHT},{y(before)}")
         name = statement.name_of(account.party)
         drawn = el("polyline", points=" ".join(corners), stroke=colour(place))
         pieces.append(
@@ -139,20 +113,4 @@ def cumulative_lines(statement: Statement) -> Markup | None:
         shown = head.first_day if not day else head.last_day
         x = _LEFT + day * room // days
         pieces.append(el("text", shown.isoformat(), x=x, y=_HEIGHT - 8, text_anchor=anchor))
-    return _svg("How commission added up, by party", _HEIGHT, *pieces)
-
-
-def _svg(said: str, height: int, *pieces: str) -> Markup:
-    return el(
-        "svg",
-        el("title", said),
-        join(*pieces),
-        viewBox=f"0 0 {_WIDTH} {height}",
-        role="img",
-        aria_label=said,
-        class_="chart",
-    )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 24 else name[:23] + "…"
+    return svg("How commission added up, by party", _HEIGHT, *pieces)

@@ -9,9 +9,10 @@ from fractions import Fraction
 
 from settlement.agreements.facts import Contest
 from settlement.agreements.lines import Kind, Line, PartyAccount
-from settlement.agreements.statements.wording import KINDS, plain
+from settlement.agreements.statements.wording import KINDS
 from settlement.errors import LedgerDisagrees
 from settlement.report.layout import Money, percent
+from settlement.report.wording import plain
 
 
 @dataclass(frozen=True, slots=True)

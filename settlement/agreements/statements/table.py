@@ -13,7 +13,7 @@ import csv
 from io import StringIO
 
 from settlement.agreements.statements.statement import Statement
-from settlement.agreements.statements.wording import cell
+from settlement.report.wording import cell
 
 COLUMNS = (
     *("agreement", "payer", "party", "period", "version", "line", "kind", "basis", "tier", "formula"),

@@ -30,8 +30,9 @@ from settlement.agreements.statements.statement import (
     part_of_income,
     rounded,
 )
-from settlement.agreements.statements.wording import KINDS, plain
+from settlement.agreements.statements.wording import KINDS
 from settlement.report.layout import bar, columns_table, page_like, plural, rendered, whole
+from settlement.report.wording import plain
 
 MOST = 40
 """Settlements of a clause that are shown one by one unless everything is wanted."""

@@ -1,14 +1,8 @@
-"""Words of others, made fit to be shown: names of institutions and reasons of contests are anybody's."""
+"""Words of statements."""
 
 from __future__ import annotations
 
-import unicodedata
-
 from settlement.agreements.lines import Kind
-
-_UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
-"""Categories of Unicode that nobody sees, or that turn what is written around."""
-_FORMULA = "=+-@＝＋－＠−"
 
 KINDS = {
     Kind.ACCRUAL: "at settlement",
@@ -17,23 +11,3 @@ KINDS = {
     Kind.RELEASE: "reserve released",
 }
 """What brought a line about, for people."""
-
-
-def plain(text: str) -> str:
-    """The text on one line, with what cannot be seen, or changes the direction of reading, written out as
-    its number; terminals and pages then do nothing but show it."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escaped(each) if unicodedata.category(each) in _UNSEEN else each for each in text)
-
-
-def _escaped(character: str) -> str:
-    number = ord(character)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def cell(text: str) -> str:
-    """The text for a cell of a spreadsheet: one that a spreadsheet might take for a formula gets an
-    apostrophe in front."""
-    shown = plain(text)
-    return f"'{shown}" if shown.lstrip()[:1] in tuple(_FORMULA) else shown

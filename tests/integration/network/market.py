@@ -13,7 +13,7 @@ from tests.contracts.clearing_model import Trade
 from tests.contracts.support import START, Ledger, SetClock, establish
 
 TRADES = (Trade(1, "B1", "B2", "S1", 100, 1_000_000), Trade(2, "B2", "B3", "S2", 50, 300_000))
-TRANSACTIONS = 22
+TRANSACTIONS = 23
 """That `whole_day` takes."""
 
 

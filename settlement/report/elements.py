@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from html import escape
 
-from settlement.agreements.statements.wording import plain
+from settlement.report.wording import plain
 
 _EMPTY = {"meta", "line", "rect", "polyline", "path"}
 
