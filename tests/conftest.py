@@ -23,6 +23,18 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+LONGEST = (
+    "tests/repo/test_readme.py",
+    "tests/integration/test_ledger_directory.py",
+    "tests/invariant/test_days.py",
+)
+"""Files with tests that take long by themselves: what comes last should be short, or one worker waits."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """Each engine in turn; one that is not installed is skipped, and says so."""

@@ -8,6 +8,7 @@ they are parts of one trade.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,8 @@ from settlement.reconciliation.model import Kind
 from settlement.reconciliation.nearest import closest
 from settlement.reconciliation.sides import Both, Places, Row, Where
 from settlement.reconciliation.sums import subsets
+
+_THREADS = 2
 
 
 def by_number(found: Findings) -> None:
@@ -99,11 +102,17 @@ def _once(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 
 def _hold(found: Findings, here: Places, there: Places) -> None:
     found.hold(here, there)
-    off = [np.zeros(0, dtype=np.int64)]
-    for start in range(0, len(here), CHUNK):
+
+    def off(start: int) -> Places:
         mine, theirs = (_run(rows[start : start + CHUNK]) for rows in (here, there))
-        off.append(start + np.flatnonzero(differ(found.both, mine, theirs)))
-    rows = np.concatenate(off)
+        places: Places = start + np.flatnonzero(differ(found.both, mine, theirs))
+        return places
+
+    starts = range(0, len(here), CHUNK)
+    # What numpy does with columns of numbers is outside of Python's lock.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        parts = pool.map(off, starts) if len(starts) > 1 else map(off, starts)
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
     if len(rows):
         one = {row.at: row for row in found.both.mine.rows(here[rows])}
         other = {row.at: row for row in found.both.theirs.rows(there[rows])}
