@@ -212,7 +212,7 @@ BAD = [
     ("show Aldersgate/nothing", "no agreement 'Aldersgate/nothing'"),
     ("show bad.yaml", "version: must be at least 1"),
     ("show .", "no agreement '.'"),
-    ("show Aldersgate/two@7", "no version 'Aldersgate/two@7' on this ledger; there are 1\n"),
+    ("show Aldersgate/kept@7", "no version 'Aldersgate/kept@7' on this ledger; there are 1\n"),
     ("diff bad.yaml third.yaml", "version: must be at least 1"),
     ("withdraw Aldersgate/nothing --as Aldersgate", "no agreement"),
     ("notice Aldersgate/nothing --as Aldersgate", "no agreement"),
@@ -227,6 +227,9 @@ def bad_files(folder: Path, ledger: Ledger) -> None:
     (folder / "bad.yaml").write_text(FILE.replace("version: 1", "version: 0"))
     (folder / "past.yaml").write_text(other.replace("on_consent", "2019-10-01"))
     (folder / "fourth.yaml").write_text(FILE.replace("agreement: platform", "agreement: other"))
+    (folder / "kept.yaml").write_text(FILE.replace("agreement: platform", "agreement: kept"))
+    shown("propose", folder / "kept.yaml")
+    shown("consent", "Aldersgate/kept", "--all")
     consent = clearing(
         "agreement", "consent", "L", folder / "third.yaml", "--as", "Compass Data", "--offline"
     )
