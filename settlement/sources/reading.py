@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -90,8 +89,11 @@ def _of(default: Path | None, sort: type[_Sort]) -> _Sort | None:
 
 
 def _message(kind: str, where: str, context: Context, by: MessageMapping | None) -> Source:
-    reader = import_module(f"settlement.sources.{kind}")
-    source: Source = reader.read(read_regular(where), where, context, by)
+    from settlement.sources.fix import read as read_fix
+    from settlement.sources.iso import read as read_iso
+
+    read_messages = read_fix if kind == "fix" else read_iso
+    source = read_messages(read_regular(where), where, context, by)
     if by is None:
         return source
     tolerances = mapped.tolerances_of(by.tolerances, context.exponent)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from settlement import directory, sample, sources
+from settlement import directory, sample
 from settlement.intake import parse_trades
 from tests.unit.cli_runs import Left, clearing
 
@@ -132,7 +132,6 @@ def test_attest_given_what_is_not_there_is_refused() -> None:
         assert "Traceback" not in left.err
 
 
-@pytest.mark.skipif(not hasattr(sources, "read_source"), reason="no source can be read")
 def test_attest_given_a_file_signs_the_institutions_own_rows(folder: Path) -> None:
     """Of the whole market's file; one that cannot be read whole is not signed."""
     bad = DATA.replace(b"2024-03-14", b"14 March", 1)
