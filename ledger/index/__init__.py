@@ -1,0 +1,1 @@
+"""The index: what the chain says happened, as Parquet, made from nothing but the chain."""

@@ -1,0 +1,1 @@
+"""Bundles of evidence, made from a ledger; `verifier` checks them without it."""

@@ -1,0 +1,129 @@
+"""A bundle of evidence, as values. `encode` and `decode` give the one file that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+CONTRACTS = ("Consortium", "AssetRegister", "ClearingHouse")
+"""Whose events a bundle proves."""
+
+
+class Refused(Exception):
+    """The bundle proves nothing, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Where a contract is, 20 bytes, and the keccak256 of its code."""
+
+    address: bytes
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition on a trade: a field, how it is compared (`=`, `>=` or `<=`), and with what, as text.
+
+    institution       either side's name                    =
+    counterparty      the other side than `institution`     =
+    buyer, seller     a side's name                         =
+    security          its code                              =
+    currency          its code                              =
+    trading_day       YYYY-MM-DD                            = >= <=
+    number            the trade's, as its file has it       =
+    quantity          whole units                           = >= <=
+    amount_minor      the settlement amount, minor units    = >= <=
+    status            pending, settled, disputed, …         =
+    """
+
+    field: str
+    comparison: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A whole block: transactions as signed, receipts as hashed (EIP-2718)."""
+
+    transactions: tuple[bytes, ...]
+    receipts: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Affirmation:
+    """What an institution signed of a batch (EIP-712, `Affirmation` of the clearing house), and its
+    signature: r, s, v, 65 bytes."""
+
+    batch_hash: bytes
+    institution: int
+    records_hash: bytes
+    exceptions_hash: bytes
+    client_root: bytes
+    prior_block_hash: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an institution held of an asset in the last block of a bundle; units or minor units."""
+
+    institution: int
+    asset: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trade of an answer. Names as the ledger has them, amounts in minor units, hashes 32 bytes; 0 and
+    empty where there is none."""
+
+    trading_day: int
+    """yyyymmdd"""
+    number: int
+    time_s: int
+    """Of the day; 0xFFFFFF where unknown."""
+    buyer: str
+    seller: str
+    security: str
+    quantity: int
+    amount_minor: int
+    currency: str
+    batch_hash: bytes
+    position: int
+    status: str
+    settled_quantity: int
+    recorded_in: tuple[int, bytes]
+    """Block and transaction; the same of what follows."""
+    affirmed_in: tuple[tuple[int, bytes], tuple[int, bytes]]
+    """The buyer's affirmation, the seller's."""
+    ended_in: tuple[int, bytes]
+    """What settled it whole, or ended it otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Everything that is in the file.
+
+    `headers` are those of every block from `first` to the last, RLP; `blocks` are whole, by number: all that
+    may hold an event the claim depends on. `state` are nodes of state tries of the last block, sorted, none
+    where the chain could not give any; they prove the contracts' code and `balances`. `conditions` are
+    sorted by field and comparison. `answer` is every trade that meets all of them, by trading day and
+    number.
+    """
+
+    chain_id: int
+    contracts: Mapping[str, Contract]
+    """All of the deployment, those of CONTRACTS among them."""
+    conditions: tuple[Condition, ...]
+    first: int
+    headers: tuple[bytes, ...]
+    blocks: Mapping[int, Block]
+    affirmations: tuple[Affirmation, ...]
+    """Sorted by batch hash and institution. Those of the answer's trades, and each institution's newest."""
+    answer: tuple[Row, ...]
+    state: tuple[bytes, ...] = ()
+    balances: tuple[Balance, ...] = ()
+    """Sorted; of the institution that the claim names, every asset of the register, zeros left out."""
+    anchored_by: Mapping[int, int] = field(default_factory=dict)
+    """Institution → the newest block that an affirmation of it signed."""
