@@ -32,6 +32,8 @@ def signer_of(said: Affirmation, chain_id: int, clearing_house: bytes) -> bytes 
     """The address whose key signed an affirmation of that clearing house (EIP-712); None where the signature
     is none.
     """
+    if len(said.signature) != 65:
+        return None
     r, s, v = said.signature[:32], said.signature[32:64], said.signature[64]
     if v not in (27, 28) or not 0 < int.from_bytes(s, "big") <= _HALF:
         return None

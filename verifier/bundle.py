@@ -121,7 +121,7 @@ class Bundle:
     chosen: tuple[bytes, ...]
     """For each of `records` which of them meet all conditions: bit i % 8 of byte i // 8 is record i."""
     affirmations: tuple[Affirmation, ...] = ()
-    """Sorted by batch hash and institution."""
+    """Institutions' newest where they are not in `blocks`, sorted by batch hash and institution."""
     state: tuple[bytes, ...] = ()
     """Nodes of state tries of the last block, sorted; none where the chain could not give any. They prove the
     contracts' code and `balances`."""

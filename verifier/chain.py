@@ -127,14 +127,38 @@ class Receipt:
 
 
 def receipt_from(raw: bytes) -> Receipt:
-    """Take a receipt apart. Raises Refused where it is none of since Byzantium."""
+    """Take a receipt apart, its events as they are: a settlement has thousands. Raises Refused where it is
+    none of since Byzantium."""
     kind = raw[:1] if raw[:1] and raw[0] < 0x80 else b""
-    try:
-        status, gas, _, events = rlp.decode(raw[len(kind) :])
-        own = Events(bytes(rlp.encode(event)) for event in events)
-    except (rlp.DecodingError, ValueError, TypeError) as error:
-        raise Refused(f"a receipt is none: {error}") from None
-    return Receipt(kind, _number(status), _number(gas), own)
+    fields = list(_items(raw, *_content(raw, len(kind))))
+    if len(fields) != 4:
+        raise Refused("a receipt is none")
+    status, gas, _, events = fields
+    own = Events(raw[start:end] for start, end in _items(raw, *_content(raw, events[0])))
+    succeeded, used = (_number(rlp.decode(raw[start:end])) for start, end in (status, gas))
+    return Receipt(kind, succeeded, used, own)
+
+
+def _items(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where each item of an RLP list begins and ends."""
+    while at < end:
+        _, after = _content(raw, at)
+        yield at, after
+        at = after
+    if at != end:
+        raise Refused("a receipt is none: an item is longer than its list")
+
+
+def _content(raw: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the RLP item at a place begins and ends."""
+    first = raw[at]
+    short, long = (0xC0, 0xF7) if first >= 0xC0 else (0x80, 0xB7)
+    if first < 0x80:
+        return at, at + 1
+    if first <= long:
+        return at + 1, at + 1 + first - short
+    start = at + 1 + first - long
+    return start, start + int.from_bytes(raw[at + 1 : start], "big")
 
 
 def receipt_of(receipt: Receipt) -> bytes:
@@ -217,6 +241,7 @@ class State:
     def __init__(self, root: bytes, nodes: Iterable[bytes]) -> None:
         self._root = root
         self._nodes = _Nodes((keccak(node), node) for node in nodes)
+        self._accounts: dict[bytes, Any] = {}
 
     def code_hash(self, address: bytes) -> bytes:
         """The hash of the code at an address. Raises Refused where the nodes do not lead there."""
@@ -233,8 +258,10 @@ class State:
             raise Refused(f"{unused} nodes of the state prove nothing")
 
     def _account(self, address: bytes) -> Any:
-        found = self._get(self._root, address)
-        return rlp.decode(found) if found else (b"", b"", keccak(b"\x80"), EMPTY_CODE)
+        if address not in self._accounts:
+            found = self._get(self._root, address)
+            self._accounts[address] = rlp.decode(found) if found else (b"", b"", keccak(b"\x80"), EMPTY_CODE)
+        return self._accounts[address]
 
     def _get(self, root: bytes, key: bytes) -> bytes:
         try:

@@ -24,9 +24,8 @@ _COMPARED: dict[str, Callable[[int, int], bool]] = {
     "<=": lambda a, b: a <= b,
 }
 _PARTIES = ("institution", "counterparty", "buyer", "seller")
-_ATTRIBUTE = {"number": "number", "quantity": "quantity", "amount_minor": "amount"}
-_NOBODY = -1
-"""The index of a name that the ledger does not have."""
+_BYTES = {"number": (0, 4), "quantity": (13, 21), "amount_minor": (21, 32)}
+"""Where in a record a number is."""
 _MOST_DAYS = 3_700
 """Of so many days blocks are told apart by their trading day; of more, all batches are there."""
 
@@ -43,7 +42,7 @@ def checked(conditions: Sequence[Condition]) -> None:
         elif name == "trading_day":
             fits = compared in _COMPARED and _is_day(value)
         else:
-            fits = name in _ATTRIBUTE and compared in _COMPARED and value.isdecimal() and value.isascii()
+            fits = name in _BYTES and compared in _COMPARED and value.isdecimal() and value.isascii()
         if not fits:
             raise Refused(f"it has a condition that is none: {name} {compared} {value}")
     if "counterparty" in fields and "institution" not in fields:
@@ -158,44 +157,44 @@ class Claim:
 
 
 class _Test:
-    """Whether trades meet conditions."""
+    """Whether trades meet conditions. Records are looked at as they are, in bytes: a day has thousands."""
 
     def __init__(self, conditions: Sequence[Condition], facts: Facts) -> None:
         text = {c.field: c.value for c in conditions if c.field in TEXTS}
-        index = {name: i for i, name in facts.names.items()}
+        party = {name: i.to_bytes(2, "big") for i, name in facts.names.items()}
         code = {each: i for i, each in facts.codes.items()}
         self.status = text.get("status")
-        self._party = {name: index.get(text[name], _NOBODY) for name in _PARTIES if name in text}
-        self._asset = code.get(text["security"], _NOBODY) if "security" in text else None
-        self._cash = code.get(text["currency"], _NOBODY) if "currency" in text else None
-        numbers = [c for c in conditions if c.field not in TEXTS]
-        self._days = [
-            (_COMPARED[c.comparison], int(c.value.replace("-", "")))
-            for c in numbers
-            if c.field == "trading_day"
-        ]
+        # Nothing has the index of a name that the ledger does not have.
+        self._party = {name: party.get(text[name], b"") for name in _PARTIES if name in text}
+        self._asset = (
+            code.get(text["security"], -1).to_bytes(3, "big", signed=True) if "security" in text else b""
+        )
+        self._cash = code.get(text["currency"], -1) if "currency" in text else None
+        self._days = [(_COMPARED[c.comparison], c) for c in conditions if c.field == "trading_day"]
         self._numbers = [
-            (_ATTRIBUTE[c.field], _COMPARED[c.comparison], int(c.value))
-            for c in numbers
-            if c.field != "trading_day"
+            (*_BYTES[c.field], _COMPARED[c.comparison], int(c.value)) for c in conditions if c.field in _BYTES
         ]
 
     def candidates(self, batch: Batch) -> Iterator[tuple[int, Record]]:
         """Position and record of the trades of a batch that meet all conditions that cannot change."""
-        if not all(compare(batch.trading_day, wanted) for compare, wanted in self._days):
+        day, cash = batch.trading_day, batch.cash_asset
+        if self._cash not in (None, cash):
             return
-        if self._cash not in (None, batch.cash_asset):
+        if not all(compare(day, int(c.value.replace("-", ""))) for compare, c in self._days):
             return
         for position in range(len(batch)):
-            record = batch.record(position)
+            raw = batch.records[position * WORD : (position + 1) * WORD]
             if (
-                all(compare(getattr(record, name), wanted) for name, compare, wanted in self._numbers)
-                and self._asset in (None, record.asset)
-                and self._has_parties(record.buyer, record.seller)
+                all(
+                    compare(int.from_bytes(raw[a:b], "big"), wanted)
+                    for a, b, compare, wanted in self._numbers
+                )
+                and (not self._asset or b"\0" + raw[11:13] == self._asset)
+                and (not self._party or self._has_parties(raw[7:9], raw[9:11]))
             ):
-                yield position, record
+                yield position, Record.of(raw)
 
-    def _has_parties(self, buyer: int, seller: int) -> bool:
+    def _has_parties(self, buyer: bytes, seller: bytes) -> bool:
         wanted = self._party
         if wanted.get("buyer", buyer) != buyer or wanted.get("seller", seller) != seller:
             return False

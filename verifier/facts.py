@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from verifier.bundle import Block, Contract, Refused
+from verifier.bundle import Affirmation, Block, Contract, Refused
 from verifier.chain import (
     Event,
     address_and_topic,
@@ -90,8 +90,8 @@ class Batch:
     records: bytes
     recorded_in: Place
     affirmed_in: dict[int, Place] = field(default_factory=dict)
-    affirmed: dict[int, tuple[bytes, bytes, bytes]] = field(default_factory=dict)
-    """Institution → hash of its records, root of its clients, hash of the block it signed over."""
+    affirmed: dict[int, Affirmation] = field(default_factory=dict)
+    """By institution, what it signed."""
     disputed: set[int] = field(default_factory=set)
     """Numbers of trades that a side excepts."""
     settled_in: dict[int, Place] = field(default_factory=dict)
@@ -178,8 +178,8 @@ class _Transaction:
         self._facts = facts
         self._house = house
         self._place = place
-        self._raw = raw
         self._masks: dict[bytes, bytes] | None = None
+        self._to, self._data = call_of(raw)
 
     def apply(self, events: Sequence[tuple[str, Event]]) -> None:
         """Take account of all."""
@@ -203,7 +203,7 @@ class _Transaction:
 
     def _record(self, event: Event) -> None:
         body = self._calldata(_RECORD, _CLEAR)
-        if self._raw_selector() == _CLEAR:
+        if self._selector == _CLEAR:
             body = next(_slices(body))
         records = _array(body, _word(body, _HEADER_WORDS))
         header = event.data[64 : 64 + _HEADER_WORDS * WORD]
@@ -219,9 +219,7 @@ class _Transaction:
     def _change(self, name: str, event: Event, batch: Batch) -> None:
         batch.last_block = self._place[0]
         if name == "BatchAffirmed":
-            batch.affirmed_in[event.topic(2)] = self._place
-            words = tuple(event.data[at : at + WORD] for at in (0, 64, 96))
-            batch.affirmed[event.topic(2)] = words[0], words[1], words[2]
+            self._affirm(event, batch)
         elif name == "TradeDisputed":
             batch.disputed.add(event.topic(2))
         elif name == "StatusChanged":
@@ -235,6 +233,27 @@ class _Transaction:
             if settled == batch.record(position).quantity:
                 del batch.parts[position]
                 batch.settled_in[position] = self._place
+
+    def _affirm(self, event: Event, batch: Batch) -> None:
+        body, who = self._calldata(_AFFIRM, _CLEAR), event.topic(2)
+        start = _word(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2)
+        given = [body[start + WORD + _word(body[start + WORD :], k) :] for k in range(_word(body[start:], 0))]
+        part = next((each for each in given if _word(each, 0) == who), None)
+        if part is None:
+            raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
+        excepted, signature = _array(part, _word(part, 4)), part[_word(part, 5) :]
+        positions = (_word(excepted, k) for k in range(len(excepted) // WORD))
+        numbers = b"".join(batch.records[at * WORD : at * WORD + 4] for at in positions)
+        batch.affirmed_in[who] = self._place
+        batch.affirmed[who] = Affirmation(
+            batch_hash=batch.hash,
+            institution=who,
+            records_hash=event.data[:WORD],
+            exceptions_hash=keccak(numbers),
+            client_root=event.data[2 * WORD : 3 * WORD],
+            prior_block_hash=event.data[3 * WORD : 4 * WORD],
+            signature=signature[WORD : WORD + _word(signature, 0)],
+        )
 
     def _settle(self, batch: Batch) -> None:
         batch.last_block = self._place[0]
@@ -258,13 +277,13 @@ class _Transaction:
 
     def _calldata(self, *selectors: bytes) -> bytes:
         """The arguments of the call. Raises Refused where it is another one."""
-        to, data = call_of(self._raw)
-        if to != self._house or data[:4] not in selectors:
+        if self._to != self._house or self._selector not in selectors:
             raise Refused(f"{self._named} does not call the clearing house as its events would have it")
-        return data[4:]
+        return self._data[4:]
 
-    def _raw_selector(self) -> bytes:
-        return call_of(self._raw)[1][:4]
+    @property
+    def _selector(self) -> bytes:
+        return self._data[:4]
 
     @property
     def _named(self) -> str:

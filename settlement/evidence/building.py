@@ -48,9 +48,7 @@ def build(
     claims.checked(bundle.conditions)
     bundle, found, claim = _with_blocks(bundle, source)
     rows, chosen = claim.answer()
-    affirmations = tuple(
-        _affirmations(clients, history, found, {row.batch_hash for row in rows}, head.number)
-    )
+    affirmations = tuple(_affirmations(clients, history, found, head.number))
     bundle = replace(
         bundle,
         records=tuple(batch.records for batch in found.batches.values()),
@@ -78,65 +76,50 @@ def _with_blocks(bundle: Bundle, source: Chain) -> tuple[Bundle, Facts, claims.C
             blocks[number] = Block(body.transactions, body.receipts)
 
 
-def _affirmations(
-    clients: Clients, history: History, found: Facts, answered: set[bytes], last: int
-) -> Iterator[Affirmation]:
-    """Those of the batches that the answer has trades of, and each institution's newest, by batch and
-    institution; only those that a key has signed, as a contract's cannot be checked without a chain."""
-    batches = [
-        batch for batch in history.batches.values() if _block(history, batch.record_transaction) <= last
-    ]
-    newest = {
-        institution: (batch.batch_hash, institution)
-        for batch in sorted(batches, key=lambda batch: _affirmed_last(history, batch))
-        for institution in batch.affirmed_in
-    }
-    wanted = set(newest.values())
-    for batch in sorted(batches, key=lambda each: each.batch_hash):
-        own = {
-            who
-            for who in batch.affirmed_in
-            if batch.batch_hash in answered or (batch.batch_hash, who) in wanted
-        }
-        signed = {
-            who: transaction
-            for who, transaction in batch.affirmed_in.items()
-            if who in own and _block(history, transaction) <= last
-        }
-        for who, said in sorted(_said(clients, batch, signed).items()):
-            signer = anchors.signer_of(
-                said,
-                clients.clearing_house.chain.chain_id,
-                to_canonical_address(clients.clearing_house.address),
-            )
-            if signer is not None and signer in found.signers.get(who, ()):
-                yield said
+def _affirmations(clients: Clients, history: History, found: Facts, last: int) -> Iterator[Affirmation]:
+    """Each institution's newest where the blocks of the claim do not have it, by batch and institution; only
+    those that a key has signed, as a contract's cannot be checked without a chain."""
+    newest: dict[int, tuple[int, RecordedBatch, bytes]] = {}
+    for batch in history.batches.values():
+        for institution, transaction in batch.affirmed_in.items():
+            block = history.blocks[transaction]
+            if newest.get(institution, (-1,))[0] < block <= last:
+                newest[institution] = block, batch, transaction
+    there = {(batch.hash, who) for batch in found.batches.values() for who in batch.affirmed}
+    wanted = sorted(
+        (batch.batch_hash, institution, transaction)
+        for institution, (_, batch, transaction) in newest.items()
+        if (batch.batch_hash, institution) not in there
+    )
+    for batch_hash, institution, transaction in wanted:
+        said = _said(clients, history.batches[batch_hash], transaction)[institution]
+        house = clients.clearing_house
+        signer = anchors.signer_of(said, house.chain.chain_id, to_canonical_address(house.address))
+        if signer is not None and signer in found.signers.get(institution, ()):
+            yield said
 
 
-def _said(clients: Clients, batch: RecordedBatch, signed: dict[int, bytes]) -> dict[int, Affirmation]:
+def _said(clients: Clients, batch: RecordedBatch, transaction: bytes) -> dict[int, Affirmation]:
     """Institution → its affirmation of a batch, from the calldata of the transaction that brought it."""
-    source, numbers, result = clients.clearing_house.chain, batch.records.number, {}
-    for transaction in dict.fromkeys(signed.values()):
-        told = {
-            event["institution"]: event
-            for event in clients.clearing_house.events(source.receipt(transaction).logs, "BatchAffirmed")
-            if event["batchHash"] == batch.batch_hash
-        }
-        for each in affirmations_in(source.transaction_input(transaction), clients.clearing_house):
-            if signed.get(each.institution) != transaction or len(each.signature) != 65:
-                continue
-            event = told[each.institution]
-            excepted = b"".join(int(numbers[place]).to_bytes(4, "big") for place in each.exceptions)
-            result[each.institution] = Affirmation(
-                batch_hash=batch.batch_hash,
-                institution=each.institution,
-                records_hash=event["recordsHash"],
-                exceptions_hash=keccak(excepted),
-                client_root=event["clientRoot"],
-                prior_block_hash=event["priorBlockHash"],
-                signature=each.signature,
-            )
-    return result
+    house, numbers = clients.clearing_house, batch.records.number
+    told = {
+        event["institution"]: event
+        for event in house.events(house.chain.receipt(transaction).logs, "BatchAffirmed")
+        if event["batchHash"] == batch.batch_hash
+    }
+    return {
+        each.institution: Affirmation(
+            batch_hash=batch.batch_hash,
+            institution=each.institution,
+            records_hash=told[each.institution]["recordsHash"],
+            exceptions_hash=keccak(b"".join(int(numbers[at]).to_bytes(4, "big") for at in each.exceptions)),
+            client_root=told[each.institution]["clientRoot"],
+            prior_block_hash=told[each.institution]["priorBlockHash"],
+            signature=each.signature,
+        )
+        for each in affirmations_in(house.chain.transaction_input(transaction), house)
+        if each.institution in told
+    }
 
 
 def _with_state(bundle: Bundle, source: Chain, found: Facts, last: int) -> Bundle:
@@ -156,11 +139,3 @@ def _with_state(bundle: Bundle, source: Chain, found: Facts, last: int) -> Bundl
     head = chain.headers(bundle.first + len(bundle.headers) - 1, bundle.headers[-1:])[0]
     state = chain.State(head.state_root, nodes)
     return replace(bundle, state=tuple(sorted(nodes)), balances=holdings.balances(state, bundle, found))
-
-
-def _affirmed_last(history: History, batch: RecordedBatch) -> int:
-    return max((_block(history, transaction) for transaction in batch.affirmed_in.values()), default=-1)
-
-
-def _block(history: History, transaction: bytes) -> int:
-    return history.blocks[transaction]
