@@ -21,6 +21,7 @@ from settlement.cli import (
     entering,
     instructing,
     looking,
+    proving,
     reconciling,
     resolving,
     settling,
@@ -65,6 +66,7 @@ for command in (
     *(ending.end_day, ending.default),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
     attesting.attest,
+    *(proving.evidence, proving.verify),
     stating.statement,
     resolving.gridlock,
 ):

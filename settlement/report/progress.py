@@ -19,6 +19,8 @@ _DOING = {
     "report": "writing the report",
     "agreements": "reading the agreements",
     "backup": "copying the ledger",
+    "evidence": "gathering the blocks that prove it",
+    "evidence checked": "checking it as an auditor will",
     "resync": "giving back to the chain what it has lost",
 }
 
