@@ -16,7 +16,7 @@ Look = list[object]
 
 
 def check_files(manifest: Manifest, *, again: bool = False) -> None:
-    """Hash every file that has changed since it was hashed last; all of them, `again`. Raises IndexDamaged."""
+    """Hash each file that has changed since it was hashed last; all of them `again`. Raises IndexDamaged."""
     known = {} if again else _known(manifest.folder)
     found: dict[str, Look] = {}
     for segment, table, path in manifest.paths():

@@ -4,7 +4,7 @@ the tables of a segment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -24,14 +24,14 @@ from ledger.clients.consortium import account_of
 from ledger.errors import EngineFailed, InvalidValue
 from ledger.history import NOBODY
 from ledger.ids import parse_day_number
+from ledger.index.columns import balances_table, blocks_table, joined, picked
 from ledger.index.decoding import EventKind, event_kinds, event_tables, high, low
-from ledger.index.schema import BALANCES, BATCHES, BLOCKS, CHANGES, MOVEMENTS, TABLES, TRADES, TRANSACTIONS
+from ledger.index.schema import BATCHES, CHANGES, MOVEMENTS, TABLES, TRADES, TRANSACTIONS
 from ledger.index.sent import Sent
 from ledger.index.standing import NEVER, Standing
 from ledger.records import unpack, unpack_mask
 from ledger.units import TIME_UNKNOWN, exact_add, exact_words
 
-LOWER = (1 << 64) - 1
 _HOUSE = ("BatchRecorded", "TradeDisputed", "TradeSettledInPart", "StatusChanged", "SliceSettled")
 """Events of the clearing house that say where trades stand."""
 _BULK = [1 + _HOUSE.index("BatchRecorded"), 1 + _HOUSE.index("SliceSettled")]
@@ -111,13 +111,13 @@ class Extractor:
         """Transactions that come next, in the chain's order. Raises EngineFailed where the calldata is not
         what the contracts recorded.
         """
-        logs, owner = _joined(mined)
+        logs, owner = joined(mined)
         contract = self._contracts(logs)
         rows = np.flatnonzero(contract >= 0)
         if not len(rows):
             return
         if len(rows) != len(logs):
-            logs, owner, contract = _picked(logs, rows), owner[rows], contract[rows]
+            logs, owner, contract = picked(logs, rows), owner[rows], contract[rows]
         of, transaction = np.unique(owner, return_inverse=True)
         place = (np.arange(len(owner)) - np.searchsorted(owner, owner)).astype(np.int32)
         number = transaction + self.counted.transaction
@@ -146,7 +146,7 @@ class Extractor:
     def finish(self, first_block: int, last: Block) -> Extracted:
         """The segment of all that was taken, whose last block is `last`; a next one can begin."""
         if self._last_block != last.number:
-            self._add("blocks", _blocks([last]))
+            self._add("blocks", blocks_table([last]))
         for name, make in (("trades", self._trades_table), ("changes", self._changes_table)):
             self._add(name, make())
         self._add("balances", balances_table(self.counted.balances))
@@ -162,7 +162,7 @@ class Extractor:
     def cut(self, mined: Sequence[Mined], most: int) -> int | None:
         """How many of these transactions to take until, at a block's end, the segment has `most` rows or
         more; None where it does not come to that."""
-        logs, owner = _joined(mined)
+        logs, owner = joined(mined)
         house = [name for name, _ in self._addresses].index("ClearingHouse")
         contract = self._contracts(logs)
         recorded = np.flatnonzero((contract == house) & logs.named(self._recording))
@@ -217,7 +217,7 @@ class Extractor:
         ]
         self._add("transactions", pa.Table.from_arrays(columns, schema=TRANSACTIONS))
         new = [number for number in dict.fromkeys(numbers) if number > self._last_block]
-        self._add("blocks", _blocks([self._block(number) for number in new]))
+        self._add("blocks", blocks_table([self._block(number) for number in new]))
         self._last_block = numbers[-1]
 
     def _movements(self, logs: Logs, rows: npt.NDArray[np.int64], transaction: npt.NDArray[np.int64]) -> None:
@@ -355,19 +355,6 @@ class Extractor:
         return pa.concat_tables(found)
 
 
-def balances_table(balances: Mapping[int, int]) -> pa.Table:
-    """Balances by (institution << 16 | asset), sorted."""
-    keys = np.array(sorted(balances), dtype=np.int64)
-    amounts = [balances[key] for key in keys.tolist()]
-    columns: list[Any] = [
-        pa.array((keys >> 16).astype(np.uint16)),
-        pa.array((keys & 0xFFFF).astype(np.uint16)),
-        pa.array([amount & LOWER for amount in amounts], pa.uint64()),
-        pa.array([amount >> 64 for amount in amounts], pa.uint64()),
-    ]
-    return pa.Table.from_arrays(columns, schema=BALANCES)
-
-
 def _names(clients: Clients) -> list[str]:
     return [each.artifact.name for each in clients]
 
@@ -386,39 +373,6 @@ def _day(number: int) -> date | None:
         return parse_day_number(number)
     except InvalidValue:
         return None
-
-
-def _blocks(blocks: Iterable[Block]) -> pa.Table:
-    rows = list(blocks)
-    columns = [
-        pa.array([each.number for each in rows], pa.int64()),
-        pa.array([each.hash for each in rows], pa.binary(WORD)),
-        pa.array([each.timestamp for each in rows], pa.int64()),
-    ]
-    return pa.Table.from_arrays(columns, schema=BLOCKS)
-
-
-def _joined(mined: Sequence[Mined]) -> tuple[Logs, npt.NDArray[np.int64]]:
-    """All events one after the other, and the place of each one's transaction."""
-    owner = np.repeat(np.arange(len(mined)), [len(each.logs) for each in mined])
-    every = [each.logs for each in mined]
-    if len(every) == 1:
-        return every[0], owner
-    if not every:
-        return Logs.of([]), owner
-    sizes = np.concatenate([np.diff(logs.ends, prepend=0) for logs in every])
-    joined = Logs(
-        np.concatenate([logs.addresses for logs in every]),
-        np.concatenate([logs.topic_count for logs in every]),
-        np.concatenate([logs.topics for logs in every]),
-        np.cumsum(sizes, dtype=np.int64),
-        b"".join(logs.data for logs in every),
-    )
-    return joined, owner
-
-
-def _picked(logs: Logs, rows: npt.NDArray[np.int64]) -> Logs:
-    return Logs.of([logs[row] for row in rows.tolist()])
 
 
 def _runs(

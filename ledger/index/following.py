@@ -70,9 +70,9 @@ def follow(
             kept = []
         newest = manifest.segments[-1]
         reached = kept[-1].last.number if kept else -1
-        if kept and (newest.last.number, newest.last.hash) == (head.number, head.hash):
-            if reached == final.number or reached > final.number:
-                return manifest
+        is_at_head = (newest.last.number, newest.last.hash) == (head.number, head.hash)
+        if kept and is_at_head and reached >= final.number:
+            return manifest
         if kept and rows_of(kept[-1]) < SEGMENT_ROWS:
             kept.pop()
         return _made(clients, folder, kept, derive, progress)
@@ -122,19 +122,14 @@ def ledger_of(clients: Clients) -> Ledger:
 def check_ledger(clients: Clients, manifest: Manifest) -> None:
     """Raises IndexForeign where an index is of another chain or other contracts."""
     expected, found = ledger_of(clients), manifest.ledger
-    differing = [
+    compared = [
         ("chain id", str(found.chain_id), str(expected.chain_id)),
         ("genesis", f"0x{found.genesis}", f"0x{expected.genesis}"),
-        *(
-            (
-                f"contract {name}",
-                found.contracts.get(name, "nowhere"),
-                expected.contracts.get(name, "nowhere"),
-            )
-            for name in sorted({*found.contracts, *expected.contracts})
-        ),
     ]
-    for what, there, here in differing:
+    for name in sorted({*found.contracts, *expected.contracts}):
+        there, here = (at.contracts.get(name, "nowhere") for at in (found, expected))
+        compared.append((f"contract {name}", there, here))
+    for what, there, here in compared:
         if there != here:
             raise IndexForeign(str(manifest.folder), what, there, here)
 

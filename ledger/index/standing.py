@@ -1,4 +1,4 @@
-"""Where the trades of a batch stand: what the events of the clearing house make of it, one after the other."""
+"""Where the trades of a batch stand: what the events of the clearing house make of it."""
 
 from __future__ import annotations
 
