@@ -6,6 +6,7 @@ deployment.json   the contracts' addresses; written last, so it being there mean
 journal.sqlite    on a local chain: every transaction and what came of it. This is the ledger.
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
+index/            the chain's facts as tables, which may be deleted and are made again from the chain
 books/            the institutions' own books
 breaks.sqlite     what differed between books, and what was done about it
 attested/         the books whose roots institutions signed, as they were then
@@ -119,6 +120,14 @@ def scenario_of(path: str | Path) -> Scenario:
     return scenarios.parse(read_regular(file), source=str(file))
 
 
+def deployment_of(path: str | Path) -> Deployment:
+    """Where the contracts of the ledger at `path` are. Raises LedgerUnfinished and LedgerOutdated."""
+    file = Path(path) / DEPLOYMENT
+    if not file.exists():
+        raise LedgerUnfinished(str(path))
+    return _deployment(file)
+
+
 def init(
     path: str | Path,
     scenario: str,
@@ -179,9 +188,7 @@ def open_ledger(
             raise ClockRuns(str(path), "this machine's" if found.is_local else "the network's")
         start = opens_at(today)
     loaded = scenario_of(path)
-    if not (folder / DEPLOYMENT).exists():
-        raise LedgerUnfinished(str(path))
-    deployment = _deployment(folder / DEPLOYMENT)
+    deployment = deployment_of(path)
     with connected(folder, write=write, start=start, blocks=deployment.block) as chain:
         market = opened(chain, loaded, deployment, _signers(folder, loaded, passphrase))
         clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)
@@ -226,6 +233,8 @@ def resync(
 
 def backup(path: str | Path, to: str | Path) -> Block:
     """Copy the ledger at `path` into a new directory, also while somebody writes; the newest block copied.
+
+    What is made again from that is left out: the engine's states and the index.
 
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """
