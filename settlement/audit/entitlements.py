@@ -149,6 +149,8 @@ class _Making:
     """What has changed of dues and may be told of an accrual that comes next."""
     _transaction: int = -1
     _earned: dict[_Place, int | None] = field(default_factory=dict)
+    _payers: dict[int, _Place] = field(default_factory=dict)
+    """Agreement → its payer and currency."""
     _owed: dict[_Place, int | None] = field(default_factory=dict)
     """(agreement, institution) → what was due as the transaction began, of those that it changed."""
 
@@ -198,7 +200,7 @@ class _Making:
             known = [amount for _, amount in amounts if amount is not None]
             given = -sum(known) if len(known) == len(amounts) else None
             if given != 0:
-                self._payment((agreement, self.registry.agreements[agreement].payer), given, None, None)
+                self._payment((agreement, self._payer(agreement)[0]), given, None, None)
         self._earned, self._owed = {}, {}
 
     def tables(self) -> dict[str, pa.Table]:
@@ -294,9 +296,16 @@ class _Making:
         self.rows["entitlements"].append((*head, period, terms.months, *row))
 
     def _payment(self, key: _Place, amount: int | None, before: int | None, after: int | None) -> None:
-        known = self.registry.agreements[key[0]]
-        row = (self._transaction, key[0], known.payer, key[1], known.currency, amount, before, after)
+        payer, currency = self._payer(key[0])
+        row = (self._transaction, key[0], payer, key[1], currency, amount, before, after)
         self.rows["payments"].append(row)
+
+    def _payer(self, agreement: int) -> _Place:
+        found = self._payers.get(agreement)
+        if found is None:
+            known = self.registry.agreements[agreement]
+            found = self._payers[agreement] = known.payer, known.currency
+        return found
 
     def _covering(self, agreement: int, period: int) -> Terms:
         """The terms of a period that was run: the contract runs none that no version covers."""
