@@ -1,0 +1,30 @@
+"""The views: facts with names, times and amounts, one of the ledger's terms each.
+
+`VIEWS` is all of them, by name; other rooms' views join it in `_all`. A view never shows a viewer what its
+`Access` does not: rows that are not its own are left out, amounts and names masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from duckdb import DuckDBPyConnection
+
+from settlement.audit import views_market, views_trades
+from settlement.audit.access import Access
+from settlement.audit.view import View
+
+
+def _all() -> Iterator[View]:
+    yield from views_trades.VIEWS
+    yield from views_market.VIEWS
+
+
+VIEWS: Mapping[str, View] = {view.name: view for view in _all()}
+"""By name, in the order in which they are worth reading about."""
+
+
+def create(connection: DuckDBPyConnection, access: Access) -> None:
+    """Make every view for a viewer; the facts and macros have to be there."""
+    for view in VIEWS.values():
+        connection.execute(f"create view {view.name} as {view.sql(access)}")
