@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from ledger.clock import Clock, SystemClock
-from settlement.audit import charges, facts, reading
+from settlement.audit import breaks, charges, facts, reading
 from settlement.audit.access import Access
 from settlement.audit.answer import Answer, AsOf
 from settlement.audit.names import Names
@@ -80,8 +80,8 @@ def opened(
 ) -> Iterator[Audit]:
     """The ledger at `path` for a viewer: as the access policy says, all of it where nobody is named.
 
-    Raises NotALedger, LedgerUnfinished, what following the chain raises, IndexDamaged, IndexForeign, and
-    NameUnknown where the policy knows no such viewer.
+    Raises NotALedger, LedgerUnfinished, what following the chain raises, IndexDamaged, IndexForeign,
+    BookDamaged where its breaks are not what was kept, and NameUnknown where the policy knows no such viewer.
     """
     with ExitStack() as stack:
         held = stack.enter_context(reading.held(Path(path)))
@@ -113,5 +113,6 @@ def session(
     granted = access or reading.access(path, viewer, names)
     facts.macros(connection, names, granted)
     charges.macros(connection)
+    breaks.prepare(connection, path, names.institutions)
     create(connection, granted)
     return Audit(path, connection, as_of, granted, names, tuple(segments), clock or SystemClock())

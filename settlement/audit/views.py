@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from duckdb import DuckDBPyConnection
 
-from settlement.audit import views_market, views_trades
+from settlement.audit import views_breaks, views_market, views_revenue, views_trades
 from settlement.audit.access import Access
 from settlement.audit.view import View
 
@@ -18,6 +18,8 @@ from settlement.audit.view import View
 def _all() -> Iterator[View]:
     yield from views_trades.VIEWS
     yield from views_market.VIEWS
+    yield from views_revenue.VIEWS
+    yield from views_breaks.VIEWS
 
 
 VIEWS: Mapping[str, View] = {view.name: view for view in _all()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from settlement.audit.access import Access
 from settlement.audit.view import MINOR, Column, View
-from settlement.audit.views_revenue import any_of, consents_source
+from settlement.audit.views_revenue import NAMES, any_of, consents_source
 
 _JOINT = ("Conditions", "Fails", "Limits", "DefaultFund")
 
@@ -17,12 +17,12 @@ def _text(access: Access, expression: str) -> str:
 def _breaks_sql(access: Access) -> str:
     owner = access.name("k.owner")
     return f"""
-    select 'B-' || k.number as id, {access.name("k.institution_name")} as institution, k.level, k.kind, k.reason,
-        {_text(access, "k.subject")} as subject, k.trading_day,
+    select 'B-' || k.number as id, {access.name("k.institution_name")} as institution, k.level, k.kind,
+        k.reason, {_text(access, "k.subject")} as subject, k.trading_day,
         [k.trading_day::varchar || '/' || n for n in k.trade_numbers] as trades,
         coalesce(k.security, asset_code(t.asset)) as security, k.status, k.accepted, {owner} as owner,
-        {access.amount("k.value_at_risk")} as value_at_risk_minor, k.first_seen, k.closed_at, k.age_days, k.cycle,
-        k.sides, k.odd_side, {_text(access, "k.fields")} as fields, k.proposed,
+        {access.amount("k.value_at_risk")} as value_at_risk_minor, k.first_seen, k.closed_at, k.age_days,
+        k.cycle, k.sides, k.odd_side, {_text(access, "k.fields")} as fields, k.proposed,
         {access.name("k.proposed_by")} as proposed_by, t.trade as trade_index, k.number as break_number
     from facts.breaks_kept k
     left join facts.trades t on t.trading_day = k.trading_day and t.number = k.trade_numbers[1]
@@ -50,26 +50,26 @@ def _approvals_sql(access: Access) -> str:
     every = f"""
     select 'affirmation' as kind, a.institution as who, null::varchar as person, null::varchar as proposed_by,
         b.trading_day as day, hex(b.hash) as subject, a.exceptions::varchar || ' exceptions' as detail,
-        a.transaction, null::bigint as event, null::timestamp as at, {access.concerns("a.institution")} as seen
+        a.transaction, null::bigint as event, null::timestamp as at,
+        {access.concerns("a.institution")} as seen
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     union all
-    select case when s.said = 'consented' then 'consent' else 'consent_withdrawn' end, s.institution, null, null,
-        null, s.name || ' version ' || s.version, hex(s."termsHash"), s.transaction, null, null,
+    select case when s.said = 'consented' then 'consent' else 'consent_withdrawn' end, s.institution, null,
+        null, null, s.name || ' version ' || s.version, hex(s."termsHash"), s.transaction, null, null,
         {any_of(access, "s.signatories")}
     from {consents_source()} s
     union all
     select 'measure', c.institution, null, null, null,
         coalesce(n.name, '') || ' ' || (c.period // 12) || '-' || lpad((c.period % 12 + 1)::varchar, 2, '0'),
-        {_text(access, "replace(decode(c.measure), chr(0), '') || ' = ' || c.value")}, c.transaction, null, null,
-        {access.concerns("c.institution", "n.payer")}
-    from facts."RevenueSharing_MeasureCountersigned" c left join (select "agreementId" as agreement,
-        any_value(p.name) as name, any_value(p.payer) as payer from facts."Agreements_AgreementConcluded" a
-        join facts.proposals p on p.terms_hash = a."termsHash" group by all) n on n.agreement = c."agreementId"
+        {_text(access, "replace(decode(c.measure), chr(0), '') || ' = ' || c.value")}, c.transaction,
+        null, null, {access.concerns("c.institution", "n.payer")}
+    from facts."RevenueSharing_MeasureCountersigned" c
+    left join {NAMES} n on n.agreement = c."agreementId"
     union all {joint}
     union all
-    select case when g.action = 'close' then 'break_closed' else 'break_corrected' end, nullif(g.institution, -1),
-        g.person, g.proposed_by, k.trading_day, 'B-' || g.number, p.text, null, g.event, g.at,
-        {access.concerns("g.institution")}
+    select case when g.action = 'close' then 'break_closed' else 'break_corrected' end,
+        nullif(g.institution, -1), g.person, g.proposed_by, k.trading_day, 'B-' || g.number, p.text, null,
+        g.event, g.at, {access.concerns("g.institution")}
     from facts.break_log g join facts.breaks_kept k using (number)
     left join facts.break_log p on p.event = g.proposal where g.what = 'approved'"""
     return f"""

@@ -5,16 +5,21 @@ from __future__ import annotations
 from settlement.audit.access import Access
 from settlement.audit.view import MINOR, MOMENT, MOMENT_SQL, Column, View
 
-PERIOD_SQL = """case {months} when 1 then ({period} // 12)::varchar || '-' || lpad(({period} % 12 + 1)::varchar, 2, '0')
+PERIOD_SQL = """case {months}
+    when 1 then ({period} // 12)::varchar || '-' || lpad(({period} % 12 + 1)::varchar, 2, '0')
     when 3 then ({period} // 12)::varchar || 'Q' || ({period} % 12 // 3 + 1)::varchar
     when 6 then ({period} // 12)::varchar || 'H' || ({period} % 12 // 6 + 1)::varchar
     else ({period} // 12)::varchar end"""
 """How a period is written, as `settlement.agreements.periods` does: 2019-11, 2019Q4, 2019H2, 2019."""
 _CONCLUDED = 'facts."Agreements_AgreementConcluded"'
-_SAID = """(select "termsHash", institution, transaction, log, 'consented' as said from facts."Agreements_ConsentGiven"
-    union all select "termsHash", institution, transaction, log, 'withdrawn' from facts."Agreements_ConsentWithdrawn")"""
-_NAMES = f"""(select c."agreementId" as agreement, any_value(p.name) as name, any_value(p.payer) as payer
+_SAID = """(
+    select "termsHash", institution, transaction, log, 'consented' as said
+    from facts."Agreements_ConsentGiven"
+    union all select "termsHash", institution, transaction, log, 'withdrawn'
+    from facts."Agreements_ConsentWithdrawn")"""
+NAMES = f"""(select c."agreementId" as agreement, any_value(p.name) as name, any_value(p.payer) as payer
     from {_CONCLUDED} c join facts.proposals p on p.terms_hash = c."termsHash" group by all)"""
+"""The agreements that there are, in SQL: number, name and payer, which no version changes."""
 
 
 def any_of(access: Access, expression: str) -> str:
@@ -29,12 +34,12 @@ def _period(period: str, months: str) -> str:
 def _entitlements_sql(access: Access) -> str:
     return f"""
     select e.agreement, n.name as agreement_name, e.version, institution_name(e.payer) as payer,
-        institution_name(e.party) as party, e.place, {_period("e.period", "e.months")} as period, e.kind, e.line,
-        e.share_ppm, {access.amount("e.total_before")} as total_before_minor,
+        institution_name(e.party) as party, e.place, {_period("e.period", "e.months")} as period,
+        e.kind, e.line, e.share_ppm, {access.amount("e.total_before")} as total_before_minor,
         {access.amount("e.total_after")} as total_after_minor, {access.amount("e.amount")} as amount_minor,
         {access.amount("e.paid")} as paid_minor, asset_code(e.currency) as currency, c.cycle, {MOMENT_SQL},
         e.transaction as transaction_index
-    from facts.entitlements e left join {_NAMES} n using (agreement)
+    from facts.entitlements e left join {NAMES} n using (agreement)
     join facts.moments m using (transaction) left join facts.cycle_of c using (transaction)
     where {access.concerns("e.payer", "e.party")}"""
 
@@ -43,9 +48,10 @@ def _payments_sql(access: Access) -> str:
     return f"""
     select p.agreement, n.name as agreement_name, institution_name(p.payer) as payer,
         institution_name(p.institution) as institution, {access.amount("p.amount")} as amount_minor,
-        {access.amount("p.due_before")} as due_before_minor, {access.amount("p.due_after")} as due_after_minor,
+        {access.amount("p.due_before")} as due_before_minor,
+        {access.amount("p.due_after")} as due_after_minor,
         asset_code(p.currency) as currency, {MOMENT_SQL}, p.transaction as transaction_index
-    from facts.payments p left join {_NAMES} n using (agreement) join facts.moments m using (transaction)
+    from facts.payments p left join {NAMES} n using (agreement) join facts.moments m using (transaction)
     where {access.concerns("p.payer", "p.institution")}"""
 
 
@@ -87,15 +93,18 @@ def _agreements_sql(access: Access) -> str:
         [institution_name(x) for x in e.signatories if not list_contains(e.consented, x)] as missing,
         hex(e.terms_hash) as terms_hash, institution_name(e.proposed_by) as proposed_by, {MOMENT_SQL},
         d.block as concluded_block, d.at as concluded_at
-    from every e join facts.moments m using (transaction) left join facts.moments d on d.transaction = e.concluded_in
+    from every e join facts.moments m using (transaction)
+    left join facts.moments d on d.transaction = e.concluded_in
     where {any_of(access, "e.signatories")}"""
 
 
 def consents_source() -> str:
     """Each consent and withdrawal with the terms that it is of, in SQL, columns by index."""
     return f"""(select s.*, p.name, p.version, p.payer, [p.payer] || p.parties || p.former as signatories,
-        row_number() over (partition by s."termsHash", s.institution order by s.transaction desc, s.log desc) = 1
-        as stands from {_SAID} s join facts.proposals p on p.terms_hash = s."termsHash")"""
+        row_number() over (
+            partition by s."termsHash", s.institution order by s.transaction desc, s.log desc
+        ) = 1 as stands
+        from {_SAID} s join facts.proposals p on p.terms_hash = s."termsHash")"""
 
 
 def _consents_sql(access: Access) -> str:
@@ -103,7 +112,8 @@ def _consents_sql(access: Access) -> str:
     select s.name as agreement_name, s.version, institution_name(s.payer) as payer,
         institution_name(s.institution) as institution, s.said, s.stands, hex(s."termsHash") as terms_hash,
         {MOMENT_SQL}
-    from {consents_source()} s join facts.moments m using (transaction) where {any_of(access, "s.signatories")}"""
+    from {consents_source()} s join facts.moments m using (transaction)
+    where {any_of(access, "s.signatories")}"""
 
 
 _AGREEMENT = Column("agreement", "Number of the agreement, over all its versions")
