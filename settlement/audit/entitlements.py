@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -33,6 +33,27 @@ _SHARED = ("RevenueAccrued", "DueChanged", "ClauseRun", "GuaranteeRun", "Reserve
 _Place = tuple[int, int]
 _Row = tuple[int, int, Event]
 """Transaction, log, event."""
+
+
+class Segment(Protocol):
+    """The facts of a segment that is made."""
+
+    @property
+    def tables(self) -> Mapping[str, pa.Table]:
+        """By name; those of events where there are any."""
+
+
+class Earlier(Protocol):
+    """The facts of all segments before."""
+
+    def table(self, name: str) -> pa.Table | None:
+        """One table, segment after segment."""
+
+
+def derive(segment: Segment, earlier: Earlier) -> dict[str, pa.Table]:
+    """What the index takes for `derive`: the tables of a segment by name, without those that are empty."""
+    found = derived(segment.tables.get, earlier.table)
+    return {name: table for name, table in found.items() if len(table)}
 
 
 def derived(new: Tables, earlier: Tables) -> dict[str, pa.Table]:
@@ -270,7 +291,7 @@ def _events(tables: Tables, contract: str, names: Sequence[str]) -> Iterator[_Ro
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
     """Python values; whole numbers, also those in lists, as integers."""
-    values = column.to_pylist()
+    values: list[Any] = column.to_pylist()
     if pa.types.is_decimal(column.type):
         return [None if value is None else int(value) for value in values]
     if pa.types.is_list(column.type):
