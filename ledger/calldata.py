@@ -28,6 +28,12 @@ def _slices(body: bytes) -> Iterator[bytes]:
         yield offsets[_number(offsets, k) :]
 
 
+def slices_in(calldata: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The records and the mask of each slice, in the order of the calldata of `settle` or `clear`."""
+    for part in _slices(calldata[4:]):
+        yield _array(part, _number(part, _HEADER_WORDS)), _array(part, _number(part, _HEADER_WORDS + 1))
+
+
 def masks_in(calldata: bytes) -> dict[bytes, Words]:
     """Batch hash → what is chosen of it in all slices, from the calldata of `settle` or `clear`."""
     found: dict[bytes, Words] = {}

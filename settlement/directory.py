@@ -118,6 +118,14 @@ def scenario_of(path: str | Path) -> Scenario:
     return scenarios.parse(read_regular(file), source=str(file))
 
 
+def deployment_of(path: str | Path) -> Deployment:
+    """Where the contracts of the ledger at `path` are. Raises LedgerUnfinished and LedgerOutdated."""
+    file = Path(path) / DEPLOYMENT
+    if not file.exists():
+        raise LedgerUnfinished(str(path))
+    return _deployment(file)
+
+
 def init(
     path: str | Path,
     scenario: str,
@@ -178,9 +186,7 @@ def open_ledger(
             raise ClockRuns(str(path), "this machine's" if found.is_local else "the network's")
         start = opens_at(today)
     loaded = scenario_of(path)
-    if not (folder / DEPLOYMENT).exists():
-        raise LedgerUnfinished(str(path))
-    deployment = _deployment(folder / DEPLOYMENT)
+    deployment = deployment_of(path)
     with connected(folder, write=write, start=start, blocks=deployment.block) as chain:
         market = opened(chain, loaded, deployment, _signers(folder, loaded, passphrase))
         clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)

@@ -14,74 +14,72 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+from settlement.audit.facts import Script, literal
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from duckdb import DuckDBPyConnection
-
     from settlement.breaks import Kept
 
-_TIME = pa.timestamp("us")
-KEPT = pa.schema(
-    [
-        ("number", pa.int64()),
-        ("institution", pa.int32()),  # index; -1 where the ledger does not have it
-        ("institution_name", pa.string()),
-        ("level", pa.string()),
-        ("kind", pa.string()),
-        ("reason", pa.string()),
-        ("subject", pa.string()),
-        ("trading_day", pa.date32()),
-        ("trade_numbers", pa.list_(pa.int64())),
-        ("security", pa.string()),
-        ("status", pa.string()),
-        ("accepted", pa.bool_()),
-        ("owner", pa.string()),
-        ("first_seen", _TIME),
-        ("closed_at", _TIME),
-        ("age_days", pa.int64()),
-        ("cycle", pa.int64()),
-        ("value_at_risk", pa.decimal128(38, 0)),
-        ("sides", pa.list_(pa.string())),
-        ("odd_side", pa.string()),
-        ("fields", pa.string()),
-        ("proposed", pa.string()),
-        ("proposed_by", pa.string()),
-    ]
-)
-LOG = pa.schema(
-    [
-        ("event", pa.int64()),
-        ("at", _TIME),
-        ("number", pa.int64()),
-        ("institution", pa.int32()),
-        ("what", pa.string()),
-        ("person", pa.string()),
-        ("text", pa.string()),
-        ("action", pa.string()),
-        ("proposed_by", pa.string()),
-        ("proposal", pa.int64()),
-    ]
-)
+KEPT: Mapping[str, str] = {
+    "number": "BIGINT",
+    "institution": "INTEGER",  # index; -1 where the ledger does not have it
+    "institution_name": "VARCHAR",
+    "level": "VARCHAR",
+    "kind": "VARCHAR",
+    "reason": "VARCHAR",
+    "subject": "VARCHAR",
+    "trading_day": "DATE",
+    "trade_numbers": "BIGINT[]",
+    "security": "VARCHAR",
+    "status": "VARCHAR",
+    "accepted": "BOOLEAN",
+    "owner": "VARCHAR",
+    "first_seen": "TIMESTAMP",
+    "closed_at": "TIMESTAMP",
+    "age_days": "BIGINT",
+    "cycle": "BIGINT",
+    "value_at_risk": "DECIMAL(38, 0)",
+    "sides": "VARCHAR[]",
+    "odd_side": "VARCHAR",
+    "fields": "VARCHAR",
+    "proposed": "VARCHAR",
+    "proposed_by": "VARCHAR",
+}
+LOG: Mapping[str, str] = {
+    "event": "BIGINT",
+    "at": "TIMESTAMP",
+    "number": "BIGINT",
+    "institution": "INTEGER",
+    "what": "VARCHAR",
+    "person": "VARCHAR",
+    "text": "VARCHAR",
+    "action": "VARCHAR",
+    "proposed_by": "VARCHAR",
+    "proposal": "BIGINT",
+}
 _MOST = 10**38
+Row = dict[str, Any]
+"""Columns and their values, as JSON has them."""
 
 
-def prepare(connection: DuckDBPyConnection, folder: Path, institutions: Mapping[int, str]) -> None:
-    """Make both tables in a session's database; empty ones where the ledger keeps no breaks.
+def prepare(script: Script, folder: Path, institutions: Mapping[int, str]) -> None:
+    """Make both tables in a session's database; empty ones where the ledger keeps no breaks. The rows are in
+    the statements, so that a database made like it has them, too, and no file is read for that.
 
     Raises BookDamaged, FileUnreadable.
     """
-    kept, log = tables(folder, institutions)
-    for name, table in (("breaks_kept", kept), ("break_log", log)):
-        connection.register("given", table)
-        connection.execute(f"create table facts.{name} as select * from given")
-        connection.unregister("given")
+    kept, log = rows(folder, institutions)
+    for name, columns, each in (("breaks_kept", KEPT, kept), ("break_log", LOG, log)):
+        said = literal(json.dumps(each, ensure_ascii=True))
+        shape = literal(json.dumps([columns]))
+        script.run(
+            f"create table facts.{name} as select x.* from (select unnest(from_json({said}, {shape})) as x)"
+        )
 
 
-def tables(folder: Path, institutions: Mapping[int, str]) -> tuple[pa.Table, pa.Table]:
-    """Breaks and their events, in the order of their numbers; `institutions` are names by index."""
+def rows(folder: Path, institutions: Mapping[int, str]) -> tuple[list[Row], list[Row]]:
+    """Breaks, and their events, in the order of their numbers; `institutions` are names by index."""
     from settlement.breaks.events import FILE
 
     kept: Sequence[Kept] = ()
@@ -92,13 +90,11 @@ def tables(folder: Path, institutions: Mapping[int, str]) -> tuple[pa.Table, pa.
         with Breaks.open(folder, write=False, clock=None) as breaks:
             kept = breaks.kept()
     index = {name: number for number, name in institutions.items()}
-    rows = [_kept(each, index) for each in kept]
     log = [row for each in kept for row in _log(each, index)]
-    log.sort(key=lambda row: row["event"])
-    return pa.Table.from_pylist(rows, schema=KEPT), pa.Table.from_pylist(log, schema=LOG)
+    return [_kept(each, index) for each in kept], sorted(log, key=lambda row: int(row["event"]))
 
 
-def _kept(each: Kept, index: Mapping[str, int]) -> dict[str, Any]:
+def _kept(each: Kept, index: Mapping[str, int]) -> Row:
     found, risk = each.found, each.found.value_at_risk
     closed = next((event.when for event in reversed(each.history) if _closes(event)), None)
     proposal = each.proposal
@@ -110,7 +106,7 @@ def _kept(each: Kept, index: Mapping[str, int]) -> dict[str, Any]:
         "kind": found.kind.value,
         "reason": found.reason,
         "subject": found.subject,
-        "trading_day": found.trading_day,
+        "trading_day": found.trading_day.isoformat() if found.trading_day else None,
         "trade_numbers": [int(number) for number in found.numbers],
         "security": _security(each),
         "status": each.status,
@@ -120,7 +116,7 @@ def _kept(each: Kept, index: Mapping[str, int]) -> dict[str, Any]:
         "closed_at": _utc(closed) if closed is not None and each.status == "closed" else None,
         "age_days": each.age,
         "cycle": each.cycle,
-        "value_at_risk": risk if abs(risk) < _MOST else None,
+        "value_at_risk": str(risk) if abs(risk) < _MOST else None,
         "sides": list(found.sides),
         "odd_side": found.odd,
         "fields": json.dumps({name: dict(values) for name, values in found.fields.items()}, default=str),
@@ -144,7 +140,7 @@ def _security(each: Kept) -> str | None:
     return None
 
 
-def _log(each: Kept, index: Mapping[str, int]) -> list[dict[str, Any]]:
+def _log(each: Kept, index: Mapping[str, int]) -> list[Row]:
     proposals = {event.number: event for event in each.history if event.what == "proposed"}
     rows = []
     for event in each.history:
@@ -174,5 +170,5 @@ def _text(body: Mapping[str, Any]) -> str | None:
     return json.dumps(body["entry"], sort_keys=True) if "entry" in body else None
 
 
-def _utc(when: datetime) -> datetime:
-    return when.replace(tzinfo=None)
+def _utc(when: datetime) -> str:
+    return when.replace(tzinfo=None).isoformat(" ")

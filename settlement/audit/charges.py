@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from duckdb import DuckDBPyConnection
-
 from ledger.units import PPM
+from settlement.audit.facts import Script
 from settlement.fees import VenueSchedule, offsets
 
 _FITS = 1 << 42
@@ -17,11 +16,11 @@ _READ = """
     from facts."ClearingHouse_FeeScheduleRegistered" order by 1"""
 
 
-def macros(connection: DuckDBPyConnection) -> None:
+def macros(script: Script) -> None:
     """Make `commission_of` and `levy_of`; the facts have to be there."""
     schedules = {
         number: VenueSchedule.registered(levy, graduated, [tuple(map(int, tier)) for tier in tiers])
-        for number, levy, graduated, tiers in connection.execute(_READ).fetchall()
+        for number, levy, graduated, tiers in script.connection.execute(_READ).fetchall()
     }
     for name, rule in (("commission_of", _commission), ("levy_of", _levy)):
         small = _by_schedule({n: rule(each, "low::bigint", True) for n, each in schedules.items()})
@@ -29,7 +28,7 @@ def macros(connection: DuckDBPyConnection) -> None:
             {n: rule(each, "wide(low, high)::hugeint", False) for n, each in schedules.items()}
         )
         # Division of 128 bits takes ten times as long as that of 64.
-        connection.execute(
+        script.run(
             f"create macro {name}(schedule, low, high) as"
             f" (case when high = 0 and low < {_FITS} then {small} else {large} end)::decimal(38, 0)"
         )

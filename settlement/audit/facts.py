@@ -12,7 +12,8 @@
 
 Macros name what indexes stand for; an index that nobody has is null:
 
-    institution_name(i)  asset_code(i)  asset_decimals(i)  status_name(s)  reason_names(bits)  hex(b)
+    institution_name(i)  asset_code(i)  asset_decimals(i)  asset_issuer(i)  status_name(s)
+    reason_names(bits)  hex(b)
     wide(low, high)                                   the number in two columns
     commission_of(schedule, low, high), levy_of(…)    what a side of a trade of that amount is charged
     part_of(total, settled, quantity)                 what of a total has settled, rounded down
@@ -65,6 +66,10 @@ _CHANGES_LAST = """
         max(ended_in) as ended_in
     from (select *, row_number() over () as place from facts.changes) group by trade order by trade"""
 
+_PART = """case when settled = quantity then total
+    else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
+_MAGNITUDE = """(case when x < 0 then '-' else '' end || left(abs(x)::varchar, 1)
+    || repeat('0', length(abs(x)::varchar) - 1))::decimal(38, 0)"""
 _FAILS_LAST = """
     create view facts.fails_last as
     select b.batch, f."tradeNo" as number, arg_max(f.reasons, f.transaction) as reasons,
@@ -72,34 +77,52 @@ _FAILS_LAST = """
     from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash" group by 1, 2"""
 
 
-def prepare(connection: DuckDBPyConnection, files: Files) -> None:
-    """Make the views of the schema in an empty database; only Parquet's footers are read."""
-    connection.execute("create schema facts")
+class Script:
+    """A session's database, and the statements that made it, so that another can be made like it."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.statements: list[str] = []
+
+    def run(self, statement: str) -> None:
+        """Execute a statement and remember it."""
+        self.connection.execute(statement)
+        self.statements.append(statement)
+
+
+def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
+    """Make the views of the schema in an empty database; `newest` are the files of the newest segment. Only
+    Parquet's footers are read, and all of `changes`."""
+    script.run("create schema facts")
     for table, columns in tables():
         found = files.get(table, ())
         source = f"read_parquet({literal([str(each) for each in found])})" if found else _empty(columns)
-        connection.execute(f'create view facts."{table}" as select * from {source}')
+        script.run(f'create view facts."{table}" as select * from {source}')
     if files.get("changes"):
-        connection.execute(_CHANGES_LAST)
-        connection.execute("create view facts.changes_last as select * from temp.changes_last")
-        connection.execute(_TRADES_NOW)
+        script.run(_CHANGES_LAST)
+        script.run("create view facts.changes_last as select * from temp.changes_last")
+        script.run(_TRADES_NOW)
     else:
-        connection.execute("create view facts.trades_now as select * from facts.trades")
-    connection.execute(
+        script.run("create view facts.trades_now as select * from facts.trades")
+    script.run(
         "create view facts.moments as select x.transaction, x.block, x.hash, x.sender,"
-        " make_timestamp(b.time_s * 1000000) as at from facts.transactions x join facts.blocks b using (block)"
+        " make_timestamp(b.time_s * 1000000) as at"
+        " from facts.transactions x join facts.blocks b using (block)"
     )
-    connection.execute(_FAILS_LAST)
-    connection.execute(
+    script.run(_FAILS_LAST)
+    script.run(
         "create view facts.cycle_of as select distinct transaction, cycle"
         ' from facts."ClearingHouse_SliceSettled"'
     )
-    newest = files.get("balances", ())[-1:]
-    source = f"read_parquet({literal(list(map(str, newest)))})" if newest else "facts.balances"
-    connection.execute(f"create view facts.balances_now as select * from {source}")
+    held = (
+        f"read_parquet({literal([str(newest['balances'])])})"
+        if "balances" in newest
+        else "facts.balances where false"
+    )
+    script.run(f"create view facts.balances_now as select * from {held}")
 
 
-def macros(connection: DuckDBPyConnection, names: Names, access: Access) -> None:
+def macros(script: Script, names: Names, access: Access) -> None:
     """Make the macros by which views say names; `access` decides how much of a name."""
     highest = max(names.institutions, default=0)
     told = [TRANSIT, *(names.institutions.get(index) for index in range(1, highest + 1))]
@@ -112,11 +135,13 @@ def macros(connection: DuckDBPyConnection, names: Names, access: Access) -> None
         f"status_name(s) as ({literal([each.name.lower() for each in Status])})[s::bigint + 1]",
         f"reason_names(b) as {_reasons()}",
         "hex(b) as '0x' || lower(to_hex(b))",
-        "part_of(total, settled, quantity) as case when settled = quantity then total"
-        " else (total::hugeint * settled // quantity)::decimal(38, 0) end",
+        f"part_of(total, settled, quantity) as {_PART}",
+        f"asset_issuer(i) as {_by_asset(names, lambda each: each.issuer, 'integer')}",
+        "mask_name(x) as '…' || right(x, 4)",
+        f"mask_amount(x) as {_MAGNITUDE}",
         "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)",
     ):
-        connection.execute(f"create macro {made}")
+        script.run(f"create macro {made}")
 
 
 def _reasons() -> str:

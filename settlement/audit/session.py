@@ -9,7 +9,7 @@ chain does meanwhile, everything that is asked in the session is as of the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ledger.clock import Clock, SystemClock
 from settlement.audit import breaks, charges, facts, reading
-from settlement.audit.access import Access
+from settlement.audit.access import Access, access_of, members_of
 from settlement.audit.answer import Answer, AsOf
 from settlement.audit.names import Names
 from settlement.audit.reading import Segment
@@ -41,10 +41,9 @@ class Audit:
     access: Access
     names: Names
     segments: Sequence[Segment]
+    statements: Sequence[str]
+    """Those that made the views; another database with the same rights can be made by them."""
     clock: Clock = field(default_factory=SystemClock)
-    record: Callable[[str, Mapping[str, Any]], None] = lambda question, asked: None
-    """Writes what was asked into the log of queries."""
-
     def table(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
         """Rows of one statement as columns."""
         return self.connection.execute(sql, parameters).to_arrow_table()
@@ -80,8 +79,8 @@ def opened(
 ) -> Iterator[Audit]:
     """The ledger at `path` for a viewer: as the access policy says, all of it where nobody is named.
 
-    Raises NotALedger, LedgerUnfinished, what following the chain raises, IndexDamaged, IndexForeign,
-    BookDamaged where its breaks are not what was kept, and NameUnknown where the policy knows no such viewer.
+    Raises NotALedger, LedgerUnfinished, what following the chain raises, IndexDamaged, IndexForeign, and
+    NameUnknown where the policy knows no such viewer.
     """
     with ExitStack() as stack:
         held = stack.enter_context(reading.held(Path(path)))
@@ -101,6 +100,7 @@ def session(
     clock: Clock | None = None,
 ) -> Audit:
     """A session over these segments, in an empty database."""
+    script = facts.Script(connection)
     for setting in (f"threads = {THREADS}", f"memory_limit = '{MEMORY}'", "TimeZone = 'UTC'"):
         connection.execute(f"set {setting}")
     connection.execute("set parquet_metadata_cache = true")
@@ -108,11 +108,20 @@ def session(
     for segment in segments:
         for name, file in segment.files.items():
             files.setdefault(name, []).append(file)
-    facts.prepare(connection, files)
+    facts.prepare(script, files, segments[-1].files if segments else {})
+    granted = access or access_of(path, viewer, members_of(connection))
     names = reading.names(connection)
-    granted = access or reading.access(path, viewer, names)
-    facts.macros(connection, names, granted)
-    charges.macros(connection)
-    breaks.prepare(connection, path, names.institutions)
-    create(connection, granted)
-    return Audit(path, connection, as_of, granted, names, tuple(segments), clock or SystemClock())
+    facts.macros(script, names, granted)
+    charges.macros(script)
+    breaks.prepare(script, path, names.institutions)
+    create(script, granted)
+    return Audit(
+        path,
+        connection,
+        as_of,
+        granted,
+        names,
+        tuple(segments),
+        tuple(script.statements),
+        clock or SystemClock(),
+    )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from duckdb import DuckDBPyConnection
-
 from settlement.audit import views_breaks, views_market, views_revenue, views_trades
 from settlement.audit.access import Access
+from settlement.audit.facts import Script
 from settlement.audit.view import View
 
 
@@ -26,7 +25,7 @@ VIEWS: Mapping[str, View] = {view.name: view for view in _all()}
 """By name, in the order in which they are worth reading about."""
 
 
-def create(connection: DuckDBPyConnection, access: Access) -> None:
+def create(script: Script, access: Access) -> None:
     """Make every view for a viewer; the facts and macros have to be there."""
     for view in VIEWS.values():
-        connection.execute(f"create view {view.name} as {view.sql(access)}")
+        script.run(f"create view {view.name} as {view.sql(access)}")

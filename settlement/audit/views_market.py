@@ -64,14 +64,14 @@ def _movements_sql(access: Access) -> str:
         asset_code(v.asset) as asset, {access.amount("wide(v.amount_low, v.amount_high)")} as amount,
         {MOMENT_SQL}
     from facts.movements v join facts.moments m on m.transaction = v.transaction
-    where {access.concerns("v.sender", "v.receiver")}"""
+    where {access.concerns("v.sender", "v.receiver", "asset_issuer(v.asset)")}"""
 
 
 def _positions_sql(access: Access) -> str:
     return f"""
     select institution_name(p.institution) as institution, asset_code(p.asset) as asset,
         {access.amount("wide(p.amount_low, p.amount_high)")} as amount
-    from facts.balances_now p where {access.concerns("p.institution")}"""
+    from facts.balances_now p where {access.concerns("p.institution", "asset_issuer(p.asset)")}"""
 
 
 def _issues_sql(access: Access) -> str:

@@ -42,13 +42,13 @@ def trades_sql(access: Access, source: str = "facts.trades_now") -> str:
     left join facts.moments r on r.transaction = b.transaction
     left join facts.moments e on e.transaction = t.ended_in
     left join facts.cycle_of c on c.transaction = t.ended_in
-    where {access.concerns("t.buyer", "t.seller")}"""
+    where {access.concerns("t.buyer", "t.seller", "b.venue")}"""
 
 
 def _statuses_sql(access: Access) -> str:
     trade = f"{NAMED_SQL}"
     side = "case when who = t.buyer and who = t.seller then 'both' when who = t.buyer then 'buyer' else 'seller' end"
-    own = access.concerns("t.buyer", "t.seller")
+    own = access.concerns("t.buyer", "t.seller", "(select venue from facts.batches where batch = t.batch)")
     parts = (
         # What happened, who said so, units settled by then, reasons; the transaction x and the trade t.
         "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons, b.transaction as x, 0 as log"
@@ -110,7 +110,7 @@ def _commissions_sql(access: Access) -> str:
         )
     } as levy_minor,
         asset_code(t.cash_asset) as currency, t.fee_schedule, t.trade as trade_index
-    from ({sides}) t where {access.concerns("t.who")}"""
+    from ({sides}) t where {access.concerns("t.who", "t.venue")}"""
 
 
 def _batches_sql(access: Access) -> str:
@@ -133,7 +133,7 @@ def _affirmations_sql(access: Access) -> str:
         a.exceptions::bigint as exceptions, hex(a."recordsHash") as records_hash,
         hex(a."clientRoot") as client_root, hex(a."priorBlockHash") as prior_block_hash, {MOMENT_SQL}
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
-    join facts.moments m on m.transaction = a.transaction where {access.concerns("a.institution")}"""
+    join facts.moments m on m.transaction = a.transaction where {access.concerns("a.institution", "b.venue")}"""
 
 
 def _fails_sql(access: Access) -> str:
@@ -144,7 +144,8 @@ def _fails_sql(access: Access) -> str:
         {access.amount("f.amount")} as settlement_amount_minor, asset_code(b.cash_asset) as currency, {MOMENT_SQL}
     from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"
     join facts.trades t on t.batch = b.batch and t.number = f."tradeNo"
-    join facts.moments m on m.transaction = f.transaction where {access.concerns("t.buyer", "t.seller")}"""
+    join facts.moments m on m.transaction = f.transaction
+    where {access.concerns("t.buyer", "t.seller", "b.venue")}"""
 
 
 def _penalties_sql(access: Access) -> str:

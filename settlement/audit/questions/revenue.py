@@ -20,7 +20,8 @@ GROUPS = ("payer", "party", "agreement", "agreement_name", "period", "kind", "cy
 """What sums can be by."""
 _WHY = """case kind
     when 'accrual' then coalesce(share_ppm || ' ppm', 'the clauses of version ' || version)
-        || ' of commission, ' || total_before_minor || ' to ' || total_after_minor || ', rounded down at each total'
+        || ' of commission, ' || total_before_minor || ' to ' || total_after_minor
+        || ', rounded down at each total'
     when 'clause' then 'clause ' || line || ' computed for good, less what was had on account'
     when 'guarantee' then 'guarantee, line ' || line || ', held against what was reported'
     else 'reserve of clause ' || line || ' released' end as why"""
@@ -136,12 +137,12 @@ def commission(audit: Audit, trade: int) -> pa.Table:
         select p.*, 'buyer' as side, t.buyer as payer from pieces p cross join t
         union all select p.*, 'seller', t.seller from pieces p cross join t
     ), charged as (
-        select s.*, t.cash_asset, f."levyBeneficiary" as beneficiary, {_piece("commission_of")} as commission,
-            {_piece("levy_of")} as levy
+        select s.transaction, s.start, s.upto, s.payer, case when count(*) = 2 then 'both' else min(s.side) end
+            as side, sum({_piece("commission_of")})::decimal(38, 0) as commission,
+            sum({_piece("levy_of")})::decimal(38, 0) as levy, t.cash_asset, f."levyBeneficiary" as beneficiary
         from sides s cross join t
         join facts."ClearingHouse_FeeScheduleRegistered" f on f."feeScheduleId" = t.fee_schedule
-    ), own as (
-        select transaction, payer, sum(commission) as commission from charged group by all
+        group by s.transaction, s.start, s.upto, s.payer, t.cash_asset, f."levyBeneficiary"
     ), kept as (
         select e.transaction, e.payer,
             case when count(distinct e.agreement) = 1 then any_value(e.total_before) end as total_before,
@@ -152,18 +153,20 @@ def commission(audit: Audit, trade: int) -> pa.Table:
             on c.transaction = e.transaction and c.payer = e.payer and e.currency = c.cash_asset
         where e.kind = 'accrual' group by all
     ), parts as (
-        select e.transaction, e.payer, e.currency, e.agreement, e.version, e.party, e.share_ppm, e.total_before,
-            e.total_after, e.paid, e.total_after - e.total_before as earned
+        select e.transaction, e.payer, e.currency, e.agreement, e.version, e.party, e.share_ppm,
+            e.total_before, e.total_after, e.paid, e.total_after - e.total_before as earned
         from facts.entitlements e where e.kind = 'accrual'
-        union all select k.transaction, k.payer, null, null, null, k.payer, null, k.total_before, k.total_after, k.paid, k.earned from kept k
+        union all
+        select k.transaction, k.payer, null, null, null, k.payer, null, k.total_before, k.total_after,
+            k.paid, k.earned from kept k
     )
     select c.side, institution_name(c.payer) as payer, c.start::decimal(38, 0) as settled_before,
         (c.upto - c.start)::decimal(38, 0) as quantity, institution_name(coalesce(e.party, c.payer)) as party,
         e.agreement, e.version, e.share_ppm, {amounts},
-        coalesce(e.earned = o.commission, true) as whole,
+        coalesce(e.earned = c.commission, true) as whole,
         institution_name(c.beneficiary) as levy_beneficiary, asset_code(c.cash_asset) as currency, m.block,
         m.at, hex(m.hash) as transaction_hash
-    from charged c join own o using (transaction, payer) join facts.moments m using (transaction)
+    from charged c join facts.moments m using (transaction)
     left join parts e on e.transaction = c.transaction and e.payer = c.payer
         and coalesce(e.currency, c.cash_asset) = c.cash_asset
     where {sees} or {access.concerns("e.party")}
