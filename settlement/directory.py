@@ -27,7 +27,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.accounts import Signer
 from ledger.chain import KNOWN, OUTBOX, Block, Chain, connect, default_engine, is_network
-from ledger.chain.local import ENGINES, JOURNAL
+from ledger.chain.engine import ENGINES
+from ledger.chain.local import JOURNAL
 from ledger.chain.lock import holder, writing
 from ledger.chain.store import copy_database
 from ledger.clock import Clock, SteppedClock, SystemClock

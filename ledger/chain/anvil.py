@@ -15,15 +15,19 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from eth_utils import to_checksum_address
 
+from ledger.chain.answers import Garbage
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Receipt
 from ledger.chain.connection import Connection
 from ledger.chain.engine import StateForgotten
+from ledger.chain.headers import header_of
 from ledger.chain.jsonrpc import from_hex, logs_of
+from ledger.chain.proving import asked, nodes_of
 from ledger.errors import (
     CallReverted,
     ChainUnavailable,
@@ -139,6 +143,20 @@ class AnvilEngine:
         """See `Engine.head`."""
         found = self._ask("eth_getBlockByNumber", "latest", False)
         return Block(int(found["number"], 16), from_hex(found["hash"]), int(found["timestamp"], 16))
+
+    def header(self) -> bytes:
+        """See `Engine.header`."""
+        try:
+            return header_of(self._ask("eth_getBlockByNumber", "latest", False))
+        except Garbage as error:
+            raise EngineFailed(self.name, "eth_getBlockByNumber", str(error)) from None
+
+    def proof(self, address: str, slots: Sequence[int]) -> tuple[bytes, ...]:
+        """See `Engine.proof`."""
+        try:
+            return nodes_of(self._ask("eth_getProof", *asked(address, slots, "latest")), slots)
+        except Garbage as error:
+            raise EngineFailed(self.name, "eth_getProof", str(error)) from None
 
     def dump(self) -> bytes:
         """See `Engine.dump`. Only the state and the last blocks' headers: the journal has the rest."""
