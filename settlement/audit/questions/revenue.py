@@ -137,8 +137,9 @@ def commission(audit: Audit, trade: int) -> pa.Table:
         select p.*, 'buyer' as side, t.buyer as payer from pieces p cross join t
         union all select p.*, 'seller', t.seller from pieces p cross join t
     ), charged as (
-        select s.transaction, s.start, s.upto, s.payer, case when count(*) = 2 then 'both' else min(s.side) end
-            as side, sum({_piece("commission_of")})::decimal(38, 0) as commission,
+        select s.transaction, s.start, s.upto, s.payer,
+            case when count(*) = 2 then 'both' else min(s.side) end as side,
+            sum({_piece("commission_of")})::decimal(38, 0) as commission,
             sum({_piece("levy_of")})::decimal(38, 0) as levy, t.cash_asset, f."levyBeneficiary" as beneficiary
         from sides s cross join t
         join facts."ClearingHouse_FeeScheduleRegistered" f on f."feeScheduleId" = t.fee_schedule
