@@ -1,6 +1,8 @@
 """Schema `facts` of a session: what the index holds, one view a table, and what every question needs of it.
 
     facts.<table>                  as in `ledger.index.schema`; where no segment has any, typed and empty
+    facts.<table>                  and as in `settlement.audit.revenue_tables`, likewise
+    facts.breaks_kept, .break_log  as in `settlement.audit.breaks`
     facts."Contract_Event"         every event of the contracts
     facts.trades_now               trades as they stand: `trades` with the newest of `changes`
     facts.moments                  transaction, block, hash, sender, at (UTC)
@@ -33,6 +35,7 @@ from ledger.deploy import CONTRACTS
 from ledger.index.schema import TABLES
 from settlement.audit.access import Access
 from settlement.audit.names import CURRENCY, TRANSIT, Asset, Names
+from settlement.audit.revenue_tables import TABLES as REVENUE
 
 Files = Mapping[str, Sequence[Path]]
 """By table, in the chain's order."""
@@ -44,6 +47,11 @@ _ARROW = {
     pa.uint32(): "UINTEGER",
     pa.uint64(): "UBIGINT",
     pa.date32(): "DATE",
+    pa.int16(): "SMALLINT",
+    pa.string(): "VARCHAR",
+    pa.decimal128(38, 0): "DECIMAL(38, 0)",
+    pa.list_(pa.uint16()): "USMALLINT[]",
+    pa.list_(pa.string()): "VARCHAR[]",
 }
 _TRADES_NOW = """
     create view facts.trades_now as
@@ -147,7 +155,7 @@ def _reasons() -> str:
 
 def tables() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Every table with its columns and their types in SQL."""
-    for name, schema in TABLES.items():
+    for name, schema in (TABLES | REVENUE).items():
         yield name, [(field.name, _ARROW.get(field.type, "BLOB")) for field in schema]
     compiled = artifacts()
     for contract in CONTRACTS:

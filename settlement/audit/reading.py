@@ -65,10 +65,11 @@ def follow(path: Path) -> None:
     from ledger.index import following
 
     from settlement import directory
+    from settlement.audit.entitlements import derive
 
     deployment = directory.deployment_of(path)
     with directory.connected(path, write=False, blocks=deployment.block) as chain:
-        following.follow(attach(chain, deployment), path)
+        following.follow(attach(chain, deployment), path, derive=derive)
 
 
 def names(connection: DuckDBPyConnection) -> Names:

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from ledger.clock import Clock, SystemClock
-from settlement.audit import charges, facts, reading
+from settlement.audit import breaks, charges, facts, reading
 from settlement.audit.access import Access, access_of, members_of
 from settlement.audit.answer import Answer, AsOf
 from settlement.audit.names import Names
@@ -113,6 +113,7 @@ def session(
     names = reading.names(connection)
     facts.macros(script, names, granted)
     charges.macros(script)
+    breaks.prepare(script, path, names.institutions)
     create(script, granted)
     return Audit(
         path,
