@@ -115,7 +115,7 @@ def _prepared(request: dict[str, Any], tables: Sequence[bytes]) -> Any:
             connection.unregister("brought")
     for statement in request["statements"]:
         connection.execute(statement)
-    connection.execute("set allowed_directories = ?", [[request["folder"]]])
+    connection.execute("set allowed_directories = ?", [request["folders"]])
     for setting in (
         "timezone = 'UTC'",
         "enable_external_access = false",
@@ -180,7 +180,9 @@ def _clean(said: str, request: dict[str, Any]) -> str:
     here."""
     from difflib import get_close_matches
 
-    said = said.replace(request["folder"], "DIR").split("\nLINE ")[0].split("\n\nLINE ")[0]
+    for folder in request["folders"]:
+        said = said.replace(folder, "…")
+    said = said.split("\nLINE ")[0].split("\n\nLINE ")[0]
     said = re.sub(r"(?:/[^\s/'\"]+){2,}", "…", said)
     said = re.sub(r"^(?:\w+ )*Error: ", "", said.strip())
     found = re.search(r'column "([^"]+)" not found|does not have a column named "([^"]+)"', said)

@@ -19,6 +19,7 @@ from settlement.errors import SettlementError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from duckdb import DuckDBPyConnection
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from settlement.audit.child import main; main()"
@@ -63,6 +64,20 @@ class Scene:
     """Whether the viewer sees some rows only (`Access.sees` is own)."""
 
 
+class Recording:
+    """A connection that remembers what it was told to make, so that the same can be made in the sandbox."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.statements: list[str] = []
+
+    def execute(self, sql: str, parameters: object = None) -> DuckDBPyConnection:
+        """See DuckDBPyConnection; a CREATE is remembered."""
+        if sql.lstrip()[:6].lower() == "create":
+            self.statements.append(sql)
+        return self._connection.execute(sql, parameters)
+
+
 class SqlRefused(SettlementError):
     """A statement that is not answered; `reason` says what is wrong with it."""
 
@@ -95,7 +110,6 @@ def run(sql: str, scene: Scene, limits: Limits | None = None) -> pa.Table:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={},
-        cwd="/",
     ) as child:
         timer = threading.Timer(limits.time_s, _stop, (child, ended))
         timer.start()
@@ -134,7 +148,8 @@ def _framed(sql: str, scene: Scene, limits: Limits) -> bytes:
         "sql": sql,
         "statements": list(scene.statements),
         "views": {name: list(columns) for name, columns in scene.views.items()},
-        "folder": str(scene.folder.resolve()),
+        # As it is written in the views, and where it really is.
+        "folders": sorted({str(scene.folder), str(scene.folder.absolute()), str(scene.folder.resolve())}),
         "tables": list(scene.tables),
         "barrier": scene.rows_left_out,
         **{name: getattr(limits, name) for name in Limits.__slots__},
