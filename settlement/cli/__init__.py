@@ -17,6 +17,7 @@ from settlement.cli import (
     attesting,
     breaking,
     days,
+    disclosing,
     ending,
     entering,
     instructing,
@@ -88,6 +89,15 @@ breaks = typer.Typer(
 )
 breaking.register(breaks)
 app.add_typer(breaks, name="breaks")
+
+clients = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Which clients a broker's trades were for: affirmed without being told, shown one by one.",
+)
+disclosing.register(clients)
+app.add_typer(clients, name="clients")
 
 
 def main() -> None:
