@@ -70,14 +70,17 @@ def list_clients(
                 there = found.setdefault(name, [0, 0])
                 there[0], there[1] = there[0] + 1, there[1] + amount
         rows_shown = [
-            {"client": _masked(name, everything), "allocations": count, "amount_minor": str(amount)}
+            (_masked(name, everything), count, amount)
             for name, (count, amount) in sorted(found.items(), key=lambda each: (-each[1][1], each[0]))
         ]
         money = money_of(ledger)
         shown = where(context.obj, ledger) | {
             "broker": broker,
             "batches": len(batches),
-            "clients": rows_shown,
+            "clients": [
+                {"client": name, "allocations": count, "amount_minor": str(amount)}
+                for name, count, amount in rows_shown
+            ],
         }
     if json_wanted:
         write_json(shown)
@@ -88,8 +91,8 @@ def list_clients(
     from settlement.report.layout import columns_table, whole
 
     table = columns_table(f"client of {broker}", ("allocations", "right"), (money.currency, "right"))
-    for each in rows_shown:
-        table.add_row(each["client"], f"{each['allocations']:,}", money.bare(int(each["amount_minor"])))
+    for name, count, amount in rows_shown:
+        table.add_row(name, f"{count:,}", money.bare(amount))
     write_text(whole(table))
 
 

@@ -112,7 +112,8 @@ def check(ledger: Ledger, disclosures: Sequence[Disclosure]) -> Checked:
             key = leaf.batch_hash, leaf.institution, leaf.position, leaf.side
             if sides[key].setdefault(leaf.client, leaf) != leaf:
                 wrong.append(f"{_side(leaf)}: client {leaf.client} has two different allocations")
-    whole, partly = [], []
+    whole: list[tuple[bytes, int, Side]] = []
+    partly: list[tuple[bytes, int, Side]] = []
     for key, clients in sides.items():
         leaves = list(clients.values())
         record = ledger.read().batches[key[0]].records

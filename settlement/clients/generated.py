@@ -59,7 +59,7 @@ def generate(seed: int, trades: Trades) -> bytes:
         (names, broker[side] * _CLIENTS + client[side, part]),
     ]
     day, sides, brokers, clients = (
-        pa.array(np.array(words, dtype=object)[codes], pa.string()) for words, codes in texts
+        pa.DictionaryArray.from_arrays(codes, words).cast(pa.string()) for words, codes in texts
     )
     columns = [day, pa.array(trades.number[side >> 1]), sides, brokers, clients, pa.array(units[side, part])]
     table = pa.table(dict(zip(WHOLE.header.split(","), columns, strict=True)))
