@@ -23,6 +23,7 @@ from settlement.cli import (
     indexing,
     instructing,
     looking,
+    proving,
     reconciling,
     resolving,
     settling,
@@ -67,6 +68,7 @@ for command in (
     *(ending.end_day, ending.default),
     *(looking.status, looking.report, looking.doctor, looking.backup, looking.resync, looking.node),
     attesting.attest,
+    *(proving.evidence, proving.verify),
     stating.statement,
     resolving.gridlock,
 ):
