@@ -11,14 +11,14 @@ import rlp
 from eth_utils import keccak
 from trie.exceptions import MissingTrieNode
 
-from ledger.chain import LocalChain, Receipt
+from ledger.chain import CHAIN_ID, LocalChain, Receipt
 from ledger.chain import local as local_module
 from ledger.chain.base import Block, Body
 from ledger.chain.header_rows import SCHEMA, HeaderRows
 from ledger.chain.local import JOURNAL
 from ledger.compile import Artifact
 from ledger.errors import JournalDamaged, NoSuchBlock, StateUnproven
-from tests.proofs import assert_blocks_are_whole, proved
+from tests.proofs import assert_blocks_are_whole, every_kind, proved
 from tests.unit.local_chains import ALWAYS, NEVER, SENDER, fill, opened, refuse, signed, slot_of, store
 
 NOBODY_YET = "0x" + "77" * 20
@@ -66,7 +66,7 @@ def assert_proved(chain: LocalChain, address: str) -> None:
 def test_blocks_given_every_kind_of_transaction_have_their_hashes_and_roots(
     engine: str, tmp_path: Path, probe: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A creation, refused ones, and ones with events, of every type of transaction that is signed here."""
+    """A creation, refused ones, and ones with events."""
     with opened(engine, tmp_path) as chain:
         address = fill(chain, probe)
         assert_blocks_are_whole(chain, 0, 9)
@@ -86,6 +86,17 @@ def test_blocks_given_every_kind_of_transaction_have_their_hashes_and_roots(
     with opened(engine, tmp_path, write=False) as chain:
         assert (chain.headers(0, 9), [chain.body(number) for number in range(10)]) == expected
         assert chain.headers(4, 6) == expected[0][4:7]
+
+
+def test_body_given_every_type_of_transaction_is_what_was_signed_and_has_its_roots(engine: str) -> None:
+    raws = every_kind(CHAIN_ID)
+    with opened(engine, None) as chain:
+        for raw in raws:
+            chain.send(raw)
+        assert_blocks_are_whole(chain, 0, len(raws))
+        bodies = [chain.body(number) for number in range(1, len(raws) + 1)]
+        assert [body.transactions for body in bodies] == [(raw,) for raw in raws]
+        assert [body.receipts[0][0] for body in bodies if body.receipts[0][0] < 0x80] == [1, 2, 2]
 
 
 def _receipts(chain: LocalChain) -> list[Receipt]:

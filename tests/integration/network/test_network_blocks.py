@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import rlp
-from eth_account import Account
-from eth_utils import keccak, to_checksum_address
 
 from ledger.chain.base import Body
 from ledger.chain.network import NetworkChain
@@ -28,36 +26,11 @@ from ledger.chain.transport import HttpTransport
 from ledger.errors import ChainUnavailable, NoSuchBlock, StateUnproven
 from tests.integration.network.market import whole_day
 from tests.integration.network.somebody import CHAIN_ID, Node, config, needs_anvil, proxied, quick, reach
-from tests.proofs import assert_blocks_are_whole, proved
+from tests.proofs import PARTY, assert_blocks_are_whole, every_kind, proved
 
 pytestmark = needs_anvil
 
-KEY = bytes(keccak(text="blocks"))
-PARTY = to_checksum_address("0x" + "ab" * 20)
-CREATES = bytes.fromhex("6001600055" + "60aa600052" + "60206000a0" + "60bb60206000a1" + "00")
-"""sstore(0, 1), mstore(0, 0xaa), log0(0, 32), log1(0, 32, 0xbb), stop: a contract without code."""
-REVERTS = bytes.fromhex("60006000fd")
 HASH = "0x" + "11" * 32
-
-
-def kinds() -> list[bytes]:
-    """One transaction of each type, one that creates, one that is refused."""
-    common = {"gas": 200_000, "to": PARTY, "value": 0, "data": b"\1" * 70, "chainId": CHAIN_ID}
-    dynamic = {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
-    accesses = [{"address": PARTY, "storageKeys": ["0x" + "00" * 32, "0x" + "0c" * 32]}]
-    given: list[dict[str, Any]] = [
-        common | {"gasPrice": 0},
-        common | {"gasPrice": 0, "accessList": accesses, "type": 1},
-        common | dynamic | {"accessList": accesses, "type": 2},
-        {key: value for key, value in common.items() if key != "to"} | dynamic | {"data": CREATES},
-        {key: value for key, value in common.items() if key != "to"} | {"gasPrice": 0, "data": REVERTS},
-        common | {"gasPrice": 0, "data": b""},
-    ]
-    account = Account.from_key(KEY)
-    return [
-        bytes(account.sign_transaction({**each, "nonce": nonce}).raw_transaction)
-        for nonce, each in enumerate(given)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +38,7 @@ def filled() -> Iterator[tuple[Node, list[bytes]]]:
     """A node with an empty block, and one that holds a transaction of every kind."""
     node = Node("--no-mining")
     node.ask("evm_mine")
-    raws = kinds()
+    raws = every_kind(CHAIN_ID)
     for raw in raws:
         node.ask("eth_sendRawTransaction", "0x" + raw.hex())
     node.ask("evm_mine")
