@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from trie.exceptions import MissingTrieNode
 from ledger.chain import CHAIN_ID, LocalChain, Receipt
 from ledger.chain import local as local_module
 from ledger.chain.base import Block, Body
+from ledger.chain.engine import start_engine
 from ledger.chain.header_rows import SCHEMA, HeaderRows
 from ledger.chain.local import JOURNAL
+from ledger.chain.proving import once
 from ledger.compile import Artifact
-from ledger.errors import JournalDamaged, NoSuchBlock, StateUnproven
+from ledger.errors import JournalDamaged, NoSuchBlock, StateUnproven, TransactionRefused
 from tests.proofs import assert_blocks_are_whole, every_kind, proved
 from tests.unit.local_chains import ALWAYS, NEVER, SENDER, fill, opened, refuse, signed, slot_of, store
 
@@ -160,6 +163,31 @@ def test_restore_forgets_the_headers_of_what_came_after(engine: str, probe: Arti
             assert chain.journal._headers.of([Block(4, bytes(32), 0)]) == [None]
             assert chain.headers(0, 3) == before
             assert_proved(chain, address)
+
+
+def test_engine_has_the_header_of_its_newest_block_at_any_moment(engine: str, probe: Artifact) -> None:
+    def newest() -> bytes:
+        assert keccak(made.header()) == made.head().hash
+        return made.head().hash
+
+    with closing(start_engine(engine, 1_574_326_800)) as made:
+        hashes, handles = [newest()], []
+        for nonce in range(3):
+            handles.append(made.keep())
+            made.execute(signed(nonce, None, probe.bytecode), 1_574_326_801 + nonce)
+            hashes.append(newest())
+        made.go_back(handles[1])
+        assert newest() == hashes[1]
+        with pytest.raises(TransactionRefused):
+            made.execute(signed(7, None, b""), 1_574_326_900)
+        assert newest() == hashes[1]
+        with closing(start_engine(engine, 1_574_326_800, made.dump())) as loaded:
+            assert keccak(loaded.header()) == hashes[1]
+
+
+def test_proof_has_each_node_once_and_none_that_another_holds() -> None:
+    short, one, other = bytes(31), bytes(32), b"\1" * 40
+    assert once([one, short, other, one, b"\x80", short]) == (one, other)
 
 
 def test_state_proof_given_a_state_that_was_kept_proves_what_came_before_it_and_after(
