@@ -83,7 +83,7 @@ def shown(found: Mapping[str, Any]) -> list[str]:
         speed = f"{it['records_per_s']:,.0f} records/s, {it['rows_per_s']:,.0f} rows/s"
         lines = [
             f"  index of {it['trades']:,} trades: {it['rebuild_s']:.2f} s, {speed}",
-            f"  {it['rows']:,} rows, {it['bytes']:,} bytes, {it['files']:,} files, {it['segments']:,} segments",
+            f"  {it['rows']:,} rows and {it['bytes']:,} bytes in {it['files']:,} files",
             f"  at most {it['peak_mb']:,.0f} MB; verified in {it['verify_s']:.2f} s",
         ]
     return lines
