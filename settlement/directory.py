@@ -6,6 +6,7 @@ deployment.json   the contracts' addresses; written last, so it being there mean
 journal.sqlite    on a local chain: every transaction and what came of it. This is the ledger.
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
+index/            the chain's facts as tables, which may be deleted and are made again from the chain
 books/            the institutions' own books
 breaks.sqlite     what differed between books, and what was done about it
 attested/         the books whose roots institutions signed, as they were then
@@ -232,6 +233,8 @@ def resync(
 
 def backup(path: str | Path, to: str | Path) -> Block:
     """Copy the ledger at `path` into a new directory, also while somebody writes; the newest block copied.
+
+    What is made again from that is left out: the engine's states and the index.
 
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """

@@ -19,6 +19,7 @@ from settlement.cli import (
     days,
     ending,
     entering,
+    indexing,
     instructing,
     looking,
     reconciling,
@@ -88,6 +89,15 @@ breaks = typer.Typer(
 )
 breaking.register(breaks)
 app.add_typer(breaks, name="breaks")
+
+index = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The tables that questions are asked of, made from the chain.",
+)
+indexing.register(index)
+app.add_typer(index, name="index")
 
 
 def main() -> None:
