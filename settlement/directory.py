@@ -8,6 +8,7 @@ outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
 index/            the chain's facts as tables, which may be deleted and are made again from the chain
 books/            the institutions' own books
+clients/          brokers' allocations to their clients and the secrets of their salts, for nobody else
 breaks.sqlite     what differed between books, and what was done about it
 attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
@@ -38,6 +39,7 @@ from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
 from settlement.books.shelf import Shelf
 from settlement.breaks.events import FILE as BREAKS
+from settlement.clients.kept import Kept
 from settlement.day import opens_at
 from settlement.errors import (
     ClockRuns,
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
     from ledger.chain.resync import Resynced
 
 CONFIG, SCENARIO, DEPLOYMENT = "ledger.json", "scenario.yaml", "deployment.json"
-BOOKS, KEYS, ATTESTED = "books", "keys", "attested"
+BOOKS, KEYS, ATTESTED, CLIENTS = "books", "keys", "attested", "clients"
 Passphrase = Callable[[], str]
 _FIRST = {SCENARIO, SCENARIO + ".partial", CONFIG + ".partial"}
 """What is there where `init` ended before it was one."""
@@ -194,7 +196,11 @@ def open_ledger(
         clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)
         if today is not None and today < (newest := _LastBlock(chain).now().date()):
             raise DayPast(str(path), str(today), str(newest))
-        yield Ledger(market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock)
+        # As with keys: on a local ledger nothing is a secret to whoever has the scenario.
+        kept = Kept(folder / CLIENTS, f"{loaded.name}/{loaded.seed}" if found.is_local else None)
+        yield Ledger(
+            market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock, allocations=kept
+        )
 
 
 class _LastBlock:
@@ -249,7 +255,7 @@ def backup(path: str | Path, to: str | Path) -> Block:
             database = JOURNAL if found.is_local else OUTBOX
             copy_database(source / database, target / database)
         # After the journal: a book may know more than the ledger, never less.
-        for name in (BOOKS, ATTESTED, KEYS):
+        for name in (BOOKS, CLIENTS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
         if (source / BREAKS).is_file():

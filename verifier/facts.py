@@ -137,6 +137,8 @@ class Facts:
 
     names: dict[int, str] = field(default_factory=dict)
     codes: dict[int, str] = field(default_factory=dict)
+    exponents: dict[int, int] = field(default_factory=dict)
+    """By asset, how many decimals its amounts have in minor units."""
     signers: dict[int, set[bytes]] = field(default_factory=dict)
     """Every signer that an institution had."""
     batches: dict[bytes, Batch] = field(default_factory=dict)
@@ -192,6 +194,7 @@ class _Transaction:
                     self._facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
                 case "AssetListed":
                     self._facts.codes[event.topic(1)] = _text(event.topics[2])
+                    self._facts.exponents[event.topic(1)] = event.word(0)
                 case "BatchRecorded":
                     self._record(event)
                 case "SliceSettled":

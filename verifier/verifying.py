@@ -30,9 +30,17 @@ class Verdict:
     head: chain.Header
     names: Mapping[int, str]
     codes: Mapping[int, str]
+    exponents: Mapping[str, int]
+    """Decimals of an asset's amounts, by its code."""
+    venues: Mapping[bytes, str]
+    """By batch, who recorded it."""
+    times: Mapping[int, int]
+    """By block, when it was made: seconds since 1970 UTC."""
     last_block: int
     anchored_to: int | None
     anchored_by: tuple[str, ...]
+    hints: tuple[str, ...]
+    """What would vouch for blocks if the auditor said more."""
     batches: int
     trades: int
     code_proven: bool
@@ -41,6 +49,11 @@ class Verdict:
     def anchored(self) -> bool:
         """Whether everything that the answer rests on is vouched for."""
         return self.anchored_to is not None and self.last_block <= self.anchored_to
+
+    @property
+    def balances_anchored(self) -> bool:
+        """Whether the last block, whose state has the balances, is vouched for."""
+        return self.anchored_to == self.head.number
 
     @property
     def balances(self) -> tuple[Balance, ...]:
@@ -97,9 +110,13 @@ def _verify(
         head=headers[-1],
         names=found.names,
         codes=found.codes,
+        exponents={code: found.exponents[index] for index, code in found.codes.items()},
+        venues={each.hash: found.names.get(each.venue, "") for each in found.batches.values()},
+        times={each.number: each.time_s for each in headers},
         last_block=claim.last_block(),
         anchored_to=max(anchors.found, default=None),
         anchored_by=tuple(anchors.found.get(max(anchors.found), ())) if anchors.found else (),
+        hints=tuple(anchors.hints),
         batches=len(found.batches),
         trades=sum(map(len, found.batches.values())),
         code_proven=bool(bundle.state),
@@ -144,6 +161,7 @@ class _Anchors:
         self, bundle: Bundle, headers: Sequence[chain.Header], found: facts.Facts, keys: Keys
     ) -> None:
         self.found: dict[int, list[str]] = {}
+        self.hints: list[str] = []
         self._bundle = bundle
         self._numbers = {header.hash: header.number for header in headers}
         self._names = found.names
@@ -169,27 +187,37 @@ class _Anchors:
             if known is None:
                 continue
             if signer not in known:
-                raise Refused(
-                    f"an affirmation of {name} is signed with the key of 0x{signer.hex()}, which is none of"
-                    " those that are known to be its own"
-                )
+                raise Refused(_other_key(name, signer))
             if said.prior_block_hash not in self._numbers:
                 raise Refused(_elsewhere(name, said.prior_block_hash))
             self._add(said.prior_block_hash, name)
 
     def elsewhere(self, statements: Sequence[Statement]) -> None:
-        """Affirmations that the auditor has from elsewhere."""
-        whose = {address: name for name, known in self._keys.items() for address in known}
+        """Affirmations that the auditor kept. Whatever key signed one, its block must be there; it
+        vouches for that block where the key is known.
+        """
         house = self._bundle.contracts["ClearingHouse"].address
         for each in statements:
+            said = each.affirmation
             if (each.chain_id, each.clearing_house) != (self._bundle.chain_id, house):
                 raise Refused("an affirmation was given that is of another ledger's contracts")
-            signer = signer_of(each.affirmation, each.chain_id, each.clearing_house)
-            if signer is None or signer not in whose:
-                raise Refused("an affirmation was given that is signed with none of the keys that were named")
-            if each.affirmation.prior_block_hash not in self._numbers:
-                raise Refused(_elsewhere(whose[signer], each.affirmation.prior_block_hash))
-            self._add(each.affirmation.prior_block_hash, whose[signer])
+            signer = signer_of(said, each.chain_id, each.clearing_house)
+            if signer is None:
+                raise Refused("an affirmation was given that nobody signed")
+            name = self._names.get(said.institution, f"institution {said.institution}")
+            known = self._keys.get(name)
+            if known is not None and signer not in known:
+                raise Refused(_other_key(name, signer))
+            if said.prior_block_hash not in self._numbers:
+                raise Refused(_elsewhere(name, said.prior_block_hash))
+            if known is not None:
+                self._add(said.prior_block_hash, name)
+            else:
+                number = self._numbers[said.prior_block_hash]
+                self.hints.append(
+                    f"an affirmation of {name} fits block {number:,}; it would vouch for it if you named its"
+                    f" key: --key '{name}=0x{signer.hex()}'"
+                )
 
     def _add(self, block: bytes, who: str) -> None:
         said = self.found.setdefault(self._numbers[block], [])
@@ -197,5 +225,15 @@ class _Anchors:
             said.append(who)
 
 
+def _other_key(name: str, signer: bytes) -> str:
+    return (
+        f"an affirmation of {name} is signed with the key of 0x{signer.hex()}, which is none of those known"
+        " to be its own"
+    )
+
+
 def _elsewhere(name: str, block: bytes) -> str:
-    return f"{name} signed block 0x{block.hex()}, which is none of its chain's: the ledger was rewritten"
+    return (
+        f"{name} signed block 0x{block.hex()}, which is none of its chain's: the ledger was rewritten, or the"
+        " bundle was made before that block"
+    )
