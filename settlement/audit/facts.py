@@ -34,6 +34,7 @@ from ledger.compile import artifacts
 from ledger.deploy import CONTRACTS
 from ledger.index.schema import TABLES
 from settlement.audit.access import Access
+from settlement.audit.masking import MACROS
 from settlement.audit.names import CURRENCY, TRANSIT, Asset, Names
 from settlement.audit.revenue_tables import TABLES as REVENUE
 
@@ -68,8 +69,6 @@ _CHANGES_LAST = """
 
 _PART = """case when settled = quantity then total
     else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
-_MAGNITUDE = """(case when x < 0 then '-' else '' end || left(abs(x)::varchar, 1)
-    || repeat('0', length(abs(x)::varchar) - 1))::decimal(38, 0)"""
 _FAILS_LAST = """
     create view facts.fails_last as
     select b.batch, f."tradeNo" as number, arg_max(f.reasons, f.transaction) as reasons,
@@ -129,6 +128,7 @@ def macros(script: Script, names: Names, access: Access) -> None:
     codes = _by_asset(names, lambda each: each.code, "varchar")
     decimals = _by_asset(names, lambda each: each.decimals, "integer")
     for made in (
+        *MACROS,
         f"institution_name(i) as {access.name(f'({literal(told)}::varchar[])[i::bigint + 1]')}",
         f"asset_code(i) as {codes}",
         f"asset_decimals(i) as {decimals}",
@@ -137,8 +137,6 @@ def macros(script: Script, names: Names, access: Access) -> None:
         "hex(b) as '0x' || lower(to_hex(b))",
         f"part_of(total, settled, quantity) as {_PART}",
         f"asset_issuer(i) as {_by_asset(names, lambda each: each.issuer, 'integer')}",
-        "mask_name(x) as '…' || right(x, 4)",
-        f"mask_amount(x) as {_MAGNITUDE}",
         "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)",
     ):
         script.run(f"create macro {made}")
