@@ -11,7 +11,6 @@ access     ─ a broker, a partner, a stranger, who is masked
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,18 +30,7 @@ from settlement.fees import VenueSchedule
 from settlement.fees import commission as charged
 from settlement.fees import levy as levied
 from settlement.report.one_day import accrued
-from tests.unit.audit.revenue_story import FIRST, LATER, Q4, Story, told
-
-
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    with told(tmp_path_factory.mktemp("story")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def audit(story: Story) -> Audit:
-    return story.audit()
+from tests.unit.audit.revenue_story import FIRST, LATER, Q4, Story
 
 
 def rows(table: Any) -> list[dict[str, Any]]:
