@@ -67,7 +67,7 @@ def test_semt022_given_every_trade_is_valid_and_is_what_the_chain_has(
     assert found["2019-10-03/2", "Aldersgate"][2:] == ["mtchd", "pdg", "settled"]
     assert found["2019-10-03/4", "Eastlake"][2:] == ["umtchd OTHR", "umtchd OTHR"]
     assert found["2019-11-05/2", "Hollybank"][-1] == "flng LACK CMON"
-    assert found["2019-11-05/2", "Glenside"][-1] == "flng MONY CLAC"
+    assert found["2019-11-05/2", "Glenside"][-1] == "flng CLAC MONY"
 
 
 def test_semt022_given_times_are_those_of_blocks(story: Story, audit: Audit, models: ModuleType) -> None:
