@@ -51,7 +51,9 @@ def held(path: Path) -> Iterator[tuple[Sequence[Segment], AsOf]]:
             stack.enter_context(reading(path))
             manifest = Manifest.read(path)
         found = [
-            Segment(each.first_block, each.last.number, {name: manifest.path(each, name) for name in each.files})
+            Segment(
+                each.first_block, each.last.number, {name: manifest.path(each, name) for name in each.files}
+            )
             for each in manifest.segments
         ]
         said = manifest.as_of

@@ -44,6 +44,7 @@ class Audit:
     statements: Sequence[str]
     """Those that made the views; another database with the same rights can be made by them."""
     clock: Clock = field(default_factory=SystemClock)
+
     def table(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
         """Rows of one statement as columns."""
         return self.connection.execute(sql, parameters).to_arrow_table()

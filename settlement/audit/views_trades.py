@@ -19,7 +19,7 @@ SECURITY = Column("security", "Code of the security")
 CURRENCY = Column("currency", "ISO 4217 code of the amount's currency")
 
 
-def trades_sql(access: Access, source: str = "facts.trades_now") -> str:
+def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "facts.fails_last") -> str:
     """The view `trades` over all trades or, where speed counts, over those of `source`, which has the
     columns of `facts.trades_now`."""
     return f"""
@@ -38,9 +38,9 @@ def trades_sql(access: Access, source: str = "facts.trades_now") -> str:
         r.block as recorded_block, r.at as recorded_at,
         e.block as ended_block, e.at as ended_at, c.cycle, t.trade as trade_index
     from {source} t join facts.batches b using (batch)
-    left join facts.fails_last f on f.batch = t.batch and f.number = t.number
-    left join facts.moments r on r.transaction = b.transaction
-    left join facts.moments e on e.transaction = t.ended_in
+    left join {fails} f on f.batch = t.batch and f.number = t.number
+    left join facts.times r on r.transaction = b.transaction
+    left join facts.times e on e.transaction = t.ended_in
     left join facts.cycle_of c on c.transaction = t.ended_in
     where {access.concerns("t.buyer", "t.seller", "b.venue")}"""
 
