@@ -13,13 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ledger.clients.clearing_house import Status
 from ledger.clients.conditions import Condition
 from ledger.clients.fails import Reason, iso_codes
 from ledger.ids import parse_day_number
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.names import unknown
-from settlement.audit.narrowing import Narrowed
+from settlement.audit.questions.trades import trades
 from settlement.audit.session import Audit
 from settlement.sources.iso.making import HEAD, ISSUER, document, party, tag, text
 
@@ -34,43 +33,33 @@ Row = Mapping[str, Any]
 
 
 def semt022(audit: Audit, filters: Filters = NONE, *, trade: str | None = None) -> Iterator[bytes]:
-    """The file in parts: a message a trade and side, in a wrapper. Trades are chosen by institution,
-    counterparty, security, trading days and status; or it is one, by its name. `filters.institution` leaves
-    out the other side's messages, and so does who sees only its own.
+    """The file in parts: a message a trade and side, in a wrapper. Trades are chosen as the question
+    `trades` does; or it is one, by its name. `filters.institution` leaves out the other side's messages, and
+    so does who sees only its own.
 
     Raises NameUnknown, InvalidValue.
     """
-    rows = _one(audit, trade) if trade is not None else _chosen(audit, filters)
+    if trade is None:
+        answer = trades(audit, filters)
+        rows, block = answer.table.to_pylist(), answer.as_of.block
+    else:
+        rows, block = _one(audit, trade), audit.as_of.block
     names = audit.names.institutions
     own = {names[each] for each in audit.access.institutions} if audit.access.sees == "own" else set()
     yield f"{HEAD}<Messages>\n".encode()
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
-        told = _statuses(audit, [row["trade_index"] for row in part])
+        told = _statuses(audit, [row["trade_index"] for row in part], block)
         for row in part:
             sides = list(dict.fromkeys((row["buyer"], row["seller"])))
-            if filters.institution is not None:
-                sides = [side for side in sides if side == filters.institution]
-            elif own & set(sides):
+            if own & set(sides):
                 sides = [side for side in sides if side in own]
             for side in sides:
+                if filters.institution not in (None, side):
+                    continue
                 message = _message(row, side, told.get(row["trade_index"], ()))
                 yield f"{document(VERSION, message)}\n".encode()
     yield b"</Messages>\n"
-
-
-def _chosen(audit: Audit, filters: Filters) -> list[Row]:
-    found = Narrowed(audit, "trades")
-    found.institution(filters.institution, "buyer", "seller")
-    found.institution(filters.counterparty, "buyer", "seller")
-    if filters.security is not None:
-        audit.names.security(filters.security)
-        found.equal("security", filters.security)
-    known = tuple(each.name.lower() for each in Status if each is not Status.UNKNOWN)
-    found.words("status", filters.status, known, "status")
-    found.days(filters.first, filters.last, "trading_day")
-    order = "trading_day, trade_number, trade_index"
-    return list(found.answer("trades", order, filters.limit, filters.after).table.to_pylist())
 
 
 def _one(audit: Audit, trade: str) -> list[Row]:
@@ -83,8 +72,8 @@ def _one(audit: Audit, trade: str) -> list[Row]:
     raise unknown("trade", trade, known)
 
 
-def _statuses(audit: Audit, indexes: list[int]) -> dict[int, list[Row]]:
-    """Trade's place → what happened to it, in order."""
+def _statuses(audit: Audit, indexes: list[int], block: int) -> dict[int, list[Row]]:
+    """Trade's place → what happened to it up to a block, in order."""
     chosen = ", ".join(map(str, indexes))
     found = audit.table(
         f"""
@@ -99,7 +88,8 @@ def _statuses(audit: Audit, indexes: list[int]) -> dict[int, list[Row]]:
         join facts.trades t on t.batch = b.batch and t.number = c."tradeNo"
         join facts.moments m on m.transaction = c.transaction
         where c.condition = {int(Condition.HELD)} and t.trade in ({chosen})
-    ) order by trade_index, block, transaction_hash, status = 'settled', status, institution"""
+    ) where block <= {block}
+    order by trade_index, block, transaction_hash, status = 'settled', status, institution"""
     )
     told: dict[int, list[Row]] = {}
     for row in found.to_pylist():

@@ -96,6 +96,8 @@ def test_semt022_given_an_institution_is_its_side_alone(
     messages = theirs(b"".join(semt022(own)), models)
     assert {said(each)[1] for each in messages} == {"Birchwood"}
     assert len(messages) == 2
+    others = b"".join(semt022(own, Filters(institution="Aldersgate")))
+    assert b"SctiesSttlmTxAudtTrlRpt" not in others
     with pytest.raises(NameUnknown, match="2019-10-03/1"):
         b"".join(semt022(own, trade="2019-10-03/2"))
     with pytest.raises(NameUnknown, match="2019-11-05/1"):
