@@ -37,6 +37,7 @@ from ledger.compile import artifacts
 from ledger.deploy import CONTRACTS
 from ledger.index.schema import TABLES
 from settlement.audit.access import Access
+from settlement.audit.masking import MACROS
 from settlement.audit.names import CURRENCY, TRANSIT, Asset, Names
 from settlement.audit.revenue_tables import TABLES as REVENUE
 
@@ -73,8 +74,6 @@ _CHANGED = """
     from facts.trades t join facts.changes_last c using (trade)"""
 _PART = """case when settled = quantity then total
     else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
-_MAGNITUDE = """(case when x < 0 then '-' else '' end || left(abs(x)::varchar, 1)
-    || repeat('0', length(abs(x)::varchar) - 1))::decimal(38, 0)"""
 _FAILS_LAST = """
     select b.batch, f."tradeNo" as number, arg_max(f.reasons, f.transaction) as reasons,
         max(f."failedDays") as failed_days
@@ -151,6 +150,7 @@ def macros(script: Script, names: Names, access: Access) -> None:
     codes = _by_asset(names, lambda each: each.code, "varchar")
     decimals = _by_asset(names, lambda each: each.decimals, "integer")
     for made in (
+        *MACROS,
         f"institution_name(i) as {access.name(f'({literal(told)}::varchar[])[i::bigint + 1]')}",
         f"asset_code(i) as {codes}",
         f"asset_decimals(i) as {decimals}",
@@ -159,8 +159,6 @@ def macros(script: Script, names: Names, access: Access) -> None:
         "hex(b) as '0x' || lower(to_hex(b))",
         f"part_of(total, settled, quantity) as {_PART}",
         f"asset_issuer(i) as {_by_asset(names, lambda each: each.issuer, 'integer')}",
-        "mask_name(x) as '…' || right(x, 4)",
-        f"mask_amount(x) as {_MAGNITUDE}",
         "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)",
     ):
         script.run(f"create macro {made}")

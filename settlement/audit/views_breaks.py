@@ -61,8 +61,8 @@ def _approvals_sql(access: Access) -> str:
     union all
     select 'measure', c.institution, null, null, null,
         coalesce(n.name, '') || ' ' || (c.period // 12) || '-' || lpad((c.period % 12 + 1)::varchar, 2, '0'),
-        {_text(access, "replace(decode(c.measure), chr(0), '') || ' = ' || c.value")}, c.transaction,
-        null, null, {access.concerns("c.institution", "n.payer")}
+        {_text(access, "replace(decode(c.measure, 'replace'), chr(0), '') || ' = ' || c.value")},
+        c.transaction, null, null, {access.concerns("c.institution", "n.payer")}
     from facts."RevenueSharing_MeasureCountersigned" c
     left join {NAMES} n on n.agreement = c."agreementId"
     union all {joint}
