@@ -8,6 +8,8 @@ outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
 books/            the institutions' own books
 breaks.sqlite     what differed between books, and what was done about it
+audit.sqlite      who asked what, digest-chained
+access.yaml       who sees what of answers; may be missing
 attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
 lock              who is writing
@@ -34,6 +36,8 @@ from ledger.clock import Clock, SteppedClock, SystemClock
 from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
+from settlement.audit.log import FILE as QUERIES
+from settlement.audit.policy import FILE as ACCESS
 from settlement.books.shelf import Shelf
 from settlement.breaks.events import FILE as BREAKS
 from settlement.day import opens_at
@@ -242,9 +246,10 @@ def backup(path: str | Path, to: str | Path) -> Block:
         for name in (BOOKS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
-        if (source / BREAKS).is_file():
-            copy_database(source / BREAKS, target / BREAKS)
-        for name in (SCENARIO, DEPLOYMENT):
+        for name in (BREAKS, QUERIES):
+            if (source / name).is_file():
+                copy_database(source / name, target / name)
+        for name in (SCENARIO, DEPLOYMENT, *([ACCESS] if (source / ACCESS).is_file() else [])):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))
     except OSError as error:

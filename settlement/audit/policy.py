@@ -56,7 +56,7 @@ _DEFAULT: Mapping[str, Rule] = MappingProxyType(
 class Policy:
     """The rules of one ledger."""
 
-    roles: Mapping[str, Rule] = _DEFAULT
+    roles: Mapping[str, Rule] = field(default_factory=lambda: _DEFAULT)
     institutions: Mapping[str, Rule] = field(default_factory=dict)
     people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     local: Rule = "all"
