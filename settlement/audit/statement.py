@@ -85,7 +85,7 @@ def check(
 def _parser_said(found: Mapping[str, Any]) -> str:
     said = str(found["error_message"])
     if found["error_type"] == "parser":
-        return f"is no SQL: {said}"
+        return f"is no SQL: {said.split(' Use ')[0]}"
     if "Only SELECT" in said:
         return "only a SELECT is answered here, nothing that changes, sets, loads, attaches or explains"
     return said

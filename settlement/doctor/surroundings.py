@@ -12,10 +12,10 @@ from ledger.chain import OUTBOX
 from ledger.chain.local import JOURNAL, STATES
 from ledger.chain.lock import LOCK
 from ledger.deploy import CONTRACTS, Deployment
-from settlement.breaks import Breaks
 from settlement.audit.log import FILE as QUERIES
 from settlement.audit.log import AuditLog
 from settlement.audit.policy import FILE as ACCESS
+from settlement.breaks import Breaks
 from settlement.breaks.events import FILE as BREAKS
 from settlement.directory import (
     BOOKS,
