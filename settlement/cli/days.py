@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ from settlement.report.progress import Progress
 if TYPE_CHECKING:
     import datetime as dt
 
+    from settlement.clients.columns import Allocations
     from settlement.intake.standing import Recorded
     from settlement.liquidity import Search
     from settlement.model import Intake
@@ -68,6 +69,9 @@ def demo(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the generated day as a trade file.")
     ] = None,
+    save_clients: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the day's allocations to brokers' clients.")
+    ] = None,
 ) -> None:
     """Run a made-up business day of scenario `sample` and show what happened."""
     json_wanted = wants_json(form, as_json)
@@ -75,6 +79,7 @@ def demo(
         with Progress() as progress:
             progress("intake")
             from settlement import intake, sample, scenario
+            from settlement.clients import generated, reading
 
             start_s = perf_counter()
             _check_engine(chain)
@@ -86,8 +91,17 @@ def demo(
             def read(recorded: Recorded | None) -> Intake:
                 return intake.parse_trades(data, loaded, source="the generated day", recorded=recorded)
 
+            def allocate(found: Intake) -> Mapping[str, Allocations]:
+                made = generated.generate(seed, found.trades)
+                if save_clients is not None:
+                    _save(save_clients, made)
+                return reading.parse(
+                    made, found.trades, source="the generated clients", strict=True
+                ).allocations
+
             source = "the generated day"
             asked = _Asked(data, source, "sample", read, lambda _: None, chain, ledger, start_s)
+            asked = replace(asked, allocate=allocate)
             summary, found = _run(asked, progress)
         _show(summary, found, json_wanted, everything)
 
@@ -160,6 +174,10 @@ def _check_engine(chain: str | None) -> None:
         raise UnknownChain(chain, ENGINES)
 
 
+def _to_nobody(_: Intake) -> Mapping[str, Allocations]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a day's command was asked for. `read` reads the trade file, refusing what is recorded already;
@@ -177,6 +195,8 @@ class _Asked:
     covered: int | None = None
     export_to: Path | None = None
     search: Search | None = None
+    allocate: Callable[[Intake], Mapping[str, Allocations]] = _to_nobody
+    """Brokers' allocations of the trades to their clients."""
 
 
 def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
@@ -213,6 +233,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
         if asked.export_to is not None:
             prepare(asked.export_to)
         written = asked.rejects(found)
+        allocations = asked.allocate(found)
         trading_day = found.trades.trading_day
         if not goes_on:
             enter(trading_day)
@@ -226,6 +247,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
             rejects_file=written,
             cover_ppm=asked.covered,
             search=asked.search,
+            allocations=allocations,
         )
         progress("report")
         listed_s = ledger.seconds.get("market", 0)
