@@ -10,7 +10,7 @@ from settlement.audit.statement import DEEPEST, MOST_BYTES, Refused, check, chec
 
 VIEWS = {
     "trades": ["trade", "buyer", "seller", "quantity", "settlement_amount_minor"],
-    "cash": ["since", "user"],
+    "cash": ["since", "user", "at"],
 }
 NOT_SELECT = """
 insert into trades values (1)
@@ -253,7 +253,11 @@ def test_text_given_deep_nesting_without_brackets_is_refused(parser: duckdb.Duck
 
 
 def test_suggestions_given_a_slip_name_the_nearest(parser: duckdb.DuckDBPyConnection) -> None:
-    for sql, near in (("from trade", "mean trades"), ("select coun(trade) from trades", "mean count")):
+    for sql, near in (
+        ("from trade", "mean trades"),
+        ("select coun(trade) from trades", "mean count"),
+        ("select at from cash", 'write "at"'),
+    ):
         with pytest.raises(Refused, match=near):
             checked(parser, sql)
 
