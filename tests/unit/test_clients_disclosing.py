@@ -167,8 +167,9 @@ def test_disclose_given_names_that_are_not_there_says_which_are(ledger: Ledger) 
         (NONE, client, None),
         ("X", "c", 1),
     ):
-        with pytest.raises(SettlementError):
+        with pytest.raises(SettlementError) as refused:
             disclosing.disclose(ledger, broker, who, trade=number)
+        assert broker != WHO or who == client or client not in str(refused.value)
 
 
 def altered(value: Any) -> list[Any]:
@@ -318,10 +319,11 @@ def test_doctor_given_kept_allocations_that_are_not_the_affirmed_says_whose(
 ) -> None:
     path = tmp_path / "L"
     shutil.copytree(folder / "L", path)
-    found = {each.check: each for each in examine(path)}
-    assert found["clients"].ok, found["clients"]
+    checks = {each.check: each for each in examine(path)}
+    assert checks["clients"].ok, checks["clients"]
+    assert checks["other files"].ok, checks["other files"]
     assert (
-        found["clients"].found
+        checks["clients"].found
         == f"{len({row[3] for row in ROWS})} affirmations with the root of kept allocations"
     )
     with directory.open_ledger(path, write=False) as ledger:
@@ -329,13 +331,19 @@ def test_doctor_given_kept_allocations_that_are_not_the_affirmed_says_whose(
         assert kept is not None
         names = tuple(f"{name}0" for name in kept.clients)
         Kept(path / "clients").keep(WHO, replace(kept, clients=names))
-    found = {each.check: each for each in examine(path)}
-    assert not found["clients"].ok
-    assert WHO in found["clients"].found
-    assert "was affirmed" in found["clients"].found
-    (path / "clients" / f"{WHO}-{TRADES.trading_day}.parquet").unlink()
-    found = {each.check: each for each in examine(path)}
-    assert "nothing is kept" in found["clients"].found
+    (found,) = [each for each in examine(path) if each.check == "clients"]
+    assert not found.ok
+    assert WHO in found.found
+    assert "was affirmed" in found.found
+    file = path / "clients" / f"{WHO}-{TRADES.trading_day}.parquet"
+    other = path / "clients" / f"{OTHER}-{TRADES.trading_day}.parquet"
+    other.chmod(0o640)
+    file.write_bytes((folder / "L" / "clients" / file.name).read_bytes())
+    (found,) = [each for each in examine(path) if each.check == "clients"]
+    assert f"others may read {other.name}" in found.found
+    file.unlink()
+    (found,) = [each for each in examine(path) if each.check == "clients"]
+    assert "nothing is kept" in found.found
 
 
 def test_demo_given_a_ledger_has_clients_and_one_affirmation_a_broker(tmp_path: Path) -> None:
