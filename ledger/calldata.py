@@ -1,4 +1,4 @@
-"""What the calldata of the clearing house's transactions holds in bulk, records and masks, by offset."""
+"""What the calldata of the clearing house's transactions holds, records, masks, affirmations, by offset."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from eth_utils import keccak
 
 from ledger.abi import WORD, Words
 from ledger.clients.clearing_house import ClearingHouse, Header
+from ledger.signatures import Affirmation
 
 _HEADER_WORDS = 6
 
@@ -28,6 +29,12 @@ def _slices(body: bytes) -> Iterator[bytes]:
         yield offsets[_number(offsets, k) :]
 
 
+def slices_in(calldata: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The records and the mask of each slice, in the order of the calldata of `settle` or `clear`."""
+    for part in _slices(calldata[4:]):
+        yield _array(part, _number(part, _HEADER_WORDS)), _array(part, _number(part, _HEADER_WORDS + 1))
+
+
 def masks_in(calldata: bytes) -> dict[bytes, Words]:
     """Batch hash → what is chosen of it in all slices, from the calldata of `settle` or `clear`."""
     found: dict[bytes, Words] = {}
@@ -35,6 +42,29 @@ def masks_in(calldata: bytes) -> dict[bytes, Words]:
         mask, batch_hash = _array(part, _number(part, _HEADER_WORDS + 1)), _hash(part)
         found[batch_hash] = _union(found[batch_hash], mask) if batch_hash in found else mask
     return found
+
+
+def affirmations_in(calldata: bytes, house: ClearingHouse) -> list[Affirmation]:
+    """The affirmations in the calldata of `affirm` or `clear`, their third argument."""
+    body = calldata[4:]
+    words_before = 2 if calldata[:4] == house.selector("clear") else _HEADER_WORDS + 1
+    start = _number(body, words_before) + WORD
+    offsets = body[start:]
+    return [_affirmation(offsets[_number(offsets, k) :]) for k in range(_number(body[start - WORD :], 0))]
+
+
+def _affirmation(part: bytes) -> Affirmation:
+    institution, count, prior_block = (_number(part, word) for word in range(3))
+    exceptions = _array(part, _number(part, 4))
+    signature = part[_number(part, 5) :]
+    return Affirmation(
+        institution,
+        count,
+        prior_block,
+        part[3 * WORD : 4 * WORD],
+        tuple(_number(exceptions, k) for k in range(len(exceptions) // WORD)),
+        signature[WORD : WORD + _number(signature, 0)],
+    )
 
 
 def _union(one: Words, other: Words) -> Words:

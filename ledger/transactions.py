@@ -41,6 +41,13 @@ def decode(raw: bytes) -> Decoded:
     )
 
 
+def signed(raw: bytes) -> tuple[bytes, bytes]:
+    """Whose it is, an address of 20 bytes, and its calldata. Raises TransactionRefused."""
+    kind, fields = _split(raw)
+    data: bytes = fields[5 if kind == 0 else kind + 5]
+    return bytes.fromhex(_sender(kind, fields)[2:]), data
+
+
 def calldata(raw: bytes) -> bytes:
     """The calldata alone. Raises TransactionRefused."""
     kind, fields = _split(raw)

@@ -6,6 +6,7 @@ deployment.json   the contracts' addresses; written last, so it being there mean
 journal.sqlite    on a local chain: every transaction and what came of it. This is the ledger.
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
+index/            the chain's facts as tables, which may be deleted and are made again from the chain
 books/            the institutions' own books
 clients/          brokers' allocations to their clients and the secrets of their salts, for nobody else
 breaks.sqlite     what differed between books, and what was done about it
@@ -28,7 +29,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.accounts import Signer
 from ledger.chain import KNOWN, OUTBOX, Block, Chain, connect, default_engine, is_network
-from ledger.chain.local import ENGINES, JOURNAL
+from ledger.chain.engine import ENGINES
+from ledger.chain.local import JOURNAL
 from ledger.chain.lock import holder, writing
 from ledger.chain.store import copy_database
 from ledger.clock import Clock, SteppedClock, SystemClock
@@ -120,6 +122,14 @@ def scenario_of(path: str | Path) -> Scenario:
     return scenarios.parse(read_regular(file), source=str(file))
 
 
+def deployment_of(path: str | Path) -> Deployment:
+    """Where the contracts of the ledger at `path` are. Raises LedgerUnfinished and LedgerOutdated."""
+    file = Path(path) / DEPLOYMENT
+    if not file.exists():
+        raise LedgerUnfinished(str(path))
+    return _deployment(file)
+
+
 def init(
     path: str | Path,
     scenario: str,
@@ -180,9 +190,7 @@ def open_ledger(
             raise ClockRuns(str(path), "this machine's" if found.is_local else "the network's")
         start = opens_at(today)
     loaded = scenario_of(path)
-    if not (folder / DEPLOYMENT).exists():
-        raise LedgerUnfinished(str(path))
-    deployment = _deployment(folder / DEPLOYMENT)
+    deployment = deployment_of(path)
     with connected(folder, write=write, start=start, blocks=deployment.block) as chain:
         market = opened(chain, loaded, deployment, _signers(folder, loaded, passphrase))
         clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)
@@ -231,6 +239,8 @@ def resync(
 
 def backup(path: str | Path, to: str | Path) -> Block:
     """Copy the ledger at `path` into a new directory, also while somebody writes; the newest block copied.
+
+    What is made again from that is left out: the engine's states and the index.
 
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """

@@ -25,6 +25,8 @@
     │   └── DayPast             its simulated clock has passed the day that it should stand at
     ├── NameUnknown             an institution or security that the ledger does not have
     ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
+    ├── QueryInvalid            no condition on a trade; in settlement.evidence.asking
+    ├── Unaffirmed              an institution that has affirmed nothing yet; in settlement.evidence.building
     ├── FileUnwritable          an output file that cannot be written
     ├── InstructionsInvalid     balances or instructions that nobody could settle, and where
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)

@@ -1,0 +1,56 @@
+"""Proofs checked with the library's trie alone: blocks' roots, accounts and slots under a state root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import rlp
+from eth_utils import keccak
+from trie import HexaryTrie
+
+from ledger.chain import Chain
+
+EMPTY_ROOT = bytes(keccak(rlp.encode(b"")))
+
+
+def root_of(items: Sequence[bytes]) -> bytes:
+    """The root of a trie with `items` by position."""
+    found = HexaryTrie({})
+    for i, item in enumerate(items):
+        found[rlp.encode(i)] = item
+    return bytes(found.root_hash)
+
+
+def proved(
+    nodes: Iterable[bytes], state_root: bytes, address: str, slots: Sequence[int]
+) -> tuple[list[bytes], list[int]]:
+    """The account's fields, none where it is proved that there is no account, and what the slots hold.
+
+    Raises MissingTrieNode where the nodes do not prove it.
+    """
+    known = {bytes(keccak(node)): node for node in nodes} | {EMPTY_ROOT: b"\x80"}
+    leaf = HexaryTrie(known, state_root).get(keccak(bytes.fromhex(address[2:])))
+    fields: list[bytes] = rlp.decode(leaf) if leaf else []
+    if not fields:
+        return [], [0] * len(slots)
+    storage = HexaryTrie(known, fields[2])
+    held = [storage.get(keccak(slot.to_bytes(32, "big"))) for slot in slots]
+    return fields, [int.from_bytes(rlp.decode(each), "big") if each else 0 for each in held]
+
+
+def assert_blocks_are_whole(chain: Chain, first: int, last: int) -> list[list[bytes]]:
+    """Every header hashes to its block and follows from the one before; every body has its roots.
+
+    The headers' fields.
+    """
+    headers = chain.headers(first, last)
+    assert len(headers) == last - first + 1
+    fields = [rlp.decode(header) for header in headers]
+    for number, header, each in zip(range(first, last + 1), headers, fields, strict=True):
+        body = chain.body(number)
+        assert keccak(header) == chain.block(number).hash
+        assert int.from_bytes(each[8], "big") == number
+        assert int.from_bytes(each[11], "big") == chain.block(number).timestamp
+        assert [root_of(body.transactions), root_of(body.receipts)] == each[4:6]
+    assert [each[0] for each in fields[1:]] == [keccak(header) for header in headers[:-1]]
+    return fields
