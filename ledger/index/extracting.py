@@ -55,10 +55,12 @@ class Counted:
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """A segment: its tables by name, those of TABLES always, those of events where there are any; and the
-    batches recorded in it, by their hashes, as they stand at its end."""
+    batches recorded in it, by their hashes, as they stand at its end. One that is `full` ends where it has
+    to, whatever the chain has after it."""
 
     first_block: int
     last: Block
+    full: bool
     tables: Mapping[str, pa.Table]
     recorded: Mapping[bytes, Standing]
 
@@ -96,7 +98,7 @@ class Extractor:
             for name in contracts
         ]
         self._kinds = {(kind.contract, kind.topic): kind for kind in event_kinds()}
-        self._recording = next(topic for (_, topic), kind in self._kinds.items() if kind.name == _HOUSE[0])
+        self._topic = {kind.name: kind.topic for kind in event_kinds() if kind.contract == "ClearingHouse"}
         self._prefix = np.frombuffer(bytes.fromhex(account_of(0)[2:])[:18], dtype=np.uint8)
         self._begin()
 
@@ -143,7 +145,7 @@ class Extractor:
         self._trades(logs, np.flatnonzero(said), said, number, owner, calldata)
         self.counted.transaction += len(of)
 
-    def finish(self, first_block: int, last: Block) -> Extracted:
+    def finish(self, first_block: int, last: Block, *, full: bool) -> Extracted:
         """The segment of all that was taken, whose last block is `last`; a next one can begin."""
         if self._last_block != last.number:
             self._add("blocks", blocks_table([last]))
@@ -157,20 +159,26 @@ class Extractor:
         recorded = {batch_hash: each.standing for batch_hash, each in self._recorded.items()}
         self._begin()
         whole = {name: tables[name].combine_chunks() for name in sorted(tables)}
-        return Extracted(first_block, last, whole, recorded)
+        return Extracted(first_block, last, full, whole, recorded)
 
-    def cut(self, mined: Sequence[Mined], most: int) -> int | None:
-        """How many of these transactions to take until, at a block's end, the segment has `most` rows or
-        more; None where it does not come to that."""
+    def cut(self, mined: Sequence[Mined], enough: int, most: int) -> int | None:
+        """How many of these transactions to take until the segment is full: at the end of a block that
+        closes a cycle where there are `enough` rows, of any where there are `most`; None where there are not.
+
+        Most trades that were recorded have settled where a cycle closes, and will not change any more.
+        """
         logs, owner = joined(mined)
         house = [name for name, _ in self._addresses].index("ClearingHouse")
         contract = self._contracts(logs)
-        recorded = np.flatnonzero((contract == house) & logs.named(self._recording))
+        recorded = np.flatnonzero((contract == house) & logs.named(self._topic["BatchRecorded"]))
+        closed = owner[(contract == house) & logs.named(self._topic["CycleClosed"])]
         rows = np.bincount(owner[contract >= 0], minlength=len(mined))
         np.add.at(rows, owner[recorded], low(logs.words(recorded, 1)).astype(np.int64))
         blocks = np.array([each.block_number for each in mined], dtype=np.int64)
         ends = np.append(blocks[1:] != blocks[:-1], True)[: len(mined)]
-        full = np.flatnonzero(ends & (self.rows + np.cumsum(rows) >= most))
+        closes = np.isin(blocks, blocks[closed])
+        total = self.rows + np.cumsum(rows)
+        full = np.flatnonzero(ends & ((closes & (total >= enough)) | (total >= most)))
         return int(full[0]) + 1 if len(full) else None
 
     def _add(self, name: str, table: pa.Table) -> None:

@@ -1,8 +1,9 @@
 """Bringing the index up to the chain: only what it does not have is read, and no more than a segment of it is
 in memory.
 
-A segment ends with the first block with which it has `SEGMENT_ROWS` or more, so that the same chain gives the
-same segments, however often it was followed. The newest one is replaced by a larger one until it ends there.
+A segment ends with the first block that closes a cycle and with which it has `SEGMENT_ROWS` or more, or with
+any that brings it to `LARGEST_ROWS`, so that the same chain gives the same segments, however often it was
+followed. The newest one is replaced by a larger one until it ends there.
 Blocks that are not final have segments of their own, which are always replaced.
 """
 
@@ -21,7 +22,6 @@ from ledger.chain.local import JOURNAL
 from ledger.chain.store import connect, guarded
 from ledger.clients import Clients
 from ledger.errors import EngineFailed, NoSuchBlock, StoreDamaged
-from ledger.index.decoding import event_tables
 from ledger.index.errors import IndexForeign, IndexMissing
 from ledger.index.extracting import Counted, Extracted, Extractor
 from ledger.index.keeping import commit, write_segment, writing
@@ -34,7 +34,8 @@ Derive = Callable[[Extracted, Known], Mapping[str, pa.Table]]
 Progress = Callable[[int, int], None]
 """Told how many blocks of how many are read."""
 
-SEGMENT_ROWS = 500_000
+SEGMENT_ROWS, LARGEST_ROWS = 500_000, 2_000_000
+"""Of trades, movements and other events."""
 _TRIES = 3
 _AT_ONCE_ROWS, _AT_ONCE_BLOCKS = 100_000, 4_096
 """What is asked of a chain at once: about as many rows, and no more blocks."""
@@ -73,7 +74,7 @@ def follow(
         is_at_head = (newest.last.number, newest.last.hash) == (head.number, head.hash)
         if kept and is_at_head and reached >= final.number:
             return manifest
-        if kept and rows_of(kept[-1]) < SEGMENT_ROWS:
+        if kept and not kept[-1].full:
             kept.pop()
         return _made(clients, folder, kept, derive, progress)
 
@@ -134,33 +135,27 @@ def check_ledger(clients: Clients, manifest: Manifest) -> None:
             raise IndexForeign(str(manifest.folder), what, there, here)
 
 
-def rows_of(segment: Segment) -> int:
-    """How many rows a segment has that count towards its end: trades, movements and other events."""
-    counting = {"trades", "movements", *event_tables()}
-    return sum(file.rows for name, file in segment.files.items() if name in counting)
-
-
 def segments_of(
     clients: Clients,
     extractor: Extractor,
     first: int,
     last: int,
     *,
-    most: int | None,
+    whole: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Extracted]:
-    """The segments of blocks `first` to `last`, each of `most` rows but the newest; one where it is None."""
+    """The segments of blocks `first` to `last`, all but the newest of them full; as one, `whole`."""
     chain = clients.clearing_house.chain
     begin = first
     for mined in _spans(chain, first, last, progress):
-        while most is not None and (cut := extractor.cut(mined, most)) is not None:
+        while not whole and (cut := extractor.cut(mined, SEGMENT_ROWS, LARGEST_ROWS)) is not None:
             extractor.take(mined[:cut])
             end = mined[cut - 1].block_number
-            yield extractor.finish(begin, chain.block(end))
+            yield extractor.finish(begin, chain.block(end), full=True)
             begin, mined = end + 1, mined[cut:]
         extractor.take(mined)
     if begin <= last:
-        yield extractor.finish(begin, chain.block(last))
+        yield extractor.finish(begin, chain.block(last), full=False)
 
 
 def extractor_of(clients: Clients, known: Known) -> Extractor:
@@ -187,8 +182,7 @@ def _made(
         final, head = chain.final_block(), chain.block()
         for is_final, last in ((True, final), (False, head)):
             first = known.segments[-1].last.number + 1 if known.segments else 0
-            found = segments_of(clients, extractor, first, last.number, most=SEGMENT_ROWS, progress=progress)
-            for extracted in found:
+            for extracted in segments_of(clients, extractor, first, last.number, progress=progress):
                 _add(known, extracted, extractor.counted, manifest.ledger.digest, is_final, derive)
         if chain.block(head.number).hash == head.hash:
             made = replace(manifest, segments=known.segments)
@@ -205,6 +199,7 @@ def _add(
         extracted.first_block,
         extracted.last,
         is_final,
+        extracted.full,
         derive is not None,
         counters_of(counted),
         {},
