@@ -22,11 +22,13 @@ from ledger.chain.local import JOURNAL
 from ledger.chain.store import connect, guarded
 from ledger.clients import Clients
 from ledger.errors import EngineFailed, NoSuchBlock, StoreDamaged
+from ledger.index.decoding import event_tables
 from ledger.index.errors import IndexForeign, IndexMissing
 from ledger.index.extracting import Counted, Extracted, Extractor
 from ledger.index.keeping import commit, write_segment, writing
 from ledger.index.known import Known
 from ledger.index.manifest import Counters, Ledger, Manifest, Segment
+from ledger.index.schema import TABLES
 from ledger.index.sent import sent_on
 
 Derive = Callable[[Extracted, Known], Mapping[str, pa.Table]]
@@ -74,9 +76,8 @@ def follow(
         is_at_head = (newest.last.number, newest.last.hash) == (head.number, head.hash)
         if kept and is_at_head and reached >= final.number:
             return manifest
-        if kept and not kept[-1].full:
-            kept.pop()
-        return _made(clients, folder, kept, derive, progress)
+        begun = kept.pop() if kept and not kept[-1].full else None
+        return _made(clients, folder, kept, derive, progress, begun=begun)
 
 
 def rebuild(
@@ -141,13 +142,15 @@ def segments_of(
     first: int,
     last: int,
     *,
+    after: int | None = None,
     whole: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Extracted]:
-    """The segments of blocks `first` to `last`, all but the newest of them full; as one, `whole`."""
+    """The segments of blocks `first` to `last`, all but the newest of them full; as one, `whole`. What is
+    `after` a block is read, where the extractor has what comes before."""
     chain = clients.clearing_house.chain
     begin = first
-    for mined in _spans(chain, first, last, progress):
+    for mined in _spans(chain, first if after is None else after + 1, last, progress):
         while not whole and (cut := extractor.cut(mined, SEGMENT_ROWS, LARGEST_ROWS)) is not None:
             extractor.take(mined[:cut])
             end = mined[cut - 1].block_number
@@ -158,12 +161,26 @@ def segments_of(
         yield extractor.finish(begin, chain.block(last), full=False)
 
 
-def extractor_of(clients: Clients, known: Known) -> Extractor:
-    """Goes on after the segments that are known."""
+def extractor_of(clients: Clients, known: Known, begun: Segment | None = None) -> Extractor:
+    """Goes on after the segments that are known, or with one after them that has `begun`."""
     chain = clients.clearing_house.chain
-    return Extractor(
-        clients, sent=sent_on(chain), block=chain.block, earlier=known.standing, counted=known.counted()
+    extractor = Extractor(
+        clients,
+        sent=sent_on(chain),
+        block=chain.block,
+        earlier=known.standing,
+        batches_of=known.batches_of,
+        counted=known.counted(begun),
     )
+    if begun is not None:
+        own = [*TABLES, *(name for name in begun.files if name in event_tables())]
+        counting = sum(
+            file.rows
+            for name, file in begun.files.items()
+            if name in event_tables() or name in ("trades", "movements")
+        )
+        extractor.resume({name: known.read(begun, name) for name in own}, counting)
+    return extractor
 
 
 def _made(
@@ -172,17 +189,24 @@ def _made(
     kept: Sequence[Segment],
     derive: Derive | None,
     progress: Progress | None,
+    *,
+    begun: Segment | None = None,
 ) -> Manifest:
-    """The index of these segments and what the chain has after them."""
+    """The index of these segments, one that has `begun`, and what the chain has after them."""
     chain = clients.clearing_house.chain
     for _ in range(_TRIES):
         manifest = Manifest(folder, ledger_of(clients), list(kept))
         known = Known(folder, manifest, kept)
-        extractor = extractor_of(clients, known)
+        extractor = extractor_of(clients, known, begun)
         final, head = chain.final_block(), chain.block()
+        if begun is not None and begun.last.number > final.number:
+            final = begun.last
         for is_final, last in ((True, final), (False, head)):
             first = known.segments[-1].last.number + 1 if known.segments else 0
-            for extracted in segments_of(clients, extractor, first, last.number, progress=progress):
+            after = begun.last.number if begun is not None and is_final else first - 1
+            for extracted in segments_of(
+                clients, extractor, first, last.number, after=after, progress=progress
+            ):
                 _add(known, extracted, extractor.counted, manifest.ledger.digest, is_final, derive)
         if chain.block(head.number).hash == head.hash:
             made = replace(manifest, segments=known.segments)
