@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import rlp
-
 from verifier import chain, claims, coding, facts, holdings
 from verifier.anchors import Statement, signer_of
 from verifier.bundle import CONTRACTS, Affirmation, Balance, Bundle, Refused, Row
@@ -30,9 +28,17 @@ class Verdict:
     head: chain.Header
     names: Mapping[int, str]
     codes: Mapping[int, str]
+    exponents: Mapping[str, int]
+    """Decimals of an asset's amounts, by its code."""
+    venues: Mapping[bytes, str]
+    """By batch, who recorded it."""
+    times: Mapping[int, int]
+    """By block, when it was made: seconds since 1970 UTC."""
     last_block: int
     anchored_to: int | None
     anchored_by: tuple[str, ...]
+    hints: tuple[str, ...]
+    """What would vouch for blocks if the auditor said more."""
     batches: int
     trades: int
     code_proven: bool
@@ -41,6 +47,11 @@ class Verdict:
     def anchored(self) -> bool:
         """Whether everything that the answer rests on is vouched for."""
         return self.anchored_to is not None and self.last_block <= self.anchored_to
+
+    @property
+    def balances_anchored(self) -> bool:
+        """Whether the last block, whose state has the balances, is vouched for."""
+        return self.anchored_to == self.head.number
 
     @property
     def balances(self) -> tuple[Balance, ...]:
@@ -54,27 +65,39 @@ def verify(
     trusted_head: bytes | None = None,
     keys: Keys | None = None,
     statements: Sequence[Statement] = (),
+    contracts: Mapping[str, bytes] | None = None,
 ) -> Verdict:
     """Check a file. `trusted_head` is the hash of a block that the auditor knows to be the ledger's;
-    `statements` are affirmations that it has from elsewhere, signed with one of `keys`.
+    `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be.
 
     Raises Refused, which says what is wrong.
     """
     try:
-        return _verify(coding.decode(data), trusted_head, keys or {}, statements)
-    except (rlp.DecodingError, ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+        return _verify(data, trusted_head, keys or {}, statements, contracts or {})
+    except Refused:
+        raise
+    except Exception as error:  # Whatever a hostile file makes go wrong, it proves nothing.
         raise Refused(f"something in it is malformed: {error!r}") from None
 
 
 def _verify(
-    bundle: Bundle, trusted_head: bytes | None, keys: Keys, statements: Sequence[Statement]
+    data: bytes,
+    trusted_head: bytes | None,
+    keys: Keys,
+    statements: Sequence[Statement],
+    contracts: Mapping[str, bytes],
 ) -> Verdict:
+    bundle = coding.decode(data)
     if missing := [name for name in CONTRACTS if name not in bundle.contracts]:
         raise Refused(f"its deployment record has no {missing[0]}")
+    if strange := [name for name in bundle.contracts if not (name.isascii() and name.isidentifier())]:
+        raise Refused(f"its deployment record has a contract that is none: {strange[0]!r}")
+    if other := [name for name in CONTRACTS if contracts.get(name, b"") not in (b"", _at(bundle, name))]:
+        raise Refused(f"it is of another ledger: its {other[0]} is 0x{_at(bundle, other[0]).hex()}")
     claims.checked(bundle.conditions)
     headers = chain.headers(bundle.first, bundle.headers)
     _check_blocks(bundle, headers)
-    found = facts.read(bundle.contracts, bundle.blocks)
+    found = facts.read(bundle.chain_id, bundle.contracts, bundle.blocks)
     if [batch.records for batch in found.batches.values()] != list(bundle.records):
         raise Refused("its records are not those of the batches in its blocks")
     claim = claims.Claim(bundle, found)
@@ -84,8 +107,8 @@ def _verify(
         raise Refused("its answer is not every trade that meets its conditions, and no other")
     holdings.check(bundle, headers[-1], found)
     signers = _check_affirmations(bundle, found)
-    if claims.digest_of(rows, bundle.affirmations, bundle.balances) != bundle.digest:
-        raise Refused("its answer is not what its blocks say")
+    if claims.digest_of(rows, data) != bundle.digest:
+        raise Refused("it was altered: its digest is not that of what it says")
     anchors = _Anchors(bundle, headers, found, keys)
     anchors.head(trusted_head)
     anchors.own(signers)
@@ -97,13 +120,21 @@ def _verify(
         head=headers[-1],
         names=found.names,
         codes=found.codes,
+        exponents={code: found.exponents[index] for index, code in found.codes.items()},
+        venues={each.hash: found.names.get(each.venue, "") for each in found.batches.values()},
+        times={each.number: each.time_s for each in headers},
         last_block=claim.last_block(),
         anchored_to=max(anchors.found, default=None),
         anchored_by=tuple(anchors.found.get(max(anchors.found), ())) if anchors.found else (),
+        hints=tuple(anchors.hints),
         batches=len(found.batches),
         trades=sum(map(len, found.batches.values())),
         code_proven=bool(bundle.state),
     )
+
+
+def _at(bundle: Bundle, name: str) -> bytes:
+    return bundle.contracts[name].address
 
 
 def _check_blocks(bundle: Bundle, headers: Sequence[chain.Header]) -> None:
@@ -144,6 +175,7 @@ class _Anchors:
         self, bundle: Bundle, headers: Sequence[chain.Header], found: facts.Facts, keys: Keys
     ) -> None:
         self.found: dict[int, list[str]] = {}
+        self.hints: list[str] = []
         self._bundle = bundle
         self._numbers = {header.hash: header.number for header in headers}
         self._names = found.names
@@ -169,27 +201,37 @@ class _Anchors:
             if known is None:
                 continue
             if signer not in known:
-                raise Refused(
-                    f"an affirmation of {name} is signed with the key of 0x{signer.hex()}, which is none of"
-                    " those that are known to be its own"
-                )
+                raise Refused(_other_key(name, signer))
             if said.prior_block_hash not in self._numbers:
                 raise Refused(_elsewhere(name, said.prior_block_hash))
             self._add(said.prior_block_hash, name)
 
     def elsewhere(self, statements: Sequence[Statement]) -> None:
-        """Affirmations that the auditor has from elsewhere."""
-        whose = {address: name for name, known in self._keys.items() for address in known}
+        """Affirmations that the auditor kept. Whatever key signed one, its block must be there; it
+        vouches for that block where the key is known.
+        """
         house = self._bundle.contracts["ClearingHouse"].address
         for each in statements:
+            said = each.affirmation
             if (each.chain_id, each.clearing_house) != (self._bundle.chain_id, house):
                 raise Refused("an affirmation was given that is of another ledger's contracts")
-            signer = signer_of(each.affirmation, each.chain_id, each.clearing_house)
-            if signer is None or signer not in whose:
-                raise Refused("an affirmation was given that is signed with none of the keys that were named")
-            if each.affirmation.prior_block_hash not in self._numbers:
-                raise Refused(_elsewhere(whose[signer], each.affirmation.prior_block_hash))
-            self._add(each.affirmation.prior_block_hash, whose[signer])
+            signer = signer_of(said, each.chain_id, each.clearing_house)
+            if signer is None:
+                raise Refused("an affirmation was given that nobody signed")
+            name = self._names.get(said.institution, f"institution {said.institution}")
+            known = self._keys.get(name)
+            if known is not None and signer not in known:
+                raise Refused(_other_key(name, signer))
+            if said.prior_block_hash not in self._numbers:
+                raise Refused(_elsewhere(name, said.prior_block_hash))
+            if known is not None:
+                self._add(said.prior_block_hash, name)
+            else:
+                number = self._numbers[said.prior_block_hash]
+                self.hints.append(
+                    f"an affirmation of {name} fits block {number:,}; it would vouch for it if you named its"
+                    f" key: --key '{name}=0x{signer.hex()}'"
+                )
 
     def _add(self, block: bytes, who: str) -> None:
         said = self.found.setdefault(self._numbers[block], [])
@@ -197,5 +239,15 @@ class _Anchors:
             said.append(who)
 
 
+def _other_key(name: str, signer: bytes) -> str:
+    return (
+        f"an affirmation of {name} is signed with the key of 0x{signer.hex()}, which is none of those known"
+        " to be its own"
+    )
+
+
 def _elsewhere(name: str, block: bytes) -> str:
-    return f"{name} signed block 0x{block.hex()}, which is none of its chain's: the ledger was rewritten"
+    return (
+        f"{name} signed block 0x{block.hex()}, which is none of its chain's: the ledger was rewritten, or the"
+        " bundle was made before that block"
+    )

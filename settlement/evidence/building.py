@@ -17,7 +17,9 @@ from ledger.clients import Clients
 from ledger.deploy import Deployment
 from ledger.errors import StateUnproven
 from ledger.history import History, RecordedBatch
+from settlement.errors import SettlementError
 from verifier import anchors, chain, claims, coding, facts, holdings
+from verifier.anchors import Statement
 from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract
 from verifier.facts import Facts
 
@@ -47,6 +49,7 @@ def build(
     )
     claims.checked(bundle.conditions)
     bundle, found, claim = _with_blocks(bundle, source)
+    claim.check_complete(chain.headers(bundle.first, bundle.headers))
     rows, chosen = claim.answer()
     affirmations = tuple(_affirmations(clients, history, found, head.number))
     bundle = replace(
@@ -56,8 +59,8 @@ def build(
         affirmations=affirmations,
     )
     bundle = _with_state(bundle, source, found, head.number)
-    digest = claims.digest_of(rows, bundle.affirmations, bundle.balances)
-    return coding.encode(replace(bundle, digest=digest))
+    data = coding.encode(bundle)
+    return data[: -len(bundle.digest)] + claims.digest_of(rows, data)
 
 
 def _with_blocks(bundle: Bundle, source: Chain) -> tuple[Bundle, Facts, claims.Claim]:
@@ -66,7 +69,7 @@ def _with_blocks(bundle: Bundle, source: Chain) -> tuple[Bundle, Facts, claims.C
     blocks: dict[int, Block] = {}
     while True:
         bundle = replace(bundle, blocks=dict(sorted(blocks.items())))
-        found = facts.read(bundle.contracts, bundle.blocks)
+        found = facts.read(bundle.chain_id, bundle.contracts, bundle.blocks)
         claim = claims.Claim(bundle, found)
         missing = claim.needed(headers) - blocks.keys()
         if not missing:
@@ -97,6 +100,33 @@ def _affirmations(clients: Clients, history: History, found: Facts, last: int) -
         signer = anchors.signer_of(said, house.chain.chain_id, to_canonical_address(house.address))
         if signer is not None and signer in found.signers.get(institution, ()):
             yield said
+
+
+class Unaffirmed(SettlementError):
+    """`institution` has affirmed no batch with a key of its own."""
+
+    def __init__(self, institution: str) -> None:
+        super().__init__(f"{institution} has affirmed nothing that can be kept: no batch, or with no key")
+        self.institution = institution
+
+
+def newest_statement(clients: Clients, history: History, institution: str) -> tuple[Statement, int]:
+    """An institution's newest affirmation, for an auditor to keep, and the block that has it. Raises
+    Unaffirmed.
+    """
+    index, house = history.institutions[institution], clients.clearing_house
+    own = [
+        (history.blocks[batch.affirmed_in[index]], batch.batch_hash)
+        for batch in history.batches.values()
+        if index in batch.affirmed_in
+    ]
+    for block, batch_hash in sorted(own, reverse=True):
+        batch = history.batches[batch_hash]
+        said = _said(clients, batch, batch.affirmed_in[index])[index]
+        statement = Statement(house.chain.chain_id, to_canonical_address(house.address), said)
+        if anchors.signer_of(said, statement.chain_id, statement.clearing_house) is not None:
+            return statement, block
+    raise Unaffirmed(institution)
 
 
 def _said(clients: Clients, batch: RecordedBatch, transaction: bytes) -> dict[int, Affirmation]:

@@ -21,6 +21,8 @@ _DOING = {
     "index": "making the index from the chain",
     "verify": "making the index again and comparing",
     "backup": "copying the ledger",
+    "evidence": "gathering the blocks that prove it",
+    "evidence checked": "checking it as an auditor will",
     "resync": "giving back to the chain what it has lost",
 }
 
