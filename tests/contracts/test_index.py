@@ -39,7 +39,8 @@ __all__ = ["past"]
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of a few rows."""
-    monkeypatch.setattr(following, "SEGMENT_ROWS", 12)
+    monkeypatch.setattr(following, "SEGMENT_ROWS", 8)
+    monkeypatch.setattr(following, "LARGEST_ROWS", 12)
 
 
 def test_index_given_parts_and_masks_is_as_history_has_it(
@@ -50,7 +51,7 @@ def test_index_given_parts_and_masks_is_as_history_has_it(
     assert len(whole.segments) == 1
     require_history(whole, clients)
     require_events(whole, clients)
-    monkeypatch.setattr(following, "SEGMENT_ROWS", 12)
+    monkeypatch.setattr(following, "LARGEST_ROWS", 12)
     monkeypatch.setattr("ledger.index.known.KEPT_TRADES", 1)
     many = rebuild(clients, tmp_path)
     assert len(many.segments) > 4
