@@ -6,8 +6,12 @@ deployment.json   the contracts' addresses; written last, so it being there mean
 journal.sqlite    on a local chain: every transaction and what came of it. This is the ledger.
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
+index/            the chain's facts as tables, which may be deleted and are made again from the chain
 books/            the institutions' own books
+clients/          brokers' allocations to their clients and the secrets of their salts, for nobody else
 breaks.sqlite     what differed between books, and what was done about it
+audit.sqlite      who asked what, digest-chained
+access.yaml       who sees what of answers; may be missing
 attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
 lock              who is writing
@@ -27,15 +31,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.accounts import Signer
 from ledger.chain import KNOWN, OUTBOX, Block, Chain, connect, default_engine, is_network
-from ledger.chain.local import ENGINES, JOURNAL
+from ledger.chain.engine import ENGINES
+from ledger.chain.local import JOURNAL
 from ledger.chain.lock import holder, writing
 from ledger.chain.store import copy_database
 from ledger.clock import Clock, SteppedClock, SystemClock
 from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
+from settlement.audit.log import FILE as QUERIES
+from settlement.audit.policy import FILE as ACCESS
 from settlement.books.shelf import Shelf
 from settlement.breaks.events import FILE as BREAKS
+from settlement.clients.kept import Kept
 from settlement.day import opens_at
 from settlement.errors import (
     ClockRuns,
@@ -58,7 +66,7 @@ if TYPE_CHECKING:
     from ledger.chain.resync import Resynced
 
 CONFIG, SCENARIO, DEPLOYMENT = "ledger.json", "scenario.yaml", "deployment.json"
-BOOKS, KEYS, ATTESTED = "books", "keys", "attested"
+BOOKS, KEYS, ATTESTED, CLIENTS = "books", "keys", "attested", "clients"
 Passphrase = Callable[[], str]
 _FIRST = {SCENARIO, SCENARIO + ".partial", CONFIG + ".partial"}
 """What is there where `init` ended before it was one."""
@@ -192,7 +200,11 @@ def open_ledger(
         clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)
         if today is not None and today < (newest := _LastBlock(chain).now().date()):
             raise DayPast(str(path), str(today), str(newest))
-        yield Ledger(market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock)
+        # As with keys: on a local ledger nothing is a secret to whoever has the scenario.
+        kept = Kept(folder / CLIENTS, f"{loaded.name}/{loaded.seed}" if found.is_local else None)
+        yield Ledger(
+            market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock, allocations=kept
+        )
 
 
 class _LastBlock:
@@ -232,6 +244,8 @@ def resync(
 def backup(path: str | Path, to: str | Path) -> Block:
     """Copy the ledger at `path` into a new directory, also while somebody writes; the newest block copied.
 
+    What is made again from that is left out: the engine's states and the index.
+
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """
     source, target = Path(path), Path(to)
@@ -245,12 +259,13 @@ def backup(path: str | Path, to: str | Path) -> Block:
             database = JOURNAL if found.is_local else OUTBOX
             copy_database(source / database, target / database)
         # After the journal: a book may know more than the ledger, never less.
-        for name in (BOOKS, ATTESTED, KEYS):
+        for name in (BOOKS, CLIENTS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
-        if (source / BREAKS).is_file():
-            copy_database(source / BREAKS, target / BREAKS)
-        for name in (SCENARIO, DEPLOYMENT):
+        for name in (BREAKS, QUERIES):
+            if (source / name).is_file():
+                copy_database(source / name, target / name)
+        for name in (SCENARIO, DEPLOYMENT, *([ACCESS] if (source / ACCESS).is_file() else [])):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))
     except OSError as error:

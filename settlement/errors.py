@@ -25,6 +25,8 @@
     │   └── DayPast             its simulated clock has passed the day that it should stand at
     ├── NameUnknown             an institution or security that the ledger does not have
     ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
+    ├── QueryInvalid            no condition on a trade; in settlement.evidence.asking
+    ├── Unaffirmed              an institution that has affirmed nothing yet; in settlement.evidence.building
     ├── FileUnwritable          an output file that cannot be written
     ├── InstructionsInvalid     balances or instructions that nobody could settle, and where
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
@@ -44,6 +46,7 @@
     │   ├── SamePerson          who proposed something would approve it
     │   ├── NothingProposed     nothing waits for an approval
     │   └── CorrectionInvalid   an entry that could correct nothing
+    ├── AllocationsDiffer       kept allocations to clients that are of another trade than was recorded
     ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts
@@ -376,6 +379,28 @@ class MeasureMissing(SettlementError):
         super().__init__(f"{measure} of the period from {period // 12}-{period % 12 + 1:02} is not final yet")
         self.measure = measure
         self.period = period
+
+
+class AllocationsDiffer(SettlementError):
+    """What `broker` keeps of its clients' allocations of a `side` of trade `trade` comes to `allocated`
+    units, where the record has `recorded`, or has another broker on that side.
+    """
+
+    def __init__(self, broker: str, trade: int, side: str, allocated: int, recorded: int) -> None:
+        super().__init__(
+            f"allocations of {broker} to clients: {side} of trade {trade} comes to {allocated:,} units; "
+            + (
+                f"the recorded trade has {recorded:,}"
+                if allocated != recorded
+                else "the recorded trade has another broker on that side"
+            )
+            + "; give the allocations again with --clients FILE"
+        )
+        self.broker = broker
+        self.trade = trade
+        self.side = side
+        self.allocated = allocated
+        self.recorded = recorded
 
 
 class LedgerDisagrees(SettlementError):

@@ -8,6 +8,13 @@ keccak and secp256k1 are all it stands on.
     chain       blocks: headers that follow each other, what they hold, what they cannot hold, state
     facts       the trades, worked out from calldata and events
     claims      what a bundle claims, worked out from the facts
+    holdings    balances and code, by the state of the last block
     anchors     signatures under blocks
+    verifying   all of it, from the file's bytes to a verdict
     __main__    `python -m verifier BUNDLE`
 """
+
+from verifier.bundle import Bundle, Refused, Row
+from verifier.verifying import Verdict, verify
+
+__all__ = ["Bundle", "Refused", "Row", "Verdict", "verify"]

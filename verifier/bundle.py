@@ -1,9 +1,9 @@
-"""A bundle of evidence, as values. `encode` and `decode` give the one file that says the same."""
+"""A bundle of evidence, as values; `verifier.coding` writes and reads the one file that says the same."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CONTRACTS = ("Consortium", "AssetRegister", "ClearingHouse")
 """Whose events a bundle proves."""
@@ -100,16 +100,21 @@ class Row:
     ended_in: tuple[int, bytes]
     """What settled it whole, or ended it otherwise."""
 
+    def as_line(self) -> str:
+        """All of it in one line."""
+        own = f"{self.trading_day}\t{self.number}\t{self.time_s}\t{self.buyer}\t{self.seller}"
+        own += f"\t{self.security}\t{self.quantity}\t{self.amount_minor}\t{self.currency}\t{self.status}"
+        own += f"\t{self.settled_quantity}\t{self.batch_hash.hex()}\t{self.position}"
+        places = self.recorded_in, *self.affirmed_in, self.ended_in
+        return own + "".join(f"\t{block}\t{transaction.hex()}" for block, transaction in places)
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Everything that is in the file.
 
     `headers` are those of every block from `first` to the last, RLP; `blocks` are whole, by number: all that
-    may hold an event the claim depends on. `state` are nodes of state tries of the last block, sorted, none
-    where the chain could not give any; they prove the contracts' code and `balances`. `conditions` are
-    sorted by field and comparison. `answer` is every trade that meets all of them, by trading day and
-    number.
+    may hold an event that the claim depends on. `conditions` are sorted by field and comparison.
     """
 
     chain_id: int
@@ -119,11 +124,16 @@ class Bundle:
     first: int
     headers: tuple[bytes, ...]
     blocks: Mapping[int, Block]
-    affirmations: tuple[Affirmation, ...]
-    """Sorted by batch hash and institution. Those of the answer's trades, and each institution's newest."""
-    answer: tuple[Row, ...]
+    records: tuple[bytes, ...]
+    """The records of each batch that was recorded in `blocks`, in their order."""
+    chosen: tuple[bytes, ...]
+    """For each of `records` which of them meet all conditions: bit i % 8 of byte i // 8 is record i."""
+    affirmations: tuple[Affirmation, ...] = ()
+    """Institutions' newest where they are not in `blocks`, sorted by batch hash and institution."""
     state: tuple[bytes, ...] = ()
+    """Nodes of state tries of the last block, sorted; none where the chain could not give any. They prove the
+    contracts' code and `balances`."""
     balances: tuple[Balance, ...] = ()
-    """Sorted; of the institution that the claim names, every asset of the register, zeros left out."""
-    anchored_by: Mapping[int, int] = field(default_factory=dict)
-    """Institution → the newest block that an affirmation of it signed."""
+    """Sorted; of the institution that the claim names, zeros left out."""
+    digest: bytes = bytes(32)
+    """The file's last bytes, `claims.digest_of` all before them and the answer."""

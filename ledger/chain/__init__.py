@@ -24,7 +24,8 @@ from ledger.chain.base import (
     Mined,
     Receipt,
 )
-from ledger.chain.local import ENGINES, LocalChain
+from ledger.chain.engine import ENGINES
+from ledger.chain.local import LocalChain
 from ledger.clock import Clock
 from ledger.errors import StoreDamaged, UnknownChain
 

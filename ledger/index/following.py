@@ -65,7 +65,7 @@ def follow(
         head, final = chain.block(), chain.final_block()
         kept = [each for each in manifest.segments if each.final]
         for segment in kept[-1:]:
-            _check_block(chain, folder, segment)
+            check_block(chain, folder, segment)
         if derive is not None and not all(each.derived for each in manifest.segments):
             kept = []
         newest = manifest.segments[-1]
@@ -146,15 +146,14 @@ def segments_of(
     first: int,
     last: int,
     *,
-    most: int | None = None,
+    most: int | None,
     progress: Progress | None = None,
 ) -> Iterator[Extracted]:
-    """The segments of blocks `first` to `last`, each of `most` rows (None: `SEGMENT_ROWS`) but the newest."""
+    """The segments of blocks `first` to `last`, each of `most` rows but the newest; one where it is None."""
     chain = clients.clearing_house.chain
-    most = SEGMENT_ROWS if most is None else most
     begin = first
     for mined in _spans(chain, first, last, progress):
-        while (cut := extractor.cut(mined, most)) is not None:
+        while most is not None and (cut := extractor.cut(mined, most)) is not None:
             extractor.take(mined[:cut])
             end = mined[cut - 1].block_number
             yield extractor.finish(begin, chain.block(end))
@@ -188,7 +187,8 @@ def _made(
         final, head = chain.final_block(), chain.block()
         for is_final, last in ((True, final), (False, head)):
             first = known.segments[-1].last.number + 1 if known.segments else 0
-            for extracted in segments_of(clients, extractor, first, last.number, progress=progress):
+            found = segments_of(clients, extractor, first, last.number, most=SEGMENT_ROWS, progress=progress)
+            for extracted in found:
                 _add(known, extracted, extractor.counted, manifest.ledger.digest, is_final, derive)
         if chain.block(head.number).hash == head.hash:
             made = replace(manifest, segments=known.segments)
@@ -206,14 +206,19 @@ def _add(
         extracted.last,
         is_final,
         derive is not None,
-        Counters(counted.transaction, counted.batch, counted.trade),
+        counters_of(counted),
         {},
         known.segments[-1].digest if known.segments else ledger,
     )
     known.add(write_segment(known.folder, segment, {**extracted.tables, **further}), extracted.recorded)
 
 
-def _check_block(chain: Chain, folder: Path, segment: Segment) -> None:
+def counters_of(counted: Counted) -> Counters:
+    """For the manifest."""
+    return Counters(counted.transaction, counted.batch, counted.trade)
+
+
+def check_block(chain: Chain, folder: Path, segment: Segment) -> None:
     """Raises IndexForeign where the chain has another block in the place of a segment's last, final one."""
     expected, number = segment.last.hash, segment.last.number
     try:

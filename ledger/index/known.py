@@ -37,7 +37,7 @@ class Known:
     def add(self, segment: Segment, recorded: Mapping[bytes, Standing]) -> None:
         """A segment that has been written, and the batches recorded in it, as they stand."""
         self.segments.append(segment)
-        rows = self._read(segment, "batches", ["hash", "first_trade", "count"]).to_pydict()
+        rows = self.read(segment, "batches", ["hash", "first_trade", "count"]).to_pydict()
         for batch_hash, first, count in zip(rows["hash"], rows["first_trade"], rows["count"], strict=True):
             self._batches[batch_hash] = first, count, segment
         for batch_hash, standing in recorded.items():
@@ -46,7 +46,7 @@ class Known:
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """A table of all earlier segments, one after the other; None for one that is nowhere and of which
         nobody knows the schema."""
-        parts = [self._read(segment, name, columns) for segment in self.segments if name in segment.files]
+        parts = [self.read(segment, name, columns) for segment in self.segments if name in segment.files]
         schema = TABLES.get(name) or event_tables().get(name)
         if not parts and schema is not None:
             return schema.empty_table().select(list(columns or schema.names))
@@ -57,7 +57,7 @@ class Known:
         if not self.segments:
             return Counted()
         last = self.segments[-1]
-        rows = self._read(last, "balances").to_pydict()
+        rows = self.read(last, "balances").to_pydict()
         balances = {
             institution << 16 | asset: high << 64 | low
             for institution, asset, low, high in zip(*rows.values(), strict=True)
@@ -105,15 +105,17 @@ class Known:
 
     def _trades(self, segment: Segment, name: str, columns: list[str], first: int, count: int) -> pa.Table:
         wanted = [("trade", ">=", first), ("trade", "<", first + count)]
-        return self._read(segment, name, columns, wanted).sort_by("trade")
+        return self.read(segment, name, columns, wanted).sort_by("trade")
 
-    def _read(
+    def read(
         self,
         segment: Segment,
         name: str,
         columns: Sequence[str] | None = None,
         filters: list[tuple[str, str, int]] | None = None,
     ) -> pa.Table:
+        """A segment's table, or of it these columns, or rows: as `pyarrow.parquet.read_table` takes them.
+        Raises IndexDamaged where it cannot be read."""
         if name not in segment.files:
             return TABLES[name].empty_table().select(list(columns or TABLES[name].names))
         path = self._manifest.path(segment, name)

@@ -1,6 +1,8 @@
 """Schema `facts` of a session: what the index holds, one view a table, and what every question needs of it.
 
     facts.<table>                  as in `ledger.index.schema`; where no segment has any, typed and empty
+    facts.<table>                  and as in `settlement.audit.revenue_tables`, likewise
+    facts.breaks_kept, .break_log  as in `settlement.audit.breaks`
     facts."Contract_Event"         every event of the contracts
     facts.trades_now               trades as they stand: `trades` with the newest of `changes`
     facts.moments                  transaction, block, hash, sender, at (UTC)
@@ -35,7 +37,9 @@ from ledger.compile import artifacts
 from ledger.deploy import CONTRACTS
 from ledger.index.schema import TABLES
 from settlement.audit.access import Access
+from settlement.audit.masking import MACROS
 from settlement.audit.names import CURRENCY, TRANSIT, Asset, Names
+from settlement.audit.revenue_tables import TABLES as REVENUE
 
 Files = Mapping[str, Sequence[Path]]
 """By table, in the chain's order."""
@@ -47,6 +51,11 @@ _ARROW = {
     pa.uint32(): "UINTEGER",
     pa.uint64(): "UBIGINT",
     pa.date32(): "DATE",
+    pa.int16(): "SMALLINT",
+    pa.string(): "VARCHAR",
+    pa.decimal128(38, 0): "DECIMAL(38, 0)",
+    pa.list_(pa.uint16()): "USMALLINT[]",
+    pa.list_(pa.string()): "VARCHAR[]",
 }
 _TRADES_NOW = """
     create view facts.trades_now as
@@ -65,8 +74,6 @@ _CHANGED = """
     from facts.trades t join facts.changes_last c using (trade)"""
 _PART = """case when settled = quantity then total
     else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
-_MAGNITUDE = """(case when x < 0 then '-' else '' end || left(abs(x)::varchar, 1)
-    || repeat('0', length(abs(x)::varchar) - 1))::decimal(38, 0)"""
 _FAILS_LAST = """
     select b.batch, f."tradeNo" as number, arg_max(f.reasons, f.transaction) as reasons,
         max(f."failedDays") as failed_days
@@ -143,6 +150,7 @@ def macros(script: Script, names: Names, access: Access) -> None:
     codes = _by_asset(names, lambda each: each.code, "varchar")
     decimals = _by_asset(names, lambda each: each.decimals, "integer")
     for made in (
+        *MACROS,
         f"institution_name(i) as {access.name(f'({literal(told)}::varchar[])[i::bigint + 1]')}",
         f"asset_code(i) as {codes}",
         f"asset_decimals(i) as {decimals}",
@@ -151,8 +159,6 @@ def macros(script: Script, names: Names, access: Access) -> None:
         "hex(b) as '0x' || lower(to_hex(b))",
         f"part_of(total, settled, quantity) as {_PART}",
         f"asset_issuer(i) as {_by_asset(names, lambda each: each.issuer, 'integer')}",
-        "mask_name(x) as '…' || right(x, 4)",
-        f"mask_amount(x) as {_MAGNITUDE}",
         "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)",
     ):
         script.run(f"create macro {made}")
@@ -169,7 +175,7 @@ def _reasons() -> str:
 
 def tables() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Every table with its columns and their types in SQL."""
-    for name, schema in TABLES.items():
+    for name, schema in (TABLES | REVENUE).items():
         yield name, [(field.name, _ARROW.get(field.type, "BLOB")) for field in schema]
     compiled = artifacts()
     for contract in CONTRACTS:

@@ -31,7 +31,6 @@ def held(path: Path) -> Iterator[tuple[Sequence[Segment], AsOf]]:
     from ledger.index.following import newest_of
     from ledger.index.keeping import reading
     from ledger.index.manifest import Manifest
-
     from settlement import directory
 
     directory.config(path)
@@ -63,14 +62,9 @@ def held(path: Path) -> Iterator[tuple[Sequence[Segment], AsOf]]:
 def follow(path: Path) -> None:
     """Bring the index of the ledger at `path` up to its chain's newest block. Raises LedgerUnfinished, and
     what opening the chain and following it raise."""
-    from ledger.clients import attach
-    from ledger.index import following
+    from settlement import indexing
 
-    from settlement import directory
-
-    deployment = directory.deployment_of(path)
-    with directory.connected(path, write=False, blocks=deployment.block) as chain:
-        following.follow(attach(chain, deployment), path)
+    indexing.follow(path)
 
 
 def names(connection: DuckDBPyConnection) -> Names:

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from ledger.clock import Clock, SystemClock
-from settlement.audit import charges, facts, reading
+from settlement.audit import breaks, charges, facts, reading
 from settlement.audit.access import Access, access_of, members_of
 from settlement.audit.answer import Answer, AsOf
 from settlement.audit.names import Names
@@ -125,6 +125,7 @@ def session(
     names = reading.names(connection)
     facts.macros(script, names, granted)
     charges.macros(script)
+    breaks.prepare(script, path, names.institutions)
     create(script, granted)
     # Parquet's statistics answer both.
     wide, large = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from settlement.audit import views_market, views_trades
+from settlement.audit import views_breaks, views_market, views_revenue, views_trades
 from settlement.audit.access import Access
 from settlement.audit.facts import Script
 from settlement.audit.view import View
@@ -17,6 +17,8 @@ from settlement.audit.view import View
 def _all() -> Iterator[View]:
     yield from views_trades.VIEWS
     yield from views_market.VIEWS
+    yield from views_revenue.VIEWS
+    yield from views_breaks.VIEWS
 
 
 VIEWS: Mapping[str, View] = {view.name: view for view in _all()}
