@@ -56,3 +56,13 @@ def _commission(schedule: VenueSchedule, amount: str, small: bool) -> str:
 
 def _levy(schedule: VenueSchedule, amount: str, small: bool) -> str:
     return f"{amount} * {schedule.levy_ppm} // {PPM}"
+
+
+def charge_columns(wide: bool) -> tuple[str, str, str]:
+    """SQL for the amount, the commission and the levy of a trade with its batch's `fee_schedule`; where no
+    amount is `wide`, in 64 bits as far as they go."""
+    if wide:
+        amount, arguments = "wide(amount_low, amount_high)", "(fee_schedule, amount_low, amount_high)"
+    else:
+        amount, arguments = "amount_low", "(fee_schedule, amount_low, 0)"
+    return amount, f"commission_of{arguments}", f"levy_of{arguments}"

@@ -26,15 +26,16 @@ _CURSOR = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{1,10})(?::(\d{1,18}))?")
 def parties(names: Names, filters: Filters, buyer: str, seller: str) -> list[str]:
     """Conditions on who is on either side of a row. Raises NameUnknown."""
     found = [
-        (f"{buyer} = {index}", f"{seller} = {index}")
-        for name in (filters.institution, filters.counterparty)
-        if name is not None
-        for index in (names.institution(name),)
+        names.institution(name) for name in (filters.institution, filters.counterparty) if name is not None
     ]
     if len(found) == 2:
-        (b1, s1), (b2, s2) = found
-        return [f"(({b1} and {s2}) or ({b2} and {s1}))"]
-    return [f"({b} or {s})" for b, s in found]
+        first, second = found
+        if first == second:
+            return [f"{buyer} = {first}", f"{seller} = {first}"]
+        both = f"({first}, {second})"
+        # Conditions on one column each are tried on row groups before anything is read.
+        return [f"{buyer} in {both}", f"{seller} in {both}", f"{buyer} <> {seller}"]
+    return [f"({buyer} = {each} or {seller} = {each})" for each in found]
 
 
 def days(filters: Filters, column: str) -> list[str]:
@@ -65,9 +66,17 @@ def reasons(filters: Filters, bits: str) -> list[str]:
     return [f"({bits} & {3 << place}) > 0"]
 
 
-def amounts(names: Names, filters: Filters, low: str, high: str) -> list[str]:
-    """Conditions on an amount in two columns. Raises InvalidValue, and NameUnknown for a currency."""
+def amounts(names: Names, filters: Filters, low: str, high: str, *, wide: bool = True) -> list[str]:
+    """Conditions on an amount in two columns; where none is `wide`, the lower is all of it. Raises
+    InvalidValue, and NameUnknown for a currency.
+    """
     found = []
+    if not wide:
+        if filters.least is not None:
+            found.append(f"{low} >= {minor(names, filters, filters.least)}")
+        if filters.most is not None:
+            found.append(f"{low} <= {minor(names, filters, filters.most)}")
+        return found
     if filters.least is not None and (least := minor(names, filters, filters.least)):
         below = f"({low} >= {least} or {high} > 0)"
         found.append(below if least < _LOW else f"wide({low}, {high}) >= {least}")
@@ -125,3 +134,12 @@ def limited(limit: int | None) -> int | None:
     if limit is not None and limit < 1:
         raise InvalidValue("limit", str(limit), "at least 1 is wanted")
     return limit
+
+
+def row_after(after: str | None) -> int:
+    """The row, from 0, that a page begins with where `next` counts rows. Raises InvalidValue."""
+    if after is None:
+        return 0
+    if not (after.isascii() and after.isdigit() and len(after) < 16):
+        raise InvalidValue("after", after, "what an answer said to go on with is wanted")
+    return int(after)

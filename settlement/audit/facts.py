@@ -107,7 +107,7 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
         script.run(_TRADES_NOW)
     else:
         script.run("create view facts.trades_now as select * from facts.trades")
-    _keep(script, "changed", _CHANGED)
+    script.run(f"create view facts.changed as {_CHANGED}")
     _keep(
         script,
         "times",
@@ -118,7 +118,7 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
         "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.at"
         " from facts.transactions x join facts.times b using (transaction)"
     )
-    _keep(script, "fails_last", fails_last())
+    script.run(f"create view facts.fails_last as {fails_last()}")
     _keep(
         script,
         "cycle_of",

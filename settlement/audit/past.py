@@ -11,9 +11,9 @@ _SAID = f"""
     from facts."ClearingHouse_TradeDisputed\""""
 
 
-def standing_at(transaction: int) -> str:
-    """SQL with the columns of `facts.trades_now`: the trades recorded up to a transaction, as they stood once
-    it was done."""
+def standing_at(transaction: int, source: str = "facts.trades_now") -> str:
+    """SQL with the columns of `facts.trades_now`: the trades of `source`, which has the same, that were
+    recorded up to a transaction, as they stood once it was done."""
     ended = f"t.ended_in <= {transaction}"
     return f"""(
     with recorded as (select * from facts.batches where transaction <= {transaction}),
@@ -32,5 +32,13 @@ def standing_at(transaction: int) -> str:
         (case when {ended} and t.status = {int(Status.SETTLED)} then t.quantity
             else coalesce(p.settled, 0) end)::ubigint as settled_quantity,
         case when {ended} then t.ended_in end as ended_in)
-    from facts.trades_now t left join said s using (trade) left join parts p using (trade)
-    where t.trade < (select coalesce(max(first_trade + count), 0) from recorded))"""
+    from {source} t left join said s using (trade) left join parts p using (trade)
+    where {recorded_by(transaction)})"""
+
+
+def recorded_by(transaction: int) -> str:
+    """A condition in SQL on trades named `t`: they were recorded up to a transaction."""
+    return (
+        "t.trade < (select coalesce(max(first_trade + count), 0) from facts.batches"
+        f" where transaction <= {transaction})"
+    )

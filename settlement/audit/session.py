@@ -43,6 +43,8 @@ class Audit:
     segments: Sequence[Segment]
     statements: Sequence[str]
     """Those that made the views; another database with the same rights can be made by them."""
+    wide: bool = True
+    """Whether any trade's amount takes more than 64 bits."""
     clock: Clock = field(default_factory=SystemClock)
 
     def table(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
@@ -52,6 +54,13 @@ class Audit:
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of one statement, where they are few."""
         return self.connection.execute(sql, parameters).fetchall()
+
+    def kept(self, name: str, select: str | None = None) -> str:
+        """A table in memory of what `select`, or else the view of that name in `facts`, has; it is read once
+        a session, when it is first needed."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = ?", [f"kept_{name}"]):
+            self.connection.execute(f"create table main.kept_{name} as {select or f'from facts.{name}'}")
+        return f"main.kept_{name}"
 
     def has(self, table: str) -> bool:
         """Whether any segment has rows of a table of `facts`."""
@@ -116,6 +125,7 @@ def session(
     charges.macros(script)
     breaks.prepare(script, path, names.institutions)
     create(script, granted)
+    wide = bool(connection.execute("select 1 from facts.trades where amount_high > 0 limit 1").fetchall())
     return Audit(
         path,
         connection,
@@ -124,5 +134,6 @@ def session(
         names,
         tuple(segments),
         tuple(script.statements),
+        wide,
         clock or SystemClock(),
     )

@@ -18,7 +18,7 @@ from settlement.audit.conditions import (
 from settlement.audit.facts import fails_last
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.moments import last_transaction, moment
-from settlement.audit.past import standing_at
+from settlement.audit.past import recorded_by, standing_at
 from settlement.audit.session import Audit
 from settlement.audit.views_trades import trades_sql
 
@@ -40,8 +40,10 @@ def trades(audit: Audit, filters: Filters = NONE) -> Answer:
         page += f" limit {size + 1}"
     # The page first: names, times and reasons are then looked up for its rows only.
     audit.connection.execute(f"create or replace table main._page as {page}")
-    fails = "facts.fails_last" if at is None else f"({fails_last(f'f.transaction <= {at}')})"
-    named = trades_sql(audit.access, "main._page", fails)
+    fails, standing = audit.kept("fails_last"), "main._page"
+    if at is not None:
+        fails, standing = f"({fails_last(f'f.transaction <= {at}')})", standing_at(at, "main._page")
+    named = trades_sql(audit.access, standing, fails)
     table = audit.table(f"select * from ({named}) order by trading_day, trade_number, trade_index")
     following = None
     if size is not None and table.num_rows > size:
@@ -69,7 +71,7 @@ class Chosen:
         found = [
             *parties(names, filters, "t.buyer", "t.seller"),
             *days(filters, "t.trading_day"),
-            *amounts(names, filters, "t.amount_low", "t.amount_high"),
+            *amounts(names, filters, "t.amount_low", "t.amount_high", wide=audit.wide),
         ]
         if filters.security is not None:
             found.append(f"t.asset = {names.security(filters.security)}")
@@ -77,15 +79,20 @@ class Chosen:
             currency = names.currency(filters.currency)
             found.append(f"t.batch in (select batch from facts.batches where cash_asset = {currency})")
         if reason := reasons(filters, "reasons"):
-            said = "facts.fails_last"
+            said = audit.kept("fails_last")
             if transaction is not None:
                 said = f"({fails_last(f'f.transaction <= {transaction}')})"
             found.append(f"(t.batch, t.number) in (select (batch, number) from {said} where {reason[0]})")
         if access.sees == "own":
             venue = f"t.batch in (select batch from facts.batches where {access.concerns('venue')})"
             found.append(f"({access.concerns('t.buyer', 't.seller')} or {venue})")
-        source = "" if transaction is None else standing_at(transaction)
-        return cls(source, tuple(found), tuple(statuses(filters, "t.status")))
+        status = statuses(filters, "t.status")
+        if transaction is None:
+            return cls("", tuple(found), tuple(status))
+        if status:
+            return cls(standing_at(transaction), tuple(found), tuple(status))
+        # What does not hang on how they stood then needs no look at how they did.
+        return cls("", (*found, recorded_by(transaction)), ())
 
     def rows(self, more: Sequence[str] = ()) -> str:
         """SQL for the rows, with the columns of `facts.trades_now`."""
@@ -94,15 +101,16 @@ class Chosen:
 
     def count(self, audit: Audit) -> int:
         """How many there are."""
-        if self.source or not self.status:
+        if self.source or not self.status or not audit.has("changes"):
             count = f"select count(*) from {self.source or 'facts.trades'} t"
             return int(audit.rows(f"{count} {_where(*self.conditions, *self.status)}")[0][0])
         # Ten million statuses are counted faster as they were, and what changed of them put right.
         was = self.status[0].replace("t.status", "t.old_status")
+        changed = audit.kept("changed")
         found = audit.rows(
             f"select (select count(*) from facts.trades t {_where(*self.conditions, *self.status)})"
-            f" - (select count(*) from facts.changed t {_where(*self.conditions, was)})"
-            f" + (select count(*) from facts.changed t {_where(*self.conditions, *self.status)})"
+            f" - (select count(*) from {changed} t {_where(*self.conditions, was)})"
+            f" + (select count(*) from {changed} t {_where(*self.conditions, *self.status)})"
         )
         return int(found[0][0])
 
