@@ -10,6 +10,8 @@ index/            the chain's facts as tables, which may be deleted and are made
 books/            the institutions' own books
 clients/          brokers' allocations to their clients and the secrets of their salts, for nobody else
 breaks.sqlite     what differed between books, and what was done about it
+audit.sqlite      who asked what, digest-chained
+access.yaml       who sees what of answers; may be missing
 attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
 lock              who is writing
@@ -37,6 +39,8 @@ from ledger.clock import Clock, SteppedClock, SystemClock
 from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
+from settlement.audit.log import FILE as QUERIES
+from settlement.audit.policy import FILE as ACCESS
 from settlement.books.shelf import Shelf
 from settlement.breaks.events import FILE as BREAKS
 from settlement.clients.kept import Kept
@@ -258,9 +262,10 @@ def backup(path: str | Path, to: str | Path) -> Block:
         for name in (BOOKS, CLIENTS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
-        if (source / BREAKS).is_file():
-            copy_database(source / BREAKS, target / BREAKS)
-        for name in (SCENARIO, DEPLOYMENT):
+        for name in (BREAKS, QUERIES):
+            if (source / name).is_file():
+                copy_database(source / name, target / name)
+        for name in (SCENARIO, DEPLOYMENT, *([ACCESS] if (source / ACCESS).is_file() else [])):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))
     except OSError as error:

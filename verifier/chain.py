@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any
 
 import rlp
@@ -27,6 +28,8 @@ _FIELDS = 15
 """A header has at least so many."""
 _TO, _DATA = {0: 3, 1: 4}, {0: 5, 1: 6}
 """Where a transaction of a type says whom it calls, and with what; later types as type 2."""
+_V = 6
+"""Where one of the first kind has its signature's v."""
 
 
 def keccak(data: bytes) -> bytes:
@@ -84,12 +87,9 @@ def bits(value: bytes) -> int:
     return found
 
 
-def may_hold(header: Header, *values: bytes) -> bool:
-    """Whether a block may have an event of this address with these topics; False proves that it has none."""
-    wanted = 0
-    for value in values:
-        wanted |= bits(value)
-    return header.bloom & wanted == wanted
+def mask_of(*values: bytes) -> int:
+    """The bits that an event of this contract with these topics sets: a bloom without one shows there is none."""
+    return reduce(or_, map(bits, values))
 
 
 class Events(tuple[bytes, ...]):
@@ -228,11 +228,15 @@ def list_root(items: Sequence[bytes]) -> bytes:
     return bytes(trie.root_hash)
 
 
-def call_of(raw: bytes) -> tuple[bytes, bytes]:
-    """Whom a signed transaction calls (nothing where it creates a contract), and its calldata."""
+def call_of(raw: bytes) -> tuple[int, bytes, bytes]:
+    """For which chain a transaction is signed (0: any), whom it calls (nothing where it creates a contract),
+    and its calldata."""
     kind = raw[0] if raw[0] < 0x80 else 0
     fields = rlp.decode(raw[1:] if kind else raw)
-    return fields[_TO.get(kind, 5)], fields[_DATA.get(kind, 7)]
+    v = _number(fields[_V])
+    # EIP-155: a transaction of the first kind says its chain in the signature.
+    chain_id = _number(fields[0]) if kind else max(v - 35, 0) >> 1
+    return chain_id, fields[_TO.get(kind, 5)], fields[_DATA.get(kind, 7)]
 
 
 class State:

@@ -19,7 +19,9 @@ the same in other bytes is refused.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import rlp
@@ -30,6 +32,8 @@ from verifier.chain import Events, Receipt, address_and_topic, keccak, receipt_f
 MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _PARENT, _BLOOM, _NUMBER = 0, 6, 8
+_ROOM = 1_000
+"""Bytes that a byte of a file may unpack to."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
 
 Item = Any
@@ -78,28 +82,42 @@ def decode(data: bytes) -> Bundle:
     if not data.startswith(MAGIC):
         raise Refused("it is no bundle of evidence: it does not begin as one")
     try:
-        bundle = _decode(rlp.decode(data[len(MAGIC) :]))
+        bundle = _decode(rlp.decode(data[len(MAGIC) :]), _Room(_ROOM * len(data)))
+    except Refused:
+        raise
     except RecursionError:
         raise Refused("it is no bundle of evidence: it is nested too deeply") from None
-    except (rlp.DecodingError, ValueError, TypeError, IndexError, KeyError) as error:
-        raise Refused(f"it is no bundle of evidence: {error}") from None
+    except Exception as error:  # Whatever a hostile file makes go wrong, it is none.
+        raise Refused(f"it is no bundle of evidence: {type(error).__name__} {error}") from None
     if encode(bundle) != data:
         raise Refused("it is not written as a bundle is: the same could be said in other bytes")
     return bundle
 
 
-def _decode(body: Item) -> Bundle:
+class _Room:
+    """How many bytes may still be unpacked: a small file cannot say that it is a huge one."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
+
+
+def _decode(body: Item, room: _Room) -> Bundle:
     chain_id, contracts, conditions, first, headers, records, blocks, events, *rest = body
     chosen, affirmations, state, balances, digest = rest
-    unpacked = tuple(b"".join(unpack_planes(each)) for each in records)
-    following = iter(_unpack_events(events))
+    unpacked = tuple(b"".join(unpack_planes(each, room)) for each in records)
+    following = iter(_unpack_events(events, room))
     found: dict[int, Block] = {}
     for number, raws, receipts in blocks:
         whole = []
         for kind, status, gas, count in receipts:
-            own = Events(next(following) for _ in range(_number(count)))
+            own = Events(islice(following, min(_number(count), sys.maxsize)))
             whole.append(receipt_of(Receipt(bytes(kind), _number(status), _number(gas), own)))
-        found[_number(number)] = Block(tuple(_unpack_raw(raw, unpacked) for raw in raws), tuple(whole))
+        found[_number(number)] = Block(tuple(_unpack_raw(raw, unpacked, room) for raw in raws), tuple(whole))
     return Bundle(
         chain_id=_number(chain_id),
         contracts={name.decode(): Contract(_bytes(at, 20), _bytes(code, 32)) for name, at, code in contracts},
@@ -144,13 +162,14 @@ def pack_planes(rows: Sequence[bytes]) -> Item:
     return [_int(len(rows)), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(bytes(same)), vary]
 
 
-def unpack_planes(item: Item) -> list[bytes]:
+def unpack_planes(item: Item, room: _Room) -> list[bytes]:
     """The rows again. Raises ValueError where these are no columns of rows."""
     count, mask, same = _number(item[0]), int.from_bytes(item[1], "big"), unpack_zeros(item[2])
     varying = [unpack_zeros(plane) for plane in item[3]]
     width = len(same) + len(varying)
     if mask.bit_count() != len(varying) or any(len(plane) != count for plane in varying):
         raise ValueError("rows and columns do not fit each other")
+    room.take(count * max(width, 1))
     whole, constant, vary = bytearray(count * width), iter(same), iter(varying)
     for column in range(width):
         whole[column::width] = (
@@ -178,11 +197,10 @@ def _pack_events(events: Sequence[bytes]) -> Item:
     return [pack_planes(order), [pack_planes(rows) for rows in kinds.values()]]
 
 
-def _unpack_events(item: Item) -> Iterator[bytes]:
+def _unpack_events(item: Item, room: _Room) -> list[bytes]:
     order, kinds = item
-    waiting = [iter(unpack_planes(each)) for each in kinds]
-    for number in unpack_planes(order):
-        yield next(waiting[int.from_bytes(number, "big")])
+    waiting = [iter(unpack_planes(each, room)) for each in kinds]
+    return [next(waiting[int.from_bytes(number, "big")]) for number in unpack_planes(order, room)]
 
 
 def _pack_headers(headers: Iterable[bytes]) -> Iterator[Item]:
@@ -241,10 +259,12 @@ def _pack_raw(raw: bytes, records: Sequence[bytes]) -> Item:
     return [piece if isinstance(piece, list) else pack_zeros(piece) for piece in pieces]
 
 
-def _unpack_raw(pieces: Item, records: Sequence[bytes]) -> bytes:
-    return b"".join(
-        records[_number(piece[0])] if isinstance(piece, list) else unpack_zeros(piece) for piece in pieces
-    )
+def _unpack_raw(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
+    found = []
+    for piece in pieces:
+        found.append(records[_number(piece[0])] if isinstance(piece, list) else unpack_zeros(piece))
+        room.take(len(found[-1]))
+    return b"".join(found)
 
 
 def _pack_affirmation(each: Affirmation) -> Item:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import rlp
-
 from verifier import chain, claims, coding, facts, holdings
 from verifier.anchors import Statement, signer_of
 from verifier.bundle import CONTRACTS, Affirmation, Balance, Bundle, Refused, Row
@@ -67,27 +65,39 @@ def verify(
     trusted_head: bytes | None = None,
     keys: Keys | None = None,
     statements: Sequence[Statement] = (),
+    contracts: Mapping[str, bytes] | None = None,
 ) -> Verdict:
     """Check a file. `trusted_head` is the hash of a block that the auditor knows to be the ledger's;
-    `statements` are affirmations that it has from elsewhere, signed with one of `keys`.
+    `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be.
 
     Raises Refused, which says what is wrong.
     """
     try:
-        return _verify(coding.decode(data), trusted_head, keys or {}, statements)
-    except (rlp.DecodingError, ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+        return _verify(data, trusted_head, keys or {}, statements, contracts or {})
+    except Refused:
+        raise
+    except Exception as error:  # Whatever a hostile file makes go wrong, it proves nothing.
         raise Refused(f"something in it is malformed: {error!r}") from None
 
 
 def _verify(
-    bundle: Bundle, trusted_head: bytes | None, keys: Keys, statements: Sequence[Statement]
+    data: bytes,
+    trusted_head: bytes | None,
+    keys: Keys,
+    statements: Sequence[Statement],
+    contracts: Mapping[str, bytes],
 ) -> Verdict:
+    bundle = coding.decode(data)
     if missing := [name for name in CONTRACTS if name not in bundle.contracts]:
         raise Refused(f"its deployment record has no {missing[0]}")
+    if strange := [name for name in bundle.contracts if not (name.isascii() and name.isidentifier())]:
+        raise Refused(f"its deployment record has a contract that is none: {strange[0]!r}")
+    if other := [name for name in CONTRACTS if contracts.get(name, b"") not in (b"", _at(bundle, name))]:
+        raise Refused(f"it is of another ledger: its {other[0]} is 0x{_at(bundle, other[0]).hex()}")
     claims.checked(bundle.conditions)
     headers = chain.headers(bundle.first, bundle.headers)
     _check_blocks(bundle, headers)
-    found = facts.read(bundle.contracts, bundle.blocks)
+    found = facts.read(bundle.chain_id, bundle.contracts, bundle.blocks)
     if [batch.records for batch in found.batches.values()] != list(bundle.records):
         raise Refused("its records are not those of the batches in its blocks")
     claim = claims.Claim(bundle, found)
@@ -97,8 +107,8 @@ def _verify(
         raise Refused("its answer is not every trade that meets its conditions, and no other")
     holdings.check(bundle, headers[-1], found)
     signers = _check_affirmations(bundle, found)
-    if claims.digest_of(rows, bundle.affirmations, bundle.balances) != bundle.digest:
-        raise Refused("its answer is not what its blocks say")
+    if claims.digest_of(rows, data) != bundle.digest:
+        raise Refused("it was altered: its digest is not that of what it says")
     anchors = _Anchors(bundle, headers, found, keys)
     anchors.head(trusted_head)
     anchors.own(signers)
@@ -121,6 +131,10 @@ def _verify(
         trades=sum(map(len, found.batches.values())),
         code_proven=bool(bundle.state),
     )
+
+
+def _at(bundle: Bundle, name: str) -> bytes:
+    return bundle.contracts[name].address
 
 
 def _check_blocks(bundle: Bundle, headers: Sequence[chain.Header]) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from eth_utils import keccak
 
-from ledger.abi import WORD
+from ledger.abi import WORD, Words
 from ledger.calldata import records_in, slices_in
 from ledger.chain.base import Block, Mined
 from ledger.chain.logs import Logs
@@ -265,7 +265,7 @@ class Extractor:
         """Apply what the clearing house said: runs of events of one kind, batch and transaction at once."""
         if not len(rows):
             return
-        slices: dict[int, Iterator[tuple[bytes, bytes]]] = {}
+        slices: dict[int, Iterator[tuple[int, Words]]] = {}
         for run in _runs(logs, rows, said, number):
             first = int(run[0])
             name, transaction = _HOUSE[int(said[first]) - 1], int(number[first])
@@ -287,11 +287,9 @@ class Extractor:
                 for _ in run.tolist():
                     standing.settle(self._mask(next(given, None), batch_hash, len(standing)), transaction)
 
-    def _mask(
-        self, given: tuple[bytes, bytes] | None, batch_hash: bytes, count: int
-    ) -> npt.NDArray[np.bool_]:
+    def _mask(self, given: tuple[int, Words] | None, batch_hash: bytes, count: int) -> npt.NDArray[np.bool_]:
         """Which trades a slice chose. Slices are settled, and so told of, in the order of the calldata."""
-        if given is None or len(given[0]) != count * WORD or len(given[1]) != -(-count // 256) * WORD:
+        if given is None or given[0] != count or len(given[1]) != -(-count // 256) * WORD:
             raise EngineFailed(self._house.chain.url, "calldata", f"no slice of batch {batch_hash.hex()}")
         return unpack_mask(given[1], count)
 

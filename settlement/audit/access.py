@@ -106,9 +106,10 @@ def decided(policy: Policy, viewer: str | None, institutions: Sequence[Member]) 
         return _together(viewer, policy, acting)
     if viewer in members:
         return _together(viewer, policy, [members[viewer]])
-    near = get_close_matches(viewer, [*members, *policy.people], n=1, cutoff=_ALIKE)
+    known = {name.casefold(): name for name in (*members, *policy.people)}
+    near = get_close_matches(viewer.casefold(), known, n=1, cutoff=_ALIKE)
     if near:
-        raise AccessRefused(viewer, f"there is nobody of that name here; did you mean {near[0]}?")
+        raise AccessRefused(viewer, f"there is nobody of that name here; did you mean {known[near[0]]}?")
     return _access(viewer, policy.others, (), "rule others")
 
 

@@ -24,6 +24,10 @@ LENGTH = 8
 """Bytes of a part's length."""
 
 
+_OUT_OF_WAY = ("facts", "information_schema")
+"""Schemas where no name without one is looked for."""
+
+
 class _TooLarge(Exception):
     """The result is larger than what is given away."""
 
@@ -120,7 +124,6 @@ def _prepared(request: dict[str, Any], tables: Sequence[bytes]) -> Any:
         "timezone = 'UTC'",
         "enable_external_access = false",
         "allow_persistent_secrets = false",
-        "max_expression_depth = 250",
         "lock_configuration = true",
     ):
         if setting.startswith("lock"):
@@ -148,13 +151,14 @@ def _checked(connection: Any, request: dict[str, Any]) -> str:
     check_text(sql)
     parser = connection.cursor()
     taken = parser.execute(
-        "select table_name from duckdb_tables() union all select view_name from duckdb_views()"
+        "select table_name, schema_name from duckdb_tables()"
+        " union all select view_name, schema_name from duckdb_views()"
     ).fetchall()
     check(
         sql,
         lambda text: parser.execute("select json_serialize_sql(?)", [text]).fetchone()[0],
         request["views"],
-        [name for (name,) in taken],
+        [name for name, schema in taken if schema not in _OUT_OF_WAY],
     )
     return sql
 

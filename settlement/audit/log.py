@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.clock import Clock, SystemClock
 from settlement.audit.access import Access, AccessRefused
-from settlement.audit.answer import AsOf
 from settlement.chained import ChainedFile, Event
 from settlement.errors import FileUnwritable
+
+if TYPE_CHECKING:
+    from settlement.audit.answer import AsOf
 
 FILE = "audit.sqlite"
 
@@ -125,6 +127,10 @@ class AuditLog:
                 raise error
         except type(error):
             pass
+
+    def checked(self) -> int:
+        """How many events there are, each checked. Raises BookDamaged."""
+        return len(self._file.newer())
 
     def entries(self, access: Access) -> list[Entry]:
         """The queries that a viewer may see, oldest first: all for who sees all, else those that were asked

@@ -39,8 +39,11 @@ def mask_amount(amount: int | None) -> int | None:
 
 
 def _rounded(kind: str, first: int, last: int) -> str:
-    """The amount `a`, not negative, of more than `first` and at most `last` digits, to one digit. Half of the
-    place is added before it is cut, one less where the amount is in the middle above an even digit."""
+    """In SQL, the amount `a`, not negative, of more than `first` and at most `last` digits, to one digit.
+
+    Half of the place is added before it is cut, one less where the amount is in the middle above an even
+    digit.
+    """
     cases = []
     for place in range(first, last):
         power, half = f"{10**place}::{kind}", f"{10**place // 2}::{kind}"
@@ -54,7 +57,7 @@ def _rounded(kind: str, first: int, last: int) -> str:
 MACROS = (
     f"mask_name(text) as '…' || right(text, least({KEPT}, length(text) // 2))",
     f"mask_small(a) as case when a < 10 then a {_rounded('bigint', 1, _DIGITS)} end",
-    f"mask_large(a) as least(case {_rounded('hugeint', _DIGITS, 38)} end, {MOST}::hugeint)",
+    f"mask_large(a) as least(case {_rounded('hugeint', _DIGITS - 1, 38)} end, {MOST}::hugeint)",
     (
         f"mask_sized(s) as case when length(s) > {_DIGITS}"
         " then (sign(s::hugeint) * mask_large(abs(s::hugeint)))::decimal(38, 0)"

@@ -138,10 +138,11 @@ def _all_totals(audit: Audit) -> str:
 
 def _added(audit: Audit, rows: str) -> str:
     """SQL that adds up rows with the columns of `facts.trades_now`."""
-    gross, commission, levy = charge_columns(audit.wide)
+    gross, commission, levy = charge_columns(audit.small)
+    kind = "bigint" if audit.small else "hugeint"
     part = "case when settled_quantity = quantity then {0} when settled_quantity = 0 then 0 else {1} end"
     part_of = {
-        name: part.format(each, f"({each})::hugeint * settled_quantity // quantity")
+        name: part.format(f"({each})::{kind}", f"(({each})::hugeint * settled_quantity // quantity)::{kind}")
         for name, each in (("settled", gross), ("commission", commission), ("levy", levy))
     }
     return f"""select {_KEYS}, count(*) as trades, count(*) filter (status = 3) as settled_trades,
