@@ -25,6 +25,11 @@
     ├── StoreUnusable         a database on disk cannot be read or written: full, not permitted, busy
     ├── StoreDamaged          a database on disk is not what was written to it
     │   └── JournalDamaged    a journal differs from itself or from what its transactions give, at a block
+    ├── IndexUnusable         an index that questions cannot be asked of; in ledger.index.errors
+    │   ├── IndexMissing      there is none yet
+    │   ├── IndexDamaged      it is not what was written
+    │   └── IndexForeign      it is of another chain or other contracts
+    ├── IndexBusy             other processes read or write the index without end; in ledger.index.errors
     ├── KeystoreUnusable      a file of keys cannot be read or written, or is no encrypted key
     │   ├── KeystoreMissing   there is no key of this name
     │   ├── KeystoreExists    there is a key of this name already; keys are never overwritten

@@ -6,8 +6,12 @@ deployment.json   the contracts' addresses; written last, so it being there mean
 journal.sqlite    on a local chain: every transaction and what came of it. This is the ledger.
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
+index/            the chain's facts as tables, which may be deleted and are made again from the chain
 books/            the institutions' own books
+clients/          brokers' allocations to their clients and the secrets of their salts, for nobody else
 breaks.sqlite     what differed between books, and what was done about it
+audit.sqlite      who asked what, digest-chained
+access.yaml       who sees what of answers; may be missing
 attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
 lock              who is writing
@@ -35,8 +39,11 @@ from ledger.clock import Clock, SteppedClock, SystemClock
 from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
 from settlement import scenario as scenarios
+from settlement.audit.log import FILE as QUERIES
+from settlement.audit.policy import FILE as ACCESS
 from settlement.books.shelf import Shelf
 from settlement.breaks.events import FILE as BREAKS
+from settlement.clients.kept import Kept
 from settlement.day import opens_at
 from settlement.errors import (
     ClockRuns,
@@ -59,7 +66,7 @@ if TYPE_CHECKING:
     from ledger.chain.resync import Resynced
 
 CONFIG, SCENARIO, DEPLOYMENT = "ledger.json", "scenario.yaml", "deployment.json"
-BOOKS, KEYS, ATTESTED = "books", "keys", "attested"
+BOOKS, KEYS, ATTESTED, CLIENTS = "books", "keys", "attested", "clients"
 Passphrase = Callable[[], str]
 _FIRST = {SCENARIO, SCENARIO + ".partial", CONFIG + ".partial"}
 """What is there where `init` ended before it was one."""
@@ -117,6 +124,14 @@ def scenario_of(path: str | Path) -> Scenario:
     """The scenario of the ledger at `path`."""
     file = Path(path) / SCENARIO
     return scenarios.parse(read_regular(file), source=str(file))
+
+
+def deployment_of(path: str | Path) -> Deployment:
+    """Where the contracts of the ledger at `path` are. Raises LedgerUnfinished and LedgerOutdated."""
+    file = Path(path) / DEPLOYMENT
+    if not file.exists():
+        raise LedgerUnfinished(str(path))
+    return _deployment(file)
 
 
 def init(
@@ -179,15 +194,17 @@ def open_ledger(
             raise ClockRuns(str(path), "this machine's" if found.is_local else "the network's")
         start = opens_at(today)
     loaded = scenario_of(path)
-    if not (folder / DEPLOYMENT).exists():
-        raise LedgerUnfinished(str(path))
-    deployment = _deployment(folder / DEPLOYMENT)
+    deployment = deployment_of(path)
     with connected(folder, write=write, start=start, blocks=deployment.block) as chain:
         market = opened(chain, loaded, deployment, _signers(folder, loaded, passphrase))
         clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)
         if today is not None and today < (newest := _LastBlock(chain).now().date()):
             raise DayPast(str(path), str(today), str(newest))
-        yield Ledger(market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock)
+        # As with keys: on a local ledger nothing is a secret to whoever has the scenario.
+        kept = Kept(folder / CLIENTS, f"{loaded.name}/{loaded.seed}" if found.is_local else None)
+        yield Ledger(
+            market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock, allocations=kept
+        )
 
 
 class _LastBlock:
@@ -227,6 +244,8 @@ def resync(
 def backup(path: str | Path, to: str | Path) -> Block:
     """Copy the ledger at `path` into a new directory, also while somebody writes; the newest block copied.
 
+    What is made again from that is left out: the engine's states and the index.
+
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """
     source, target = Path(path), Path(to)
@@ -240,12 +259,13 @@ def backup(path: str | Path, to: str | Path) -> Block:
             database = JOURNAL if found.is_local else OUTBOX
             copy_database(source / database, target / database)
         # After the journal: a book may know more than the ledger, never less.
-        for name in (BOOKS, ATTESTED, KEYS):
+        for name in (BOOKS, CLIENTS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
-        if (source / BREAKS).is_file():
-            copy_database(source / BREAKS, target / BREAKS)
-        for name in (SCENARIO, DEPLOYMENT):
+        for name in (BREAKS, QUERIES):
+            if (source / name).is_file():
+                copy_database(source / name, target / name)
+        for name in (SCENARIO, DEPLOYMENT, *([ACCESS] if (source / ACCESS).is_file() else [])):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))
     except OSError as error:

@@ -46,6 +46,7 @@
     │   ├── SamePerson          who proposed something would approve it
     │   ├── NothingProposed     nothing waits for an approval
     │   └── CorrectionInvalid   an entry that could correct nothing
+    ├── AllocationsDiffer       kept allocations that are of another trade; in settlement.clients.errors
     ├── MeasureMissing          a line of an agreement depends on a measure that is not final
     └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
     facts

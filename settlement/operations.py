@@ -27,6 +27,9 @@ from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
 from settlement.books.settlements import Tellings, Told, terms_of
 from settlement.books.shelf import Shelf
+from settlement.clients.columns import Allocations
+from settlement.clients.committing import client_root
+from settlement.clients.kept import Kept
 from settlement.errors import NameUnknown
 from settlement.funding import need
 from settlement.limits import issued_at_once
@@ -77,6 +80,8 @@ class Ledger:
     shelf: Shelf
     path: Path | None = None
     progress: Progress = quiet
+    allocations: Kept = field(default_factory=Kept)
+    """What brokers keep of whom of their clients each trade was for."""
     clock: Clock = field(default_factory=SystemClock)
     """Says which day today is."""
     receipts: dict[str, list[Receipt]] = field(default_factory=dict)
@@ -149,12 +154,14 @@ class Ledger:
         rejects_file: str | None = None,
         affirm: bool = True,
         alter: Callable[[Records], Records] | None = None,
+        allocations: Mapping[str, Allocations] | None = None,
     ) -> None:
         """The venue records a file's trades; its bytes `data` are what the institutions' books are made of.
 
-        `alter` changes a batch first, as a venue in error would.
+        `alter` changes a batch first, as a venue in error would; `allocations` are brokers' to their clients.
         """
         self.keep(intake, data, source=source, rejects_file=rejects_file)
+        self.allocate(allocations or {})
         self.enter(intake.trades, alter)
         if affirm:
             self.affirm()
@@ -164,6 +171,12 @@ class Ledger:
         with self._stage("books"):
             self.shelf.add(data, intake, self.market.scenario, source=source, rejects_file=rejects_file)
             self._books = None
+
+    def allocate(self, allocations: Mapping[str, Allocations]) -> None:
+        """Keep brokers' allocations to their clients, for their affirmations to commit to."""
+        with self._stage("books"):
+            for broker, found in allocations.items():
+                self.allocations.keep(broker, found)
 
     def trade(self, buyer: str, seller: str, security: str, quantity: int, amount_minor: int) -> int:
         """Record one trade by hand: of today, under the next number that is free, as a batch of its own.
@@ -203,7 +216,8 @@ class Ledger:
                 sender = self.market.signers[institution]
             before = {key: {n: list(who) for n, who in b.disputed.items()} for key, b in self._batches()}
             unaffirmed = [batch for _, batch in self._batches()]
-            done = entering.affirm(self.market, unaffirmed, books, sender)
+            roots = client_root(self.market, self.allocations)
+            done = entering.affirm(self.market, unaffirmed, books, sender, roots)
             self.receipts.setdefault("affirm", []).extend(done)
         return self._newly_disputed(before)
 

@@ -9,6 +9,7 @@ import rlp
 from eth_utils import keccak
 
 from ledger.chain.answers import HASH, Garbage, data, quantity
+from ledger.chain.rlp_parts import listed, number, text
 
 _BLOOM, _NONCE, _ADDRESS = 256, 8, 20
 _NUMBER = -1
@@ -30,6 +31,7 @@ _FIELDS = {
     "nonce": _NONCE,
 }
 """In the order of the yellow paper (4.3): the size in bytes, any, or a number without leading zeros."""
+_EXTRA = list(_FIELDS).index("extraData")
 _LATER = {
     "baseFeePerGas": _NUMBER,  # London, EIP-1559
     "withdrawalsRoot": HASH,  # Shanghai, EIP-4895
@@ -50,23 +52,20 @@ def header_of(block: Mapping[str, Any]) -> bytes:
     said = data(block.get("hash"), HASH)
     fields = [_read(block.get(name), size) for name, size in _FIELDS.items()]
     fields += [_read(block[name], size) for name, size in _LATER.items() if block.get(name) is not None]
-    extra_at = list(_FIELDS).index("extraData")
-    for extra in _hashed(fields[extra_at]):
-        fields[extra_at] = extra
-        header: bytes = rlp.encode(fields)
+    for extra in _hashed_extra(data(block["extraData"])):
+        fields[_EXTRA] = text(extra)
+        header = listed(b"".join(fields))
         if keccak(header) == said:
             return header
     raise Garbage(f"a header that does not hash to 0x{said.hex()}")
 
 
 def _read(value: object, size: int | None) -> bytes:
-    if size != _NUMBER:
-        return data(value, size)
-    number = quantity(value)
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+    """As it stands in the header."""
+    return number(quantity(value)) if size == _NUMBER else text(data(value, size))
 
 
-def _hashed(extra: bytes) -> Iterator[bytes]:
+def _hashed_extra(extra: bytes) -> Iterator[bytes]:
     """What of `extraData` may have been hashed: all; of Besu's QBFT with round 0 and no seals; of its IBFT 2
     without the round and the seals."""
     yield extra

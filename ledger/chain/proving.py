@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ledger.chain.answers import Garbage, data
+from ledger.chain.answers import HASH, Garbage, data, fields, sequence
 
 SLOT = 32
 """Bytes of a slot's number and of what it holds."""
@@ -17,14 +17,13 @@ SLOT = 32
 
 def nodes_of(answer: object, slots: Sequence[int]) -> tuple[bytes, ...]:
     """The nodes of an answer to eth_getProof. Raises Garbage where it is none for these slots."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("storageProof"), list):
-        raise Garbage("it is no proof")
-    proofs = answer["storageProof"]
-    if len(proofs) != len(slots) or not all(isinstance(each, dict) for each in proofs):
+    given = fields(answer)
+    proofs = sequence(given.get("storageProof"))
+    if len(proofs) != len(slots):
         raise Garbage(f"proofs of {len(proofs)} slots; {len(slots)} were asked for")
-    found = _nodes(answer.get("accountProof"))
+    found = [data(node) for node in sequence(given.get("accountProof"))]
     for proof in proofs:
-        found += _nodes(proof.get("proof"))
+        found += [data(node) for node in sequence(fields(proof).get("proof"))]
     return once(found)
 
 
@@ -34,11 +33,5 @@ def asked(address: str, slots: Sequence[int], block: str) -> tuple[Any, ...]:
 
 
 def once(nodes: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Each node where it is first."""
-    return tuple(dict.fromkeys(nodes))
-
-
-def _nodes(value: object) -> list[bytes]:
-    if not isinstance(value, list):
-        raise Garbage("a proof without nodes")
-    return [data(node) for node in value]
+    """Each node where it is first; a node shorter than a hash is inside the one above it and is left out."""
+    return tuple(dict.fromkeys(node for node in nodes if len(node) >= HASH))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from eth_utils import keccak
 
 from ledger.chain.base import Body, Logs, Receipt
+from ledger.chain.rlp_parts import listed, number, text
 
 BLOOM = 256
 """Bytes of the filter of a receipt or a block."""
@@ -15,8 +16,7 @@ BLOOM = 256
 def encoded(kind: int, status: int, cumulative_gas: int, logs: Logs) -> bytes:
     """The consensus bytes of a receipt: the RLP, after its transaction's type unless that is 0 (legacy).
 
-    `cumulative_gas` is that of the block up to this transaction and with it. The RLP is written here
-    because a settlement has thousands of events, for each of which a library takes 50 microseconds.
+    `cumulative_gas` is that of the block up to this transaction and with it.
     """
     addresses, ends = logs.addresses.tobytes(), logs.ends.tolist()
     topics, counts = logs.topics.tobytes(), logs.topic_count.tolist()
@@ -26,12 +26,10 @@ def encoded(kind: int, status: int, cumulative_gas: int, logs: Logs) -> bytes:
         names = [topics[at : at + 32] for at in range(128 * i, 128 * i + 32 * count, 32)]
         seen.add(address)
         seen.update(names)
-        named = _listed(b"".join([b"\xa0" + name for name in names]))
-        rows.append(_listed(b"\x94" + address + named + _text(logs.data[start:end])))
+        named = listed(b"".join([b"\xa0" + name for name in names]))
+        rows.append(listed(b"\x94" + address + named + text(logs.data[start:end])))
         start = end
-    payload = _listed(
-        _number(status) + _number(cumulative_gas) + _text(bloom(seen)) + _listed(b"".join(rows))
-    )
+    payload = listed(number(status) + number(cumulative_gas) + text(bloom(seen)) + listed(b"".join(rows)))
     return bytes([kind]) + payload if kind else payload
 
 
@@ -53,24 +51,3 @@ def bloom(values: Iterable[bytes]) -> bytes:
 def kind_of(raw: bytes) -> int:
     """The type of a signed transaction, 0 of a legacy one (EIP-2718)."""
     return raw[0] if raw[:1] < b"\x80" and raw else 0
-
-
-def _number(value: int) -> bytes:
-    return _text(value.to_bytes((value.bit_length() + 7) // 8, "big"))
-
-
-def _text(content: bytes) -> bytes:
-    if len(content) == 1 and content < b"\x80":
-        return content
-    return _head(0x80, len(content)) + content
-
-
-def _listed(content: bytes) -> bytes:
-    return _head(0xC0, len(content)) + content
-
-
-def _head(base: int, size: int) -> bytes:
-    if size < 56:
-        return bytes([base + size])
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([base + 55 + len(length)]) + length

@@ -13,6 +13,7 @@ Every event of the contracts, but Transfers, is a row of a table of its own, `Co
 `log` (its place among the transaction's events of these contracts, from 0) and its arguments by the
 contract's names. Integers up to 64 bits are integers, larger ones DECIMAL(38, 0), null where 38 digits do
 not hold them (a limit that is none, for one); bytes and addresses are binary, arrays lists, tuples structs.
+Packed words, those of proposed terms and of prices, are lists of 32 bytes each.
 """
 
 from __future__ import annotations

@@ -17,8 +17,10 @@ from settlement.cli import (
     attesting,
     breaking,
     days,
+    disclosing,
     ending,
     entering,
+    indexing,
     instructing,
     looking,
     proving,
@@ -72,24 +74,34 @@ for command in (
 ):
     app.command()(command)
 
-agreement = typer.Typer(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Agreements between institutions on whose income is shared how.",
+_GROUPS = (
+    (
+        "agreement",
+        (agreeing.register, sharing.register),
+        "Agreements between institutions on whose income is shared how.",
+    ),
+    (
+        "breaks",
+        (breaking.register,),
+        "Differences between books that are kept, each with its reason, its age, its owner and its end.",
+    ),
+    ("index", (indexing.register,), "The tables that questions are asked of, made from the chain."),
+    (
+        "clients",
+        (disclosing.register,),
+        "Which clients a broker's trades were for: affirmed without being told, shown one by one.",
+    ),
 )
-agreeing.register(agreement)
-sharing.register(agreement)
-app.add_typer(agreement, name="agreement")
-
-breaks = typer.Typer(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Differences between books that are kept, each with its reason, its age, its owner and its end.",
-)
-breaking.register(breaks)
-app.add_typer(breaks, name="breaks")
+for name, registers, said in _GROUPS:
+    group = typer.Typer(
+        context_settings={"help_option_names": ["-h", "--help"]},
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help=said,
+    )
+    for register in registers:
+        register(group)
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ _DOING = {
     "reconcile": "holding each book against the ledger",
     "report": "writing the report",
     "agreements": "reading the agreements",
+    "index": "making the index from the chain",
+    "verify": "making the index again and comparing",
     "backup": "copying the ledger",
     "evidence": "gathering the blocks that prove it",
     "evidence checked": "checking it as an auditor will",
