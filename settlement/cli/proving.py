@@ -104,7 +104,7 @@ def evidence(
         from verifier.verifying import verify
 
         history, market = ledger.read(), ledger.market
-        details = {"trade": trade, "institution": institution, "query": query}
+        details: dict[str, Any] = {"trade": trade, "institution": institution, "query": query}
         details |= {"from": day_of(first), "to": day_of(last), "date": day_of(date), "output": output}
         members = taking.members(market.clients, history)
         with taking.logged(path, viewer, members, "evidence", details) as noted:
@@ -172,7 +172,7 @@ def _affirmation(path: Path, institution: str, viewer: str | None, output: Path,
         history = ledger.read()
         asking.check_name("institution", institution, list(history.institutions))
         clients, index = ledger.market.clients, history.institutions[institution]
-        details = {"affirmation_of": institution, "output": output}
+        details: dict[str, Any] = {"affirmation_of": institution, "output": output}
         members = taking.members(clients, history)
         with taking.logged(path, viewer, members, "evidence", details, of=index) as noted:
             statement, block = newest_statement(clients, history, institution)
