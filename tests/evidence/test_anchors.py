@@ -11,6 +11,7 @@ both                          anchored                refused
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ import verifier
 from ledger.compile import Artifact
 from settlement.evidence.building import newest_statement
 from tests.evidence.altering import flipped
+from tests.evidence.forging import sealed
 from tests.evidence.making import Story, story
 from verifier import coding, given, telling
 from verifier.anchors import Statement, signer_of
@@ -183,3 +185,14 @@ def test_verify_given_nothing_found_says_as_of_the_block_that_is_vouched_for(led
     assert "as of block 20," in text
     assert f"after it up to block {verdict.head.number}, nobody vouches for" in text
     assert telling.as_json(verdict)["as_of"]["block"] == 20
+
+
+def test_verify_given_an_affirmation_of_another_past_is_refused(ledger: Story, rewritten: Story) -> None:
+    """One that members signed before the ledger was rewritten, with the same keys, among its own."""
+    bundle = coding.decode(rewritten.bundle(*TRADE))
+    for name in ("B1", "B2"):
+        mixed = replace(bundle, affirmations=(kept(ledger, name).affirmation,))
+        data = sealed(mixed)
+        assert not verifier.verify(data).anchored
+        with pytest.raises(Refused, match=f"{name} signed block 0x[0-9a-f]+, .*: the ledger was rewritten"):
+            verifier.verify(data, keys=keys_of(ledger, name))
