@@ -23,7 +23,7 @@ LOCK, WRITING = "lock", "writing"
 ROW_GROUP = 122_880
 """Rows: what DuckDB takes at once."""
 PATIENCE_S = 60
-_PAUSE_S = 0.02
+_PAUSE_S = 0.02  # seconds
 _RISING = {"transaction", "trade", "number", "block", "first_trade"}
 """Columns that rise, mostly: kept as differences."""
 _RANDOM = {"amount_low", "time_s"}
