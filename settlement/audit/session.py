@@ -76,9 +76,10 @@ class Audit:
         total: int | None = None,
         next: str | None = None,
         as_of: AsOf | None = None,
+        about: pa.Table | None = None,
     ) -> Answer:
         """The table as an answer: of the session's block, or of the earlier one that was asked for."""
-        return Answer(question, table, as_of or self.as_of, total, next)
+        return Answer(question, table, as_of or self.as_of, total, next, about)
 
 
 @contextmanager
