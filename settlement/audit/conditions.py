@@ -134,3 +134,12 @@ def limited(limit: int | None) -> int | None:
     if limit is not None and limit < 1:
         raise InvalidValue("limit", str(limit), "at least 1 is wanted")
     return limit
+
+
+def row_after(after: str | None) -> int:
+    """The row, from 0, that a page begins with where `next` counts rows. Raises InvalidValue."""
+    if after is None:
+        return 0
+    if not (after.isascii() and after.isdigit() and len(after) < 16):
+        raise InvalidValue("after", after, "what an answer said to go on with is wanted")
+    return int(after)

@@ -45,6 +45,8 @@ class Audit:
     """Those that made the views; another database with the same rights can be made by them."""
     wide: bool = True
     """Whether any trade's amount takes more than 64 bits."""
+    small: bool = False
+    """Whether every amount is so small that charges on it can be computed in 64 bits."""
     clock: Clock = field(default_factory=SystemClock)
 
     def table(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
@@ -74,9 +76,10 @@ class Audit:
         total: int | None = None,
         next: str | None = None,
         as_of: AsOf | None = None,
+        about: pa.Table | None = None,
     ) -> Answer:
         """The table as an answer: of the session's block, or of the earlier one that was asked for."""
-        return Answer(question, table, as_of or self.as_of, total, next)
+        return Answer(question, table, as_of or self.as_of, total, next, about)
 
 
 @contextmanager
@@ -125,7 +128,11 @@ def session(
     charges.macros(script)
     breaks.prepare(script, path, names.institutions)
     create(script, granted)
-    wide = bool(connection.execute("select 1 from facts.trades where amount_high > 0 limit 1").fetchall())
+    # Parquet's statistics answer both.
+    wide, large = (
+        bool(connection.execute(f"select 1 from facts.trades where {condition} limit 1").fetchall())
+        for condition in ("amount_high > 0", f"amount_low >= {charges.FITS}")
+    )
     return Audit(
         path,
         connection,
@@ -135,5 +142,6 @@ def session(
         tuple(segments),
         tuple(script.statements),
         wide,
+        not wide and not large,
         clock or SystemClock(),
     )

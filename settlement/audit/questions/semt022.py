@@ -17,7 +17,7 @@ from ledger.clients.conditions import Condition
 from ledger.clients.fails import Reason, iso_codes
 from ledger.ids import parse_day_number
 from settlement.audit.filters import NONE, Filters
-from settlement.audit.names import unknown
+from settlement.audit.narrowing import one_trade
 from settlement.audit.questions.trades import trades
 from settlement.audit.session import Audit
 from settlement.sources.iso.making import HEAD, ISSUER, document, party, tag, text
@@ -43,7 +43,7 @@ def semt022(audit: Audit, filters: Filters = NONE, *, trade: str | None = None) 
         answer = trades(audit, filters)
         rows, block = answer.table.to_pylist(), answer.as_of.block
     else:
-        rows, block = _one(audit, trade), audit.as_of.block
+        rows, block = [one_trade(audit, trade)], audit.as_of.block
     names = audit.names.institutions
     own = {names[each] for each in audit.access.institutions} if audit.access.sees == "own" else set()
     yield f"{HEAD}<Messages>\n".encode()
@@ -60,16 +60,6 @@ def semt022(audit: Audit, filters: Filters = NONE, *, trade: str | None = None) 
                 message = _message(row, side, told.get(row["trade_index"], ()))
                 yield f"{document(VERSION, message)}\n".encode()
     yield b"</Messages>\n"
-
-
-def _one(audit: Audit, trade: str) -> list[Row]:
-    column = "trade" if "/" in trade else "trade_number::varchar"
-    found = audit.table(f"select * from trades where {column} = ?", [trade.strip()]).to_pylist()
-    if len(found) == 1:
-        return list(found)
-    several = [row["trade"] for row in found]
-    known = several or [row[0] for row in audit.rows("select trade from trades limit 8")]
-    raise unknown("trade", trade, known)
 
 
 def _statuses(audit: Audit, indexes: list[int], block: int) -> dict[int, list[Row]]:
