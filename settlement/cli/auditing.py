@@ -103,8 +103,8 @@ def register(group: typer.Typer) -> None:
     group.callback()(_of)
     for command in (trades, trade, positions, holders, cash, movements, revenue, agreements, institutions):
         group.command()(command)
-    for command in (approvals, breaks, summary):
-        group.command()(command)
+    for further in (approvals, breaks, summary):
+        group.command()(further)
 
 
 def _of(
