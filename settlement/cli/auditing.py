@@ -33,6 +33,10 @@ _COLUMNS = {
     "trade": ("step", "at", "institution", "side", "asset", "amount", "before", "after", "detail"),
     "movements": ("at", "block", "sender", "receiver", "asset", "amount"),
     "institutions": ("institution", "roles", "suspended", "account", "signer"),
+    "commission": (
+        *("at", "side", "payer", "commission_minor", "total_before_minor", "total_after_minor"),
+        *("party", "share_ppm", "paid_minor", "whole", "currency"),
+    ),
     "charges": ("at", "cycle", "payer", "commission_minor", "levy_minor", "levy_beneficiary", "currency"),
     "revenue": (
         *("at", "agreement_name", "period", "kind", "party", "amount_minor", "paid_minor"),
