@@ -106,17 +106,9 @@ class _Of:
 def register(group: typer.Typer) -> None:
     """Put these commands into the group `clearing audit DIR`."""
     group.callback()(_of)
-    for name, command in (
-        *(
-            ("trades", trades),
-            ("trade", trade),
-            ("positions", positions),
-            ("holders", holders),
-            ("cash", cash),
-        ),
-        *(("movements", movements), ("institutions", institutions), ("summary", summary)),
-    ):
-        group.command(name)(command)
+    for command in (trades, trade, positions, holders, cash, movements, institutions):
+        group.command()(command)
+    group.command()(summary)
 
 
 def _of(
