@@ -12,8 +12,9 @@ from ledger.index.following import Derive, Progress
 from ledger.index.manifest import Manifest
 from ledger.index.verifying import Finding
 from settlement import directory
+from settlement.audit.entitlements import derive
 
-DERIVE: Derive | None = None
+DERIVE: Derive = derive
 """What adds the tables of the business to each segment."""
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import rlp
-from eth_utils import keccak
+from eth_account import Account
+from eth_utils import keccak, to_checksum_address
 from trie import HexaryTrie
 
 from ledger.chain import Chain
 
+KEY = bytes(keccak(text="blocks"))
+PARTY = to_checksum_address("0x" + "ab" * 20)
+CREATES = bytes.fromhex("6001600055" + "60aa600052" + "60206000a0" + "60bb60206000a1" + "00")
+"""sstore(0, 1), mstore(0, 0xaa), log0(0, 32), log1(0, 32, 0xbb), stop: a contract without code."""
+REVERTS = bytes.fromhex("60006000fd")
 EMPTY_ROOT = bytes(keccak(rlp.encode(b"")))
 
 
@@ -54,3 +61,23 @@ def assert_blocks_are_whole(chain: Chain, first: int, last: int) -> list[list[by
         assert [root_of(body.transactions), root_of(body.receipts)] == each[4:6]
     assert [each[0] for each in fields[1:]] == [keccak(header) for header in headers[:-1]]
     return fields
+
+
+def every_kind(chain_id: int) -> list[bytes]:
+    """One transaction of each type, one that creates, one that is refused, of one sender."""
+    common = {"gas": 200_000, "to": PARTY, "value": 0, "data": b"\1" * 70, "chainId": chain_id}
+    dynamic = {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
+    accesses = [{"address": PARTY, "storageKeys": ["0x" + "00" * 32, "0x" + "0c" * 32]}]
+    given: list[dict[str, Any]] = [
+        common | {"gasPrice": 0},
+        common | {"gasPrice": 0, "accessList": accesses, "type": 1},
+        common | dynamic | {"accessList": accesses, "type": 2},
+        {key: value for key, value in common.items() if key != "to"} | dynamic | {"data": CREATES},
+        {key: value for key, value in common.items() if key != "to"} | {"gasPrice": 0, "data": REVERTS},
+        common | {"gasPrice": 0, "data": b""},
+    ]
+    account = Account.from_key(KEY)
+    return [
+        bytes(account.sign_transaction({**each, "nonce": nonce}).raw_transaction)
+        for nonce, each in enumerate(given)
+    ]

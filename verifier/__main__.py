@@ -22,6 +22,7 @@ def main() -> int:
     )
     parser.add_argument("--keys", metavar="FILE", type=Path, help="JSON: names with an address or several")
     parser.add_argument("--affirmation", metavar="FILE", type=Path, action="append", default=[])
+    parser.add_argument("--deployment", metavar="FILE", type=Path, help="the ledger's deployment.json")
     parser.add_argument("--all", action="store_true", help="show every row")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
@@ -31,13 +32,14 @@ def main() -> int:
             asked.key, given.json_from((at := asked.keys).read_bytes()) if asked.keys else None
         )
         statements = [given.statement_from((at := each).read_bytes()) for each in asked.affirmation]
+        contracts = given.deployment_from((at := asked.deployment).read_bytes()) if asked.deployment else None
         at = None
         head = given.hash_from(asked.trusted_head) if asked.trusted_head else None
         data = (at := asked.bundle).read_bytes()
     except (given.Unusable, OSError) as error:
         parser.error(f"{at}: {error}" if at and isinstance(error, given.Unusable) else str(error))
     try:
-        verdict = verify(data, trusted_head=head, keys=keys, statements=statements)
+        verdict = verify(data, trusted_head=head, keys=keys, statements=statements, contracts=contracts)
     except Refused as refused:
         if asked.json:
             print(json.dumps({"verdict": "refused", "exit_code": telling.REFUSED, "reason": str(refused)}))

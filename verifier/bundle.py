@@ -100,6 +100,14 @@ class Row:
     ended_in: tuple[int, bytes]
     """What settled it whole, or ended it otherwise."""
 
+    def as_line(self) -> str:
+        """All of it in one line."""
+        own = f"{self.trading_day}\t{self.number}\t{self.time_s}\t{self.buyer}\t{self.seller}"
+        own += f"\t{self.security}\t{self.quantity}\t{self.amount_minor}\t{self.currency}\t{self.status}"
+        own += f"\t{self.settled_quantity}\t{self.batch_hash.hex()}\t{self.position}"
+        places = self.recorded_in, *self.affirmed_in, self.ended_in
+        return own + "".join(f"\t{block}\t{transaction.hex()}" for block, transaction in places)
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -128,4 +136,4 @@ class Bundle:
     balances: tuple[Balance, ...] = ()
     """Sorted; of the institution that the claim names, zeros left out."""
     digest: bytes = bytes(32)
-    """`claims.digest_of` of what is claimed: the answer, the affirmations and the balances."""
+    """The file's last bytes, `claims.digest_of` all before them and the answer."""

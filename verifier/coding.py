@@ -19,21 +19,23 @@ the same in other bytes is refused.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from itertools import islice
 
-import rlp
-
+from verifier import rlp
 from verifier.bundle import Affirmation, Balance, Block, Bundle, Condition, Contract, Refused
-from verifier.chain import Events, Receipt, address_and_topic, keccak, receipt_from, receipt_of
+from verifier.chain import Events, Receipt, address_and_topic, fields_of, receipt_from, receipt_of
+from verifier.rlp import Item, pieces
+from verifier.rlp import number as _number
+from verifier.rlp import number_bytes as _int
 
 MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _PARENT, _BLOOM, _NUMBER = 0, 6, 8
+_ROOM = 1_000
+"""Bytes that a byte of a file may unpack to."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
-
-Item = Any
-"""What RLP holds: bytes, or a list of items."""
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -50,7 +52,7 @@ def encode(bundle: Bundle) -> bytes:
                 [[part.encode() for part in (c.field, c.comparison, c.value)] for c in bundle.conditions],
                 _int(bundle.first),
                 list(_pack_headers(bundle.headers)),
-                [pack_planes(_rows(each, WORD)) for each in bundle.records],
+                [pack_planes(pieces(each, WORD)) for each in bundle.records],
                 [
                     [
                         _int(number),
@@ -78,28 +80,41 @@ def decode(data: bytes) -> Bundle:
     if not data.startswith(MAGIC):
         raise Refused("it is no bundle of evidence: it does not begin as one")
     try:
-        bundle = _decode(rlp.decode(data[len(MAGIC) :]))
-    except RecursionError:
-        raise Refused("it is no bundle of evidence: it is nested too deeply") from None
-    except (rlp.DecodingError, ValueError, TypeError, IndexError, KeyError) as error:
-        raise Refused(f"it is no bundle of evidence: {error}") from None
-    if encode(bundle) != data:
+        bundle = _decode(rlp.decode(data[len(MAGIC) :]), _Room(_ROOM * len(data)))
+        again = encode(bundle)
+    except Refused:
+        raise
+    except Exception as error:  # Whatever a hostile file makes go wrong, it is none.
+        raise Refused(f"it is no bundle of evidence: a part of it is not in its form ({error!r})") from None
+    if again != data:
         raise Refused("it is not written as a bundle is: the same could be said in other bytes")
     return bundle
 
 
-def _decode(body: Item) -> Bundle:
+class _Room:
+    """How many bytes may still be unpacked: a small file cannot say that it is a huge one."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
+
+
+def _decode(body: Item, room: _Room) -> Bundle:
     chain_id, contracts, conditions, first, headers, records, blocks, events, *rest = body
     chosen, affirmations, state, balances, digest = rest
-    unpacked = tuple(b"".join(unpack_planes(each)) for each in records)
-    following = iter(_unpack_events(events))
+    unpacked = tuple(b"".join(unpack_planes(each, room)) for each in records)
+    following = iter(_unpack_events(events, room))
     found: dict[int, Block] = {}
     for number, raws, receipts in blocks:
         whole = []
         for kind, status, gas, count in receipts:
-            own = Events(next(following) for _ in range(_number(count)))
+            own = Events(islice(following, min(_number(count), sys.maxsize)))
             whole.append(receipt_of(Receipt(bytes(kind), _number(status), _number(gas), own)))
-        found[_number(number)] = Block(tuple(_unpack_raw(raw, unpacked) for raw in raws), tuple(whole))
+        found[_number(number)] = Block(tuple(_unpack_raw(raw, unpacked, room) for raw in raws), tuple(whole))
     return Bundle(
         chain_id=_number(chain_id),
         contracts={name.decode(): Contract(_bytes(at, 20), _bytes(code, 32)) for name, at, code in contracts},
@@ -131,36 +146,34 @@ def unpack_zeros(packed: bytes) -> bytes:
 def pack_planes(rows: Sequence[bytes]) -> Item:
     """Rows of one width by columns of bytes: how many; which columns vary, a bit each, the first column's
     highest; the value of each that does not; those that do."""
-    width = len(rows[0]) if rows else 0
-    whole = b"".join(rows)
-    mask, same, vary = 0, bytearray(), []
-    for column in range(width):
-        plane = whole[column::width]
-        if plane.count(plane[0]) == len(plane):
-            same.append(plane[0])
-        else:
-            mask |= 1 << (width - 1 - column)
-            vary.append(pack_zeros(plane))
-    return [_int(len(rows)), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(bytes(same)), vary]
+    first = rows[0] if rows else b""
+    width, count, whole = len(first), len(rows), b"".join(rows)
+    planes = [whole[column::width] for column in range(width)] if count > 1 else []
+    varied = [column for column, plane in enumerate(planes) if plane.count(first[column]) < count]
+    mask, same = 0, bytearray(first)
+    for column in reversed(varied):
+        mask |= 1 << (width - 1 - column)
+        del same[column]
+    varying = [pack_zeros(planes[column]) for column in varied]
+    return [_int(count), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(bytes(same)), varying]
 
 
-def unpack_planes(item: Item) -> list[bytes]:
+def unpack_planes(item: Item, room: _Room) -> list[bytes]:
     """The rows again. Raises ValueError where these are no columns of rows."""
     count, mask, same = _number(item[0]), int.from_bytes(item[1], "big"), unpack_zeros(item[2])
     varying = [unpack_zeros(plane) for plane in item[3]]
     width = len(same) + len(varying)
-    if mask.bit_count() != len(varying) or any(len(plane) != count for plane in varying):
+    varied = [column for column in range(width) if mask >> (width - 1 - column) & 1]
+    if len(varied) != len(varying) or any(len(plane) != count for plane in varying):
         raise ValueError("rows and columns do not fit each other")
-    whole, constant, vary = bytearray(count * width), iter(same), iter(varying)
-    for column in range(width):
-        whole[column::width] = (
-            next(vary) if mask >> (width - 1 - column) & 1 else bytes([next(constant)]) * count
-        )
-    return _rows(bytes(whole), width)
-
-
-def _rows(whole: bytes, width: int) -> list[bytes]:
-    return [whole[at : at + width] for at in range(0, len(whole), width)] if width else []
+    room.take(count * max(width, 1))
+    row = bytearray(same)
+    for column in varied:
+        row.insert(column, 0)
+    whole = row * count
+    for column, plane in zip(varied, varying, strict=True):
+        whole[column::width] = plane
+    return pieces(bytes(whole), width)
 
 
 def _pack_events(events: Sequence[bytes]) -> Item:
@@ -178,19 +191,18 @@ def _pack_events(events: Sequence[bytes]) -> Item:
     return [pack_planes(order), [pack_planes(rows) for rows in kinds.values()]]
 
 
-def _unpack_events(item: Item) -> Iterator[bytes]:
+def _unpack_events(item: Item, room: _Room) -> list[bytes]:
     order, kinds = item
-    waiting = [iter(unpack_planes(each)) for each in kinds]
-    for number in unpack_planes(order):
-        yield next(waiting[int.from_bytes(number, "big")])
+    waiting = [iter(unpack_planes(each, room)) for each in kinds]
+    return [next(waiting[int.from_bytes(number, "big")]) for number in unpack_planes(order, room)]
 
 
 def _pack_headers(headers: Iterable[bytes]) -> Iterator[Item]:
     """The first whole; of the others which fields are not as expected, a bit each, and these."""
-    before: list[bytes] = []
+    before: Sequence[bytes] = ()
     parent = b""
     for raw in headers:
-        fields = rlp.decode(raw)
+        fields, own_hash = fields_of(raw)
         expected = _expected(before, parent)
         if len(fields) != len(expected):
             yield fields
@@ -198,11 +210,11 @@ def _pack_headers(headers: Iterable[bytes]) -> Iterator[Item]:
             changed = [i for i, field in enumerate(fields) if field != expected[i]]
             values = [pack_zeros(fields[i]) if i == _BLOOM else fields[i] for i in changed]
             yield [_int(sum(1 << i for i in changed)), *values]
-        before, parent = fields, keccak(raw)
+        before, parent = fields, own_hash
 
 
 def _unpack_headers(items: Iterable[Item]) -> Iterator[bytes]:
-    before: list[bytes] = []
+    before: Sequence[bytes] = ()
     parent = b""
     for item in items:
         fields = list(item)
@@ -211,12 +223,12 @@ def _unpack_headers(items: Iterable[Item]) -> Iterator[bytes]:
             changed = [i for i in range(len(fields)) if mask >> i & 1]
             for i, value in zip(changed, item[1:], strict=True):
                 fields[i] = unpack_zeros(value) if i == _BLOOM else value
-        raw = bytes(rlp.encode(fields))
+        raw = rlp.encode(fields)
         yield raw
-        before, parent = fields, keccak(raw)
+        before, parent = fields_of(raw)
 
 
-def _expected(before: list[bytes], parent: bytes) -> list[bytes]:
+def _expected(before: Sequence[bytes], parent: bytes) -> list[bytes]:
     """The fields of the header before, but of the next block."""
     fields = list(before)
     if fields:
@@ -228,6 +240,8 @@ def _pack_raw(raw: bytes, records: Sequence[bytes]) -> Item:
     """The transaction in pieces: bytes as they are, and [i] where all records of batch i come."""
     pieces: list[Item] = [raw]
     for i, batch in enumerate(records):
+        if not batch:
+            continue
         split: list[Item] = []
         for piece in pieces:
             if isinstance(piece, list):
@@ -241,10 +255,12 @@ def _pack_raw(raw: bytes, records: Sequence[bytes]) -> Item:
     return [piece if isinstance(piece, list) else pack_zeros(piece) for piece in pieces]
 
 
-def _unpack_raw(pieces: Item, records: Sequence[bytes]) -> bytes:
-    return b"".join(
-        records[_number(piece[0])] if isinstance(piece, list) else unpack_zeros(piece) for piece in pieces
-    )
+def _unpack_raw(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
+    found = []
+    for piece in pieces:
+        found.append(records[_number(piece[0])] if isinstance(piece, list) else unpack_zeros(piece))
+        room.take(len(found[-1]))
+    return b"".join(found)
 
 
 def _pack_affirmation(each: Affirmation) -> Item:
@@ -262,16 +278,6 @@ def _unpack_affirmation(item: Item) -> Affirmation:
     return Affirmation(
         batch, _number(institution), records, exceptions, clients, prior, _bytes(signature, 65)
     )
-
-
-def _int(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-
-def _number(item: Item) -> int:
-    if not isinstance(item, bytes):
-        raise ValueError("a list is in the place of a number")
-    return int.from_bytes(item, "big")
 
 
 def _bytes(item: Item, length: int) -> bytes:

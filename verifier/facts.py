@@ -144,7 +144,7 @@ class Facts:
     batches: dict[bytes, Batch] = field(default_factory=dict)
 
 
-def read(contracts: Mapping[str, Contract], blocks: Mapping[int, Block]) -> Facts:
+def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, Block]) -> Facts:
     """Go through whole blocks in their order. Raises Refused where they contradict each other."""
     facts = Facts()
     ours = {at.address: name for name, at in contracts.items()}
@@ -156,7 +156,7 @@ def read(contracts: Mapping[str, Contract], blocks: Mapping[int, Block]) -> Fact
         for raw, receipt in zip(block.transactions, block.receipts, strict=True):
             events = list(_events(receipt, ours))
             if events:
-                _Transaction(facts, house, (number, keccak(raw)), raw).apply(events)
+                _Transaction(facts, chain_id, house, (number, keccak(raw)), raw).apply(events)
     return facts
 
 
@@ -176,24 +176,26 @@ def _events(receipt: bytes, ours: Mapping[bytes, str]) -> Iterator[tuple[str, Ev
 class _Transaction:
     """Applies the events of one transaction, in their order."""
 
-    def __init__(self, facts: Facts, house: bytes, place: Place, raw: bytes) -> None:
+    def __init__(self, facts: Facts, chain_id: int, house: bytes, place: Place, raw: bytes) -> None:
         self._facts = facts
         self._house = house
         self._place = place
         self._masks: dict[bytes, bytes] | None = None
-        self._to, self._data = call_of(raw)
+        signed_for, self._to, self._data = call_of(raw)
+        if signed_for not in (0, chain_id):
+            raise Refused(f"{self._named} is signed for chain {signed_for}, not for chain {chain_id}")
 
     def apply(self, events: Sequence[tuple[str, Event]]) -> None:
         """Take account of all."""
         for name, event in events:
             match name:
                 case "InstitutionAdmitted":
-                    self._facts.names[event.topic(1)] = _text(event.topics[2])
+                    _give(self._facts.names, event, "institution")
                     self._facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
                 case "SignerChanged":
                     self._facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
                 case "AssetListed":
-                    self._facts.codes[event.topic(1)] = _text(event.topics[2])
+                    _give(self._facts.codes, event, "asset")
                     self._facts.exponents[event.topic(1)] = event.word(0)
                 case "BatchRecorded":
                     self._record(event)
@@ -215,6 +217,8 @@ class _Transaction:
         if keccak(header + event.data[:WORD]) != event.topics[1]:
             raise Refused(f"the batch recorded in {self._named} has another hash")
         venue, day, cash, *_ = (_word(header, i) for i in range(_HEADER_WORDS))
+        if event.topics[1] in self._facts.batches:
+            raise Refused(f"the batch recorded in {self._named} was recorded before")
         batch = Batch(event.topics[1], venue, day, cash, records, self._place)
         batch.last_block = self._place[0]
         self._facts.batches[batch.hash] = batch
@@ -315,5 +319,15 @@ def _array(data: bytes, offset: int) -> bytes:
     return data[start : start + count * WORD]
 
 
+def _give(known: dict[int, str], event: Event, what: str) -> None:
+    """Note a name or a code. Raises Refused where it, or who has it, was there before."""
+    index, name = event.topic(1), _text(event.topics[2])
+    if index in known or name in known.values():
+        raise Refused(f"two events give {what} {index} or the name {name}")
+    known[index] = name
+
+
 def _text(word: bytes) -> str:
-    return word.rstrip(b"\0").decode("ascii", "backslashreplace")
+    """Printable, so that no name can pass for something else on a screen."""
+    text = word.rstrip(b"\0").decode("ascii", "backslashreplace")
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

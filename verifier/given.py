@@ -62,6 +62,15 @@ def json_from(data: bytes) -> Any:
         raise Unusable(f"is no JSON: {error}") from None
 
 
+def deployment_from(data: bytes) -> dict[str, bytes]:
+    """Where a ledger's contracts are, from its deployment record. Raises Unusable."""
+    said = json_from(data)
+    addresses = said.get("addresses") if isinstance(said, dict) else None
+    if not isinstance(addresses, dict) or not all(isinstance(each, str) for each in addresses.values()):
+        raise Unusable('is no deployment record: it has no "addresses" by contract')
+    return {name: hash_from(each, 20) for name, each in addresses.items()}
+
+
 def statement_from(data: bytes) -> Statement:
     """An affirmation that was kept, from its file. Raises Unusable."""
     said = json_from(data)

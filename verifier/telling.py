@@ -7,7 +7,7 @@ from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
-from verifier.bundle import Row
+from verifier.bundle import CONTRACTS, Row
 from verifier.verifying import Verdict
 
 ANCHORED, UNANCHORED, REFUSED = 0, 1, 2
@@ -51,6 +51,9 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
         yield ""
     yield "What it rests on"
     yield from (f"  {each}" for each in _rests(verdict))
+    yield "Which ledger"
+    yield f"  chain {bundle.chain_id}, and these contracts (--deployment FILE compares them with yours):"
+    yield from (f"  {name:<15} 0x{bundle.contracts[name].address.hex()}" for name in CONTRACTS)
     whole, every = len(bundle.blocks), len(bundle.headers)
     yield "Complete"
     yield f"  blocks {verdict.first.number:,} to {head.number:,} follow each other; {whole:,} are here whole,"

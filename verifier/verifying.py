@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-
-import rlp
+from dataclasses import dataclass, field
 
 from verifier import chain, claims, coding, facts, holdings
 from verifier.anchors import Statement, signer_of
@@ -67,27 +65,49 @@ def verify(
     trusted_head: bytes | None = None,
     keys: Keys | None = None,
     statements: Sequence[Statement] = (),
+    contracts: Mapping[str, bytes] | None = None,
 ) -> Verdict:
     """Check a file. `trusted_head` is the hash of a block that the auditor knows to be the ledger's;
-    `statements` are affirmations that it has from elsewhere, signed with one of `keys`.
+    `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be.
 
     Raises Refused, which says what is wrong.
     """
+    return check(coding.decode(data), data, Given(trusted_head, keys or {}, statements, contracts or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an auditor knows, as `verify` takes it."""
+
+    trusted_head: bytes | None = None
+    keys: Keys = field(default_factory=dict)
+    statements: Sequence[Statement] = ()
+    contracts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
+    """Check what a file says. Raises Refused."""
     try:
-        return _verify(coding.decode(data), trusted_head, keys or {}, statements)
-    except (rlp.DecodingError, ValueError, TypeError, IndexError, KeyError, RecursionError) as error:
+        return _check(bundle, data, given)
+    except Refused:
+        raise
+    except Exception as error:  # Whatever a hostile file makes go wrong, it proves nothing.
         raise Refused(f"something in it is malformed: {error!r}") from None
 
 
-def _verify(
-    bundle: Bundle, trusted_head: bytes | None, keys: Keys, statements: Sequence[Statement]
-) -> Verdict:
+def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
     if missing := [name for name in CONTRACTS if name not in bundle.contracts]:
         raise Refused(f"its deployment record has no {missing[0]}")
+    if strange := [name for name in bundle.contracts if not (name.isascii() and name.isidentifier())]:
+        raise Refused(f"its deployment record has a contract that is none: {strange[0]!r}")
+    for name in CONTRACTS:
+        own = bundle.contracts[name].address
+        if given.contracts.get(name, own) != own:
+            raise Refused(f"it is of another ledger: its {name} is 0x{own.hex()}")
     claims.checked(bundle.conditions)
     headers = chain.headers(bundle.first, bundle.headers)
     _check_blocks(bundle, headers)
-    found = facts.read(bundle.contracts, bundle.blocks)
+    found = facts.read(bundle.chain_id, bundle.contracts, bundle.blocks)
     if [batch.records for batch in found.batches.values()] != list(bundle.records):
         raise Refused("its records are not those of the batches in its blocks")
     claim = claims.Claim(bundle, found)
@@ -97,12 +117,12 @@ def _verify(
         raise Refused("its answer is not every trade that meets its conditions, and no other")
     holdings.check(bundle, headers[-1], found)
     signers = _check_affirmations(bundle, found)
-    if claims.digest_of(rows, bundle.affirmations, bundle.balances) != bundle.digest:
-        raise Refused("its answer is not what its blocks say")
-    anchors = _Anchors(bundle, headers, found, keys)
-    anchors.head(trusted_head)
+    if claims.digest_of(rows, data) != bundle.digest:
+        raise Refused("it was altered: its digest is not that of what it says")
+    anchors = _Anchors(bundle, headers, found, given.keys)
+    anchors.head(given.trusted_head)
     anchors.own(signers)
-    anchors.elsewhere(statements)
+    anchors.elsewhere(given.statements)
     return Verdict(
         bundle=bundle,
         rows=tuple(rows),

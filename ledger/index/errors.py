@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from ledger.errors import LedgerError
 
 
 class IndexUnusable(LedgerError):
     """The index in `folder` cannot be used: `reason`. The index can be rebuilt from the chain."""
 
-    def __init__(self, folder: str, reason: str, remedy: str = "clearing index rebuild DIR") -> None:
+    def __init__(self, folder: str, reason: str) -> None:
+        remedy = f"clearing index rebuild {quote(folder)}"
         super().__init__(f"the index in {folder} {reason}; `{remedy}` makes it anew from the chain")
         self.folder = folder
         self.reason = reason

@@ -8,7 +8,7 @@ have the same root.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from eth_hash.auto import keccak
 
@@ -21,7 +21,7 @@ class Tree:
     """A tree over leaves in their order."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        self._levels = _levels([hash_leaf(leaf) for leaf in leaves])
+        self._levels = _levels(hash_leaves(leaves))
 
     @classmethod
     def of_hashes(cls, hashes: Sequence[bytes]) -> Tree:
@@ -56,11 +56,18 @@ def hash_leaf(leaf: bytes) -> bytes:
     return keccak(_LEAF + leaf)
 
 
+def hash_leaves(leaves: Iterable[bytes]) -> list[bytes]:
+    """The same of many."""
+    hashed = keccak.hasher
+    return [hashed(_LEAF + leaf) for leaf in leaves]
+
+
 def _levels(level: list[bytes]) -> list[list[bytes]]:
     """From the hashes of the leaves to the root."""
-    levels = [level]
+    levels, hashed = [level], keccak.hasher
     while len(level) > 1:
-        above = [keccak(_NODE + level[i] + level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        rest = iter(level)
+        above = [hashed(_NODE + left + right) for left, right in zip(rest, rest, strict=False)]
         if len(level) % 2:
             above.append(level[-1])
         levels.append(above)

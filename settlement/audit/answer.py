@@ -30,3 +30,5 @@ class Answer:
     """How many rows there are, where the table is a page of them; None where nobody counted."""
     next: str | None = None
     """What `after` takes to go on behind this page; None where it is the last."""
+    about: pa.Table | None = None
+    """One row on what the rows are about, as on the trade whose life they are."""

@@ -8,7 +8,7 @@ from ledger.units import PPM
 from settlement.audit.facts import Script
 from settlement.fees import VenueSchedule, offsets
 
-_FITS = 1 << 42
+FITS = 1 << 42
 """An amount below it, times a rate, fits 64 bits; so does what a tier adds where no bound is above."""
 _READ = """
     select "feeScheduleId", "levyPpm", graduated,
@@ -27,10 +27,12 @@ def macros(script: Script) -> None:
         large = _by_schedule(
             {n: rule(each, "wide(low, high)::hugeint", False) for n, each in schedules.items()}
         )
+        shorter = _by_schedule({n: rule(each, "low", True) for n, each in schedules.items()})
+        script.run(f"create macro {name}_small(schedule, low) as ({shorter})::bigint")
         # Division of 128 bits takes ten times as long as that of 64.
         script.run(
             f"create macro {name}(schedule, low, high) as"
-            f" (case when high = 0 and low < {_FITS} then {small} else {large} end)::decimal(38, 0)"
+            f" (case when high = 0 and low < {FITS} then {small} else {large} end)::decimal(38, 0)"
         )
 
 
@@ -47,7 +49,7 @@ def _commission(schedule: VenueSchedule, amount: str, small: bool) -> str:
     for (up_to, rate, _), offset in zip(schedule.as_registered(), offsets(schedule), strict=True):
         kind = "bigint" if small and abs(offset) < 1 << 62 else "hugeint"
         parts.append((up_to, f"(({amount})::{kind} * {rate} + ({offset})::{kind}) // {PPM}"))
-        if small and up_to >= _FITS:
+        if small and up_to >= FITS:
             break
     rest = parts.pop()[1]
     chosen = " ".join(f"when {amount} <= {up_to} then {rule}" for up_to, rule in parts)
@@ -56,3 +58,16 @@ def _commission(schedule: VenueSchedule, amount: str, small: bool) -> str:
 
 def _levy(schedule: VenueSchedule, amount: str, small: bool) -> str:
     return f"{amount} * {schedule.levy_ppm} // {PPM}"
+
+
+def charge_columns(small: bool) -> tuple[str, str, str]:
+    """SQL for the amount, the commission and the levy of a trade with its batch's `fee_schedule`; in 64 bits
+    where all amounts are `small`, which is five times as fast."""
+    if small:
+        return (
+            "amount_low::bigint",
+            "commission_of_small(fee_schedule, amount_low::bigint)",
+            "levy_of_small(fee_schedule, amount_low::bigint)",
+        )
+    both = "(fee_schedule, amount_low, amount_high)"
+    return "wide(amount_low, amount_high)", f"commission_of{both}", f"levy_of{both}"

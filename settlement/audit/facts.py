@@ -6,6 +6,9 @@
     facts."Contract_Event"         every event of the contracts
     facts.trades_now               trades as they stand: `trades` with the newest of `changes`
     facts.moments                  transaction, block, hash, sender, at (UTC)
+    facts.times                    transaction, block, at (UTC); in memory
+    facts.changed                  those of `trades_now` that changed after their segment, with old_status and
+                                   old_settled_quantity
     facts.fails_last               batch, number, reasons, failed_days: of a trade's newest fail
     facts.cycle_of                 transaction, cycle: of those that settled
     facts.balances_now             balances as the newest segment ends
@@ -34,6 +37,7 @@ from ledger.compile import artifacts
 from ledger.deploy import CONTRACTS
 from ledger.index.schema import TABLES
 from settlement.audit.access import Access
+from settlement.audit.masking import MACROS
 from settlement.audit.names import CURRENCY, TRANSIT, Asset, Names
 from settlement.audit.revenue_tables import TABLES as REVENUE
 
@@ -61,20 +65,20 @@ _TRADES_NOW = """
         coalesce(c.ended_in, t.ended_in) as ended_in)
     from facts.trades t left join facts.changes_last c using (trade)"""
 _CHANGES_LAST = """
-    create temp table changes_last as
     select trade, arg_max(status, place) as status, arg_max(settled_quantity, place) as settled_quantity,
         max(ended_in) as ended_in
     from (select *, row_number() over () as place from facts.changes) group by trade order by trade"""
-
+_CHANGED = """
+    select t.* replace (c.status as status, c.settled_quantity as settled_quantity, c.ended_in as ended_in),
+        t.status as old_status, t.settled_quantity as old_settled_quantity
+    from facts.trades t join facts.changes_last c using (trade)"""
 _PART = """case when settled = quantity then total
     else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
-_MAGNITUDE = """(case when x < 0 then '-' else '' end || left(abs(x)::varchar, 1)
-    || repeat('0', length(abs(x)::varchar) - 1))::decimal(38, 0)"""
 _FAILS_LAST = """
-    create view facts.fails_last as
     select b.batch, f."tradeNo" as number, arg_max(f.reasons, f.transaction) as reasons,
         max(f."failedDays") as failed_days
-    from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash" group by 1, 2"""
+    from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"
+    where {} group by 1, 2"""
 
 
 class Script:
@@ -98,21 +102,27 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
         found = files.get(table, ())
         source = f"read_parquet({literal([str(each) for each in found])})" if found else _empty(columns)
         script.run(f'create view facts."{table}" as select * from {source}')
+    _keep(script, "changes_last", _CHANGES_LAST)
     if files.get("changes"):
-        script.run(_CHANGES_LAST)
-        script.run("create view facts.changes_last as select * from temp.changes_last")
         script.run(_TRADES_NOW)
     else:
         script.run("create view facts.trades_now as select * from facts.trades")
-    script.run(
-        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender,"
-        " make_timestamp(b.time_s * 1000000) as at"
-        " from facts.transactions x join facts.blocks b using (block)"
+    script.run(f"create view facts.changed as {_CHANGED}")
+    _keep(
+        script,
+        "times",
+        "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as at"
+        " from facts.transactions x join facts.blocks b using (block) order by 1",
     )
-    script.run(_FAILS_LAST)
     script.run(
-        "create view facts.cycle_of as select distinct transaction, cycle"
-        ' from facts."ClearingHouse_SliceSettled"'
+        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.at"
+        " from facts.transactions x join facts.times b using (transaction)"
+    )
+    script.run(f"create view facts.fails_last as {fails_last()}")
+    _keep(
+        script,
+        "cycle_of",
+        'select distinct transaction, cycle from facts."ClearingHouse_SliceSettled"',
     )
     held = (
         f"read_parquet({literal([str(newest['balances'])])})"
@@ -122,6 +132,17 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
     script.run(f"create view facts.balances_now as select * from {held}")
 
 
+def fails_last(condition: str = "true") -> str:
+    """SQL for what `facts.fails_last` has, of the fails that meet a condition on their transaction."""
+    return _FAILS_LAST.format(condition)
+
+
+def _keep(script: Script, name: str, select: str) -> None:
+    """Rows that nearly every question needs, read once: a view over a table in memory."""
+    script.run(f"create table main._{name} as {select}")
+    script.run(f"create view facts.{name} as select * from main._{name}")
+
+
 def macros(script: Script, names: Names, access: Access) -> None:
     """Make the macros by which views say names; `access` decides how much of a name."""
     highest = max(names.institutions, default=0)
@@ -129,6 +150,7 @@ def macros(script: Script, names: Names, access: Access) -> None:
     codes = _by_asset(names, lambda each: each.code, "varchar")
     decimals = _by_asset(names, lambda each: each.decimals, "integer")
     for made in (
+        *MACROS,
         f"institution_name(i) as {access.name(f'({literal(told)}::varchar[])[i::bigint + 1]')}",
         f"asset_code(i) as {codes}",
         f"asset_decimals(i) as {decimals}",
@@ -137,8 +159,6 @@ def macros(script: Script, names: Names, access: Access) -> None:
         "hex(b) as '0x' || lower(to_hex(b))",
         f"part_of(total, settled, quantity) as {_PART}",
         f"asset_issuer(i) as {_by_asset(names, lambda each: each.issuer, 'integer')}",
-        "mask_name(x) as '…' || right(x, 4)",
-        f"mask_amount(x) as {_MAGNITUDE}",
         "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)",
     ):
         script.run(f"create macro {made}")

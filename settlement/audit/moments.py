@@ -64,7 +64,9 @@ def balances(audit: Audit, transaction: int, where: str = "true") -> str:
             continue
         if at:
             base = parquet([audit.segments[at - 1].files["balances"]])
-            parts.append(f"select institution, asset, wide(amount_low, amount_high)::hugeint as amount from {base}")
+            parts.append(
+                f"select institution, asset, wide(amount_low, amount_high)::hugeint as amount from {base}"
+            )
         moved = parquet([segment.files["movements"]])
         for sign, side in (("", "receiver"), ("-", "sender")):
             parts.append(

@@ -31,7 +31,6 @@ def held(path: Path) -> Iterator[tuple[Sequence[Segment], AsOf]]:
     from ledger.index.following import newest_of
     from ledger.index.keeping import reading
     from ledger.index.manifest import Manifest
-
     from settlement import directory
 
     directory.config(path)
@@ -51,7 +50,9 @@ def held(path: Path) -> Iterator[tuple[Sequence[Segment], AsOf]]:
             stack.enter_context(reading(path))
             manifest = Manifest.read(path)
         found = [
-            Segment(each.first_block, each.last.number, {name: manifest.path(each, name) for name in each.files})
+            Segment(
+                each.first_block, each.last.number, {name: manifest.path(each, name) for name in each.files}
+            )
             for each in manifest.segments
         ]
         said = manifest.as_of
@@ -61,15 +62,9 @@ def held(path: Path) -> Iterator[tuple[Sequence[Segment], AsOf]]:
 def follow(path: Path) -> None:
     """Bring the index of the ledger at `path` up to its chain's newest block. Raises LedgerUnfinished, and
     what opening the chain and following it raise."""
-    from ledger.clients import attach
-    from ledger.index import following
+    from settlement import indexing
 
-    from settlement import directory
-    from settlement.audit.entitlements import derive
-
-    deployment = directory.deployment_of(path)
-    with directory.connected(path, write=False, blocks=deployment.block) as chain:
-        following.follow(attach(chain, deployment), path, derive=derive)
+    indexing.follow(path)
 
 
 def names(connection: DuckDBPyConnection) -> Names:
@@ -84,3 +79,10 @@ def names(connection: DuckDBPyConnection) -> Names:
         {index: from_bytes32(bytes(name)) for index, name in admitted},
         {index: Asset(index, from_bytes32(bytes(code)), *rest) for index, code, *rest in listed},
     )
+
+
+def index_folder(path: Path) -> Path:
+    """Where the files of a ledger's index lie."""
+    from ledger.index.manifest import INDEX
+
+    return path / INDEX

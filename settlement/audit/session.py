@@ -43,7 +43,12 @@ class Audit:
     segments: Sequence[Segment]
     statements: Sequence[str]
     """Those that made the views; another database with the same rights can be made by them."""
+    wide: bool = True
+    """Whether any trade's amount takes more than 64 bits."""
+    small: bool = False
+    """Whether every amount is so small that charges on it can be computed in 64 bits."""
     clock: Clock = field(default_factory=SystemClock)
+
     def table(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
         """Rows of one statement as columns."""
         return self.connection.execute(sql, parameters).to_arrow_table()
@@ -51,6 +56,13 @@ class Audit:
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of one statement, where they are few."""
         return self.connection.execute(sql, parameters).fetchall()
+
+    def kept(self, name: str, select: str | None = None) -> str:
+        """A table in memory of what `select`, or else the view of that name in `facts`, has; it is read once
+        a session, when it is first needed."""
+        if not self.rows("select 1 from duckdb_tables() where table_name = ?", [f"kept_{name}"]):
+            self.connection.execute(f"create table main.kept_{name} as {select or f'from facts.{name}'}")
+        return f"main.kept_{name}"
 
     def has(self, table: str) -> bool:
         """Whether any segment has rows of a table of `facts`."""
@@ -64,9 +76,10 @@ class Audit:
         total: int | None = None,
         next: str | None = None,
         as_of: AsOf | None = None,
+        about: pa.Table | None = None,
     ) -> Answer:
         """The table as an answer: of the session's block, or of the earlier one that was asked for."""
-        return Answer(question, table, as_of or self.as_of, total, next)
+        return Answer(question, table, as_of or self.as_of, total, next, about)
 
 
 @contextmanager
@@ -115,6 +128,11 @@ def session(
     charges.macros(script)
     breaks.prepare(script, path, names.institutions)
     create(script, granted)
+    # Parquet's statistics answer both.
+    wide, large = (
+        bool(connection.execute(f"select 1 from facts.trades where {condition} limit 1").fetchall())
+        for condition in ("amount_high > 0", f"amount_low >= {charges.FITS}")
+    )
     return Audit(
         path,
         connection,
@@ -123,5 +141,7 @@ def session(
         names,
         tuple(segments),
         tuple(script.statements),
+        wide,
+        not wide and not large,
         clock or SystemClock(),
     )

@@ -51,7 +51,7 @@ def _approvals_sql(access: Access) -> str:
     select 'affirmation' as kind, a.institution as who, null::varchar as person, null::varchar as proposed_by,
         b.trading_day as day, hex(b.hash) as subject, a.exceptions::varchar || ' exceptions' as detail,
         a.transaction, null::bigint as event, null::timestamp as at,
-        {access.concerns("a.institution")} as seen
+        {access.concerns("a.institution", "b.venue")} as seen
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     union all
     select case when s.said = 'consented' then 'consent' else 'consent_withdrawn' end, s.institution, null,
@@ -61,8 +61,8 @@ def _approvals_sql(access: Access) -> str:
     union all
     select 'measure', c.institution, null, null, null,
         coalesce(n.name, '') || ' ' || (c.period // 12) || '-' || lpad((c.period % 12 + 1)::varchar, 2, '0'),
-        {_text(access, "replace(decode(c.measure), chr(0), '') || ' = ' || c.value")}, c.transaction,
-        null, null, {access.concerns("c.institution", "n.payer")}
+        {_text(access, "replace(decode(c.measure, 'replace'), chr(0), '') || ' = ' || c.value")},
+        c.transaction, null, null, {access.concerns("c.institution", "n.payer")}
     from facts."RevenueSharing_MeasureCountersigned" c
     left join {NAMES} n on n.agreement = c."agreementId"
     union all {joint}

@@ -19,7 +19,7 @@ SECURITY = Column("security", "Code of the security")
 CURRENCY = Column("currency", "ISO 4217 code of the amount's currency")
 
 
-def trades_sql(access: Access, source: str = "facts.trades_now") -> str:
+def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "facts.fails_last") -> str:
     """The view `trades` over all trades or, where speed counts, over those of `source`, which has the
     columns of `facts.trades_now`."""
     return f"""
@@ -38,42 +38,44 @@ def trades_sql(access: Access, source: str = "facts.trades_now") -> str:
         r.block as recorded_block, r.at as recorded_at,
         e.block as ended_block, e.at as ended_at, c.cycle, t.trade as trade_index
     from {source} t join facts.batches b using (batch)
-    left join facts.fails_last f on f.batch = t.batch and f.number = t.number
-    left join facts.moments r on r.transaction = b.transaction
-    left join facts.moments e on e.transaction = t.ended_in
+    left join {fails} f on f.batch = t.batch and f.number = t.number
+    left join facts.times r on r.transaction = b.transaction
+    left join facts.times e on e.transaction = t.ended_in
     left join facts.cycle_of c on c.transaction = t.ended_in
     where {access.concerns("t.buyer", "t.seller", "b.venue")}"""
 
 
-def _statuses_sql(access: Access) -> str:
+def statuses_sql(access: Access, source: str = "") -> str:
+    """The view `statuses`, of all trades or of those of `source`."""
     trade = f"{NAMED_SQL}"
     side = "case when who = t.buyer and who = t.seller then 'both' when who = t.buyer then 'buyer' else 'seller' end"
     own = access.concerns("t.buyer", "t.seller", "(select venue from facts.batches where batch = t.batch)")
+    rows, now = source or "facts.trades", source or "facts.trades_now"
     parts = (
         # What happened, who said so, units settled by then, reasons; the transaction x and the trade t.
         "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons, b.transaction as x, 0 as log"
-        " from facts.trades t join facts.batches b using (batch)",
+        f" from {rows} t join facts.batches b using (batch)",
         "select t.*, 'affirmed', a.institution, null, null, a.transaction, a.log"
-        " from facts.trades t join facts.batches b using (batch)"
+        f" from {rows} t join facts.batches b using (batch)"
         ' join facts."ClearingHouse_BatchAffirmed" a on a."batchHash" = b.hash'
         " and a.institution in (t.buyer, t.seller)"
         ' anti join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number'
         " and d.institution = a.institution",
         "select t.*, 'disputed', d.institution, null, null, d.transaction, d.log"
-        " from facts.trades t join facts.batches b using (batch)"
+        f" from {rows} t join facts.batches b using (batch)"
         ' join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number',
         'select t.*, status_name(s."to"), null, null, null, s.transaction, s.log'
         ' from facts."ClearingHouse_StatusChanged" s join facts.batches b on b.hash = s."batchHash"'
-        " join facts.trades t on t.batch = b.batch and t.trade = b.first_trade + s.position::bigint",
+        f" join {rows} t on t.batch = b.batch and t.trade = b.first_trade + s.position::bigint",
         "select t.*, 'failed', null, null, f.reasons, f.transaction, f.log"
         ' from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"'
-        ' join facts.trades t on t.batch = b.batch and t.number = f."tradeNo"',
+        f' join {rows} t on t.batch = b.batch and t.number = f."tradeNo"',
         "select t.*, 'settled_in_part', b.venue, p.\"settledQuantity\", null, p.transaction, p.log"
         ' from facts."ClearingHouse_TradeSettledInPart" p join facts.batches b on b.hash = p."batchHash"'
-        ' join facts.trades t on t.batch = b.batch and t.number = p."tradeNo"'
+        f' join {rows} t on t.batch = b.batch and t.number = p."tradeNo"'
         ' where p."settledQuantity" < t.quantity',
         "select t.* exclude (whole), 'settled', b.venue, t.quantity, null, t.whole, 0"
-        " from (select * replace (status as status), ended_in as whole from facts.trades_now where status = 3) t"
+        f" from (select * replace (status as status), ended_in as whole from {now} where status = 3) t"
         " join facts.batches b using (batch)",
     )
     return f"""
@@ -84,11 +86,12 @@ def _statuses_sql(access: Access) -> str:
     from ({" union all ".join(parts)}) t join facts.moments m on m.transaction = t.x where {own}"""
 
 
-def _commissions_sql(access: Access) -> str:
+def commissions_sql(access: Access, source: str = "facts.trades_now") -> str:
+    """The view `commissions`, of all trades or of those of `source`."""
     sides = " union all ".join(
         f"""select t.*, b.hash as batch_hash, b.venue, b.cash_asset, b.fee_schedule, t.{side} as who, '{side}' as side,
         {"t.seller" if side == "buyer" else "t.buyer"} as other
-        from facts.trades_now t join facts.batches b using (batch) where t.settled_quantity > 0"""
+        from {source} t join facts.batches b using (batch) where t.settled_quantity > 0"""
         for side in ("buyer", "seller")
     )
     amount = "wide(t.amount_low, t.amount_high)"
@@ -213,7 +216,7 @@ VIEWS = (
             *MOMENT,
             _INDEX,
         ),
-        _statuses_sql,
+        statuses_sql,
     ),
     View(
         "commissions",
@@ -232,7 +235,7 @@ VIEWS = (
             Column("fee_schedule", "Number of the schedule"),
             _INDEX,
         ),
-        _commissions_sql,
+        commissions_sql,
     ),
     View(
         "batches",

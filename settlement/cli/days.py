@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.errors import UnknownChain
+from settlement.cli import allocating
 from settlement.cli.entering import RejectsOption, StrictOption, write_rejects
 from settlement.cli.output import (
     AllOption,
@@ -100,8 +101,9 @@ def demo(
                 ).allocations
 
             source = "the generated day"
-            asked = _Asked(data, source, "sample", read, lambda _: None, chain, ledger, start_s)
-            asked = replace(asked, allocate=allocate)
+            asked = _Asked(
+                *(data, source, "sample", read, lambda _: None, chain, ledger, start_s), allocate=allocate
+            )
             summary, found = _run(asked, progress)
         _show(summary, found, json_wanted, everything)
 
@@ -119,6 +121,10 @@ def day(
     time_limit: TimeLimitOption = None,
     strict: StrictOption = False,
     rejects: RejectsOption = None,
+    clients: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Brokers' allocations to clients, all rows of which are right."),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the day as Parquet files into DIR.")
     ] = None,
@@ -161,6 +167,7 @@ def day(
                 cover_ppm(cover),
                 export,
                 search,
+                lambda found: allocating.of_trades(clients, found.trades, strict=True).allocations,
             )
             summary, found = _run(asked, progress)
         _show(summary, found, json_wanted, everything)

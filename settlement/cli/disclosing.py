@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from settlement.report.layout import Money
 
 BrokerOption = Annotated[str, typer.Option("--as", metavar="BROKER", help="Whose clients.")]
-_SHOWN = 4
-"""Characters of an account number that are not masked."""
 
 
 def register(group: typer.Typer) -> None:
@@ -70,7 +68,7 @@ def list_clients(
                 there = found.setdefault(name, [0, 0])
                 there[0], there[1] = there[0] + 1, there[1] + amount
         rows_shown = [
-            (_masked(name, everything), count, amount)
+            (name if everything else disclosing.masked(name), count, amount)
             for name, (count, amount) in sorted(found.items(), key=lambda each: (-each[1][1], each[0]))
         ]
         money = money_of(ledger)
@@ -94,14 +92,6 @@ def list_clients(
     for name, count, amount in rows_shown:
         table.add_row(name, f"{count:,}", money.bare(amount))
     write_text(whole(table))
-
-
-def _masked(client: str, everything: bool) -> str:
-    """An account number of which the last characters are shown; of a short one fewer."""
-    if everything:
-        return client
-    kept = min(_SHOWN, len(client) // 2)
-    return "•" * (len(client) - kept) + client[len(client) - kept :]
 
 
 def disclose(
@@ -189,16 +179,18 @@ def verify(
         together = f"{', '.join(map(str, files))} does not hold:" if len(files) == 1 else "They do not hold:"
         write_text(together, *(f"  {each}" for each in checked.wrong))
     else:
+        from settlement.report.layout import plural
+
         lines: list[Any] = []
         for file, each in zip(files, found, strict=True):
             lines.append(f"{file} holds: {each.broker} affirmed that of client {each.client} were")
             lines += [f"  {_as_text(leaf, money)}" for leaf in each.leaves]
-        whole, partly = len(checked.whole), len(checked.partly)
-        lines.append(
-            f"Of {whole + partly:,} sides of trades {whole:,} are shown whole; in the other {partly:,} other"
-            " clients, who are not shown, have a part. Whether the client has more allocations than these"
-            " cannot be told from what is shown."
-        )
+        if checked.partly:
+            shared = plural(len(checked.partly), "side of a trade", "sides of trades")
+            lines.append(f"In {shared} other clients have a part; they are not shown.")
+        else:
+            lines.append("No other client has a part in these sides of the trades.")
+        lines.append("Whether the client has more allocations than these cannot be told from what is shown.")
         write_text(*lines)
     leave(not holds)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from settlement.cli.output import (
+    AllOption,
     DateOption,
     DirectoryArgument,
     FormatOption,
@@ -25,8 +27,9 @@ from settlement.cli.output import (
 
 if TYPE_CHECKING:
     from settlement.evidence.asking import Known
-    from verifier.anchors import Statement
     from verifier.bundle import Condition
+
+T = TypeVar("T")
 
 
 def evidence(
@@ -178,7 +181,8 @@ def _affirmation(path: Path, institution: str, output: Path, json_wanted: bool) 
         return
     write_out(
         f"{output} has what {institution} affirmed in block {block:,},\n"
-        f"signed with the key of {shown['signer']}\nit vouches for the block before, and all up to there\n  {shown['prior_block_hash']}\n"
+        f"signed with the key of {shown['signer']}\n"
+        f"it vouches for this block and all before it\n  {shown['prior_block_hash']}\n"
         f"next:\n  clearing verify BUNDLE --affirmation {quote(str(output))}"
         f" --key {quote(institution + '=' + shown['signer'])}\n"
     )
@@ -206,7 +210,15 @@ def verify(
             "--affirmation", metavar="FILE", help="An affirmation that you kept; may be given several times."
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show every row of every list.")] = False,
+    deployment: Annotated[
+        Path | None,
+        typer.Option(
+            "--deployment",
+            metavar="FILE",
+            help="The ledger's deployment.json, if you have it from elsewhere.",
+        ),
+    ] = None,
+    everything: AllOption = False,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -227,10 +239,11 @@ def verify(
             head = None if trusted_head is None else given.hash_from(trusted_head)
         except given.Unusable as error:
             raise typer.BadParameter(str(error)) from None
-        statements = [_statement(file) for file in affirmation or ()]
+        statements = [_brought(file, given.statement_from) for file in affirmation or ()]
+        contracts = None if deployment is None else _brought(deployment, given.deployment_from)
         data = read_regular(bundle)
         try:
-            verdict = check(data, trusted_head=head, keys=named, statements=statements)
+            verdict = check(data, trusted_head=head, keys=named, statements=statements, contracts=contracts)
         except Refused as refused:
             if json_wanted:
                 write_json({"verdict": "refused", "exit_code": telling.REFUSED, "reason": str(refused)})
@@ -257,12 +270,13 @@ def _keys_file(path: Path) -> object:
         raise FileUnreadable(str(path), " ".join(str(error).split())) from None
 
 
-def _statement(path: Path) -> Statement:
+def _brought(path: Path, read: Callable[[bytes], T]) -> T:
+    """A file that the verifier reads. Raises FileUnreadable."""
     from settlement.errors import FileUnreadable
     from settlement.files import read_regular
     from verifier import given
 
     try:
-        return given.statement_from(read_regular(path))
+        return read(read_regular(path))
     except given.Unusable as error:
         raise FileUnreadable(str(path), str(error)) from None

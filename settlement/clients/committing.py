@@ -20,12 +20,12 @@ from ledger.history import RecordedBatch
 from ledger.ids import parse_day_number
 from ledger.signatures import NO_CLIENTS
 from ledger.units import Column, exact, exact_add
-from settlement.attesting.tree import Tree, hash_leaf
+from settlement.attesting.tree import Tree, hash_leaves
 from settlement.clients.columns import Allocations, Side, before, split_cumulative_down
+from settlement.clients.errors import AllocationsDiffer
 from settlement.clients.kept import Kept
 from settlement.clients.leaves import SALT, Leaf, encode
 from settlement.entering import ClientRoot
-from settlement.errors import AllocationsDiffer
 from settlement.market import Market
 
 SMALLEST = 16
@@ -147,7 +147,7 @@ def _committed(
         salts,
         names[rows.client],
     )
-    hashes = [*map(hash_leaf, leaves), *(fill[at : at + SALT] for at in range(0, len(fill), SALT))]
+    hashes = [*hash_leaves(leaves), *(fill[at : at + SALT] for at in range(0, len(fill), SALT))]
     level = [hashes[row] for row in np.argsort(places).tolist()]
     return Committed(
         batch_hash, institution, rows, position, amount, salts, places[:count], Tree.of_hashes(level)

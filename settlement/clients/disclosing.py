@@ -20,9 +20,13 @@ from ledger.signatures import NO_CLIENTS
 from settlement.clients.columns import Side
 from settlement.clients.committing import Committed, agreed, committed
 from settlement.clients.disclosure import Disclosure, OfBatch, Shown
+from settlement.clients.errors import AllocationsDiffer
 from settlement.clients.leaves import Leaf, verify_leaf
-from settlement.errors import AllocationsDiffer, BookDamaged, NameUnknown
+from settlement.errors import BookDamaged, NameUnknown
 from settlement.operations import Ledger
+
+_SHOWN = 4
+"""Characters of an account that are shown to everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,12 @@ class Checked:
     wrong: tuple[str, ...]
     whole: tuple[tuple[bytes, int, Side], ...] = ()
     partly: tuple[tuple[bytes, int, Side], ...] = ()
+
+
+def masked(client: str) -> str:
+    """An account for those whom it does not concern: its last four characters, of a short one fewer."""
+    kept = min(_SHOWN, len(client) >> 1)
+    return "•" * (len(client) - kept) + client[len(client) - kept :]
 
 
 def affirmed(ledger: Ledger, broker: str) -> list[Committed]:
@@ -90,7 +100,9 @@ def disclose(
         where += f" on {trading_day}" if trading_day is not None else ""
         if client in known:
             raise NameUnknown(f"affirmed allocation{where} to client", client, ["others"], f"by {broker}")
-        raise NameUnknown(f"client of {broker}", client, sorted(known) or ["none"], "in what it affirmed")
+        # Masked, as what goes wrong is written to logs.
+        there = sorted({masked(name) for name in known}) or ["none"]
+        raise NameUnknown(f"client of {broker}", client, there, "in what it affirmed")
     contract = market.clients.clearing_house
     return Disclosure(contract.chain.chain_id, contract.address, broker, index, client, tuple(batches))
 

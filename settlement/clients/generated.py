@@ -42,9 +42,9 @@ def generate(seed: int, trades: Trades) -> bytes:
     dice = drawn[:, 0] % 100
     parts = 1 + sum((dice >= bound).astype(np.int64) for bound in _OF_A_HUNDRED)
     parts = np.where(quantity < _SMALLEST, 1, parts)
-    # Of a uniform draw, its square falls on low ranks more often: the first of forty has one side in six.
+    # Of a uniform draw, its cube falls on low ranks more often: the first of forty has three sides in ten.
     uniform = drawn[:, 1] % (1 << 16)
-    first, step = uniform * uniform * _CLIENTS >> 32, 1 + drawn[:, 2] % 3
+    first, step = uniform**3 * _CLIENTS >> 48, 1 + drawn[:, 2] % 3
     weight = 1 + drawn[:, 4:] % 4
     weight[np.arange(_MOST) >= parts[:, None]] = 0
     units = quantity[:, None] * weight // weight.sum(axis=1)[:, None]

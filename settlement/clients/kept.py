@@ -52,7 +52,8 @@ class Kept:
         if found == there:
             return
         if self.folder is not None:
-            self.secret(broker, new=True)
+            # One that is gone is not made anew: what was affirmed under it could be shown no more.
+            self.secret(broker, new=all(name != broker for name, _ in self.days()))
             self._write(_name(broker, found.trading_day), encode(broker, found))
         self._known[broker, found.trading_day] = found
 
@@ -77,6 +78,13 @@ class Kept:
             raise FileUnreadable(str(self.folder), error.strerror or str(error)) from None
         matches = filter(None, map(_FILE.fullmatch, names))
         return sorted((unquote(match[1]), date.fromisoformat(match[2])) for match in matches)
+
+    def open_to_others(self) -> list[str]:
+        """The files here that somebody else than their owner may read or write."""
+        if self.folder is None or not self.folder.is_dir():
+            return []
+        files = [path for path in sorted(self.folder.iterdir()) if path.stat().st_mode & ~OWN & 0o777]
+        return [path.name for path in files]
 
     def secret(self, broker: str, *, new: bool = False) -> bytes:
         """32 bytes that only the broker knows; a `new` one is made where there is none.
@@ -135,7 +143,7 @@ def decode(data: bytes, broker: str, trading_day: date, shown: str) -> Allocatio
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(BytesIO(data), use_threads=False)
+        table = pq.read_table(BytesIO(data), use_threads=False, pre_buffer=False)
         text = (table.schema.metadata or {})[_NOTE]
         note = json.loads(text)
         columns = {name: table[name].to_numpy() for name in _COLUMNS}

@@ -288,6 +288,11 @@ def _clients(ledger: Ledger) -> str:
     for name in market.scenario.brokers:
         if name in market.signers:  # others keep theirs elsewhere
             batches += len(disclosing.affirmed(ledger, name))
+    exposed = ledger.allocations.open_to_others()
+    if exposed:
+        raise Wrong(
+            f"others may read {listed(exposed)} in clients/", "let only their owner read them: chmod 600"
+        )
     return f"{count(batches, 'affirmation')} with the root of kept allocations"
 
 

@@ -18,7 +18,9 @@ from settlement.audit.policy import FILE as ACCESS
 from settlement.breaks import Breaks
 from settlement.breaks.events import FILE as BREAKS
 from settlement.directory import (
+    ATTESTED,
     BOOKS,
+    CLIENTS,
     CONFIG,
     DEPLOYMENT,
     KEYS,
@@ -41,6 +43,8 @@ _FILES = {CONFIG, SCENARIO, DEPLOYMENT, LOCK, ACCESS, *_DATABASES}
 _FOLDERS = {
     STATES: re.compile(r"\d+\.state"),
     BOOKS: re.compile(r"trades-.*\.parquet|deposit-.*\.json"),
+    ATTESTED: re.compile(r".*\.parquet"),
+    CLIENTS: re.compile(r".*\.parquet|.*\.salt"),
     KEYS: re.compile(r".*\.json"),
 }
 _RESTORE = "restore the file from a backup made with `clearing backup`"

@@ -78,9 +78,7 @@ def of_trade(known: Known, name: str, day: date | None = None) -> tuple[Conditio
     if not days or wanted not in (None, *days):
         near = {each for at, has in known.numbers.items() if wanted in (None, at) for each in has}
         close = sorted(near, key=lambda each: (abs(each - number), each))[:_NEAR]
-        raise NameUnknown(
-            "trade", name, [str(each) for each in close], "there; nearest" if close else "there"
-        )
+        raise NameUnknown("trade", name, [str(each) for each in close], "there, nearest first")
     return Condition("trading_day", "=", wanted or days[0]), Condition("number", "=", str(number))
 
 

@@ -49,6 +49,7 @@ def build(
     )
     claims.checked(bundle.conditions)
     bundle, found, claim = _with_blocks(bundle, source)
+    claim.check_complete(chain.headers(bundle.first, bundle.headers))
     rows, chosen = claim.answer()
     affirmations = tuple(_affirmations(clients, history, found, head.number))
     bundle = replace(
@@ -58,8 +59,8 @@ def build(
         affirmations=affirmations,
     )
     bundle = _with_state(bundle, source, found, head.number)
-    digest = claims.digest_of(rows, bundle.affirmations, bundle.balances)
-    return coding.encode(replace(bundle, digest=digest))
+    data = coding.encode(bundle)
+    return data[: -len(bundle.digest)] + claims.digest_of(rows, data)
 
 
 def _with_blocks(bundle: Bundle, source: Chain) -> tuple[Bundle, Facts, claims.Claim]:
@@ -68,7 +69,7 @@ def _with_blocks(bundle: Bundle, source: Chain) -> tuple[Bundle, Facts, claims.C
     blocks: dict[int, Block] = {}
     while True:
         bundle = replace(bundle, blocks=dict(sorted(blocks.items())))
-        found = facts.read(bundle.contracts, bundle.blocks)
+        found = facts.read(bundle.chain_id, bundle.contracts, bundle.blocks)
         claim = claims.Claim(bundle, found)
         missing = claim.needed(headers) - blocks.keys()
         if not missing:

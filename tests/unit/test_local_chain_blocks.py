@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,16 @@ import rlp
 from eth_utils import keccak
 from trie.exceptions import MissingTrieNode
 
-from ledger.chain import LocalChain, Receipt
+from ledger.chain import CHAIN_ID, LocalChain, Receipt
 from ledger.chain import local as local_module
 from ledger.chain.base import Block, Body
+from ledger.chain.engine import start_engine
 from ledger.chain.header_rows import SCHEMA, HeaderRows
 from ledger.chain.local import JOURNAL
+from ledger.chain.proving import once
 from ledger.compile import Artifact
-from ledger.errors import JournalDamaged, NoSuchBlock, StateUnproven
-from tests.proofs import assert_blocks_are_whole, proved
+from ledger.errors import JournalDamaged, NoSuchBlock, StateUnproven, TransactionRefused
+from tests.proofs import assert_blocks_are_whole, every_kind, proved
 from tests.unit.local_chains import ALWAYS, NEVER, SENDER, fill, opened, refuse, signed, slot_of, store
 
 NOBODY_YET = "0x" + "77" * 20
@@ -66,7 +69,7 @@ def assert_proved(chain: LocalChain, address: str) -> None:
 def test_blocks_given_every_kind_of_transaction_have_their_hashes_and_roots(
     engine: str, tmp_path: Path, probe: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A creation, refused ones, and ones with events, of every type of transaction that is signed here."""
+    """A creation, refused ones, and ones with events."""
     with opened(engine, tmp_path) as chain:
         address = fill(chain, probe)
         assert_blocks_are_whole(chain, 0, 9)
@@ -86,6 +89,17 @@ def test_blocks_given_every_kind_of_transaction_have_their_hashes_and_roots(
     with opened(engine, tmp_path, write=False) as chain:
         assert (chain.headers(0, 9), [chain.body(number) for number in range(10)]) == expected
         assert chain.headers(4, 6) == expected[0][4:7]
+
+
+def test_body_given_every_type_of_transaction_is_what_was_signed_and_has_its_roots(engine: str) -> None:
+    raws = every_kind(CHAIN_ID)
+    with opened(engine, None) as chain:
+        for raw in raws:
+            chain.send(raw)
+        assert_blocks_are_whole(chain, 0, len(raws))
+        bodies = [chain.body(number) for number in range(1, len(raws) + 1)]
+        assert [body.transactions for body in bodies] == [(raw,) for raw in raws]
+        assert [body.receipts[0][0] for body in bodies if body.receipts[0][0] < 0x80] == [1, 2, 2]
 
 
 def _receipts(chain: LocalChain) -> list[Receipt]:
@@ -149,6 +163,31 @@ def test_restore_forgets_the_headers_of_what_came_after(engine: str, probe: Arti
             assert chain.journal._headers.of([Block(4, bytes(32), 0)]) == [None]
             assert chain.headers(0, 3) == before
             assert_proved(chain, address)
+
+
+def test_engine_has_the_header_of_its_newest_block_at_any_moment(engine: str, probe: Artifact) -> None:
+    def newest() -> bytes:
+        assert keccak(made.header()) == made.head().hash
+        return made.head().hash
+
+    with closing(start_engine(engine, 1_574_326_800)) as made:
+        hashes, handles = [newest()], []
+        for nonce in range(3):
+            handles.append(made.keep())
+            made.execute(signed(nonce, None, probe.bytecode), 1_574_326_801 + nonce)
+            hashes.append(newest())
+        made.go_back(handles[1])
+        assert newest() == hashes[1]
+        with pytest.raises(TransactionRefused):
+            made.execute(signed(7, None, b""), 1_574_326_900)
+        assert newest() == hashes[1]
+        with closing(start_engine(engine, 1_574_326_800, made.dump())) as loaded:
+            assert keccak(loaded.header()) == hashes[1]
+
+
+def test_proof_has_each_node_once_and_none_that_another_holds() -> None:
+    short, one, other = bytes(31), bytes(32), b"\1" * 40
+    assert once([one, short, other, one, b"\x80", short]) == (one, other)
 
 
 def test_state_proof_given_a_state_that_was_kept_proves_what_came_before_it_and_after(

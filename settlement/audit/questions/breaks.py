@@ -94,8 +94,8 @@ def approvals(
     found.words("kind", kind, APPROVALS, "kind")
     if person is not None:
         found.where("? in (person, proposed_by)", person)
-    found.days(filters.first, filters.last, "coalesce(trading_day, at::date)")
-    order = "at, block nulls last, transaction_hash, kind, institution, break_event"
+    found.days(filters.first, filters.last, 'coalesce(trading_day, "at"::date)')
+    order = '"at", block nulls last, transaction_hash, kind, institution, break_event'
     return found.answer("approvals", order, filters.limit, filters.after)
 
 
