@@ -15,6 +15,7 @@ import typer
 from settlement.cli import (
     agreeing,
     attesting,
+    auditing,
     breaking,
     days,
     disclosing,
@@ -24,6 +25,7 @@ from settlement.cli import (
     instructing,
     looking,
     proving,
+    querying,
     reconciling,
     resolving,
     settling,
@@ -84,6 +86,11 @@ _GROUPS = (
         "breaks",
         (breaking.register,),
         "Differences between books that are kept, each with its reason, its age, its owner and its end.",
+    ),
+    (
+        "audit",
+        (auditing.register, querying.register),
+        "Questions to a ledger, answered as of one block to whom the access policy lets see it.",
     ),
     ("index", (indexing.register,), "The tables that questions are asked of, made from the chain."),
     (
