@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ledger.errors import StoreUnusable
 from ledger.index.checking import hashed
-from ledger.index.errors import IndexBusy
+from ledger.index.errors import IndexBusy, IndexMissing
 from ledger.index.manifest import CHECKED, INDEX, MANIFEST, File, Manifest, Segment
 
 LOCK, WRITING = "lock", "writing"
@@ -32,7 +32,10 @@ _RANDOM = {"amount_low", "time_s"}
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Keep the files that the manifest names where they are, as long as this lasts. Raises IndexBusy."""
+    """Keep the files that the manifest names where they are, as long as this lasts. Raises IndexMissing,
+    IndexBusy."""
+    if not (folder / INDEX / MANIFEST).exists():
+        raise IndexMissing(str(folder))
     with _held(folder, LOCK, fcntl.LOCK_SH):
         yield
 
@@ -129,7 +132,9 @@ def _held(folder: Path, name: str, how: int) -> Iterator[None]:
     path = folder / INDEX / name
     with _guarded(folder):
         path.parent.mkdir(exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # Who only reads need not be able to write.
+        flags = os.O_RDONLY if path.exists() else os.O_RDWR | os.O_CREAT
+        handle = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
         deadline = time.monotonic() + PATIENCE_S
         while True:

@@ -53,30 +53,44 @@ def statuses_sql(access: Access, source: str = "") -> str:
     rows, now = source or "facts.trades", source or "facts.trades_now"
     parts = (
         # What happened, who said so, units settled by then, reasons; the transaction x and the trade t.
-        "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons, b.transaction as x, 0 as log"
-        f" from {rows} t join facts.batches b using (batch)",
-        "select t.*, 'affirmed', a.institution, null, null, a.transaction, a.log"
-        f" from {rows} t join facts.batches b using (batch)"
-        ' join facts."ClearingHouse_BatchAffirmed" a on a."batchHash" = b.hash'
-        " and a.institution in (t.buyer, t.seller)"
-        ' anti join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number'
-        " and d.institution = a.institution",
-        "select t.*, 'disputed', d.institution, null, null, d.transaction, d.log"
-        f" from {rows} t join facts.batches b using (batch)"
-        ' join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number',
-        'select t.*, status_name(s."to"), null, null, null, s.transaction, s.log'
-        ' from facts."ClearingHouse_StatusChanged" s join facts.batches b on b.hash = s."batchHash"'
-        f" join {rows} t on t.batch = b.batch and t.trade = b.first_trade + s.position::bigint",
-        "select t.*, 'failed', null, null, f.reasons, f.transaction, f.log"
-        ' from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"'
-        f' join {rows} t on t.batch = b.batch and t.number = f."tradeNo"',
-        "select t.*, 'settled_in_part', b.venue, p.\"settledQuantity\", null, p.transaction, p.log"
-        ' from facts."ClearingHouse_TradeSettledInPart" p join facts.batches b on b.hash = p."batchHash"'
-        f' join {rows} t on t.batch = b.batch and t.number = p."tradeNo"'
-        ' where p."settledQuantity" < t.quantity',
-        "select t.* exclude (whole), 'settled', b.venue, t.quantity, null, t.whole, 0"
-        f" from (select * replace (status as status), ended_in as whole from {now} where status = 3) t"
-        " join facts.batches b using (batch)",
+        (
+            "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons, b.transaction as x, 0 as log"
+            f" from {rows} t join facts.batches b using (batch)"
+        ),
+        (
+            "select t.*, 'affirmed', a.institution, null, null, a.transaction, a.log"
+            f" from {rows} t join facts.batches b using (batch)"
+            ' join facts."ClearingHouse_BatchAffirmed" a on a."batchHash" = b.hash'
+            " and a.institution in (t.buyer, t.seller)"
+            ' anti join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number'
+            " and d.institution = a.institution"
+        ),
+        (
+            "select t.*, 'disputed', d.institution, null, null, d.transaction, d.log"
+            f" from {rows} t join facts.batches b using (batch)"
+            ' join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number'
+        ),
+        (
+            'select t.*, status_name(s."to"), null, null, null, s.transaction, s.log'
+            ' from facts."ClearingHouse_StatusChanged" s join facts.batches b on b.hash = s."batchHash"'
+            f" join {rows} t on t.batch = b.batch and t.trade = b.first_trade + s.position::bigint"
+        ),
+        (
+            "select t.*, 'failed', null, null, f.reasons, f.transaction, f.log"
+            ' from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"'
+            f' join {rows} t on t.batch = b.batch and t.number = f."tradeNo"'
+        ),
+        (
+            "select t.*, 'settled_in_part', b.venue, p.\"settledQuantity\", null, p.transaction, p.log"
+            ' from facts."ClearingHouse_TradeSettledInPart" p join facts.batches b on b.hash = p."batchHash"'
+            f' join {rows} t on t.batch = b.batch and t.number = p."tradeNo"'
+            ' where p."settledQuantity" < t.quantity'
+        ),
+        (
+            "select t.* exclude (whole), 'settled', b.venue, t.quantity, null, t.whole, 0"
+            f" from (select * replace (status as status), ended_in as whole from {now} where status = 3) t"
+            " join facts.batches b using (batch)"
+        ),
     )
     return f"""
     select {trade}, t.what as status, institution_name(t.who) as institution,
@@ -103,13 +117,13 @@ def commissions_sql(access: Access, source: str = "facts.trades_now") -> str:
         {access.amount(f"part_of({amount}, t.settled_quantity, t.quantity)")} as settled_amount_minor,
         {
         access.amount(
-            f"part_of(commission_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity,"
+            "part_of(commission_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity,"
             " t.quantity)"
         )
     } as commission_minor,
         {
         access.amount(
-            f"part_of(levy_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity, t.quantity)"
+            "part_of(levy_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity, t.quantity)"
         )
     } as levy_minor,
         asset_code(t.cash_asset) as currency, t.fee_schedule, t.trade as trade_index

@@ -35,7 +35,7 @@ class TooManyRows(SettlementError):
 
     def __init__(self, rows: int, most: int) -> None:
         super().__init__(
-            f"a sheet holds {most:,} rows, the answer has {rows:,}; narrow it, or take csv or parquet"
+            f"a sheet holds {most:,} rows, not {rows:,}; narrow the question, or take csv or parquet"
         )
         self.rows = rows
         self.most = most
@@ -152,7 +152,7 @@ def as_text(
     return parts
 
 
-_EPOCH = datetime(1980, 1, 1)
+_EPOCH = datetime(1980, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 """Workbooks of the same answer are the same bytes."""
 
 

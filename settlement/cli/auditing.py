@@ -1,5 +1,5 @@
 """Questions to a ledger: `clearing audit DIR trades`, `trade`, `positions`, `holders`, `cash`, `movements`,
-`revenue`, `agreements`, `institutions`, `approvals`, `breaks`, `summary`, `sql`, `semt022` and `log`.
+`institutions` and `summary`; and what all commands of the group share.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ _COLUMNS = {
     "trade": ("step", "at", "institution", "side", "asset", "amount", "before", "after", "detail"),
     "movements": ("at", "block", "sender", "receiver", "asset", "amount"),
     "institutions": ("institution", "roles", "suspended", "account", "signer"),
+    "commission": (
+        *("at", "side", "payer", "commission_minor", "total_before_minor", "total_after_minor"),
+        *("party", "share_ppm", "paid_minor", "whole", "currency"),
+    ),
+    "charges": ("at", "cycle", "payer", "commission_minor", "levy_minor", "levy_beneficiary", "currency"),
     "revenue": (
         *("at", "agreement_name", "period", "kind", "party", "amount_minor", "paid_minor"),
         *("currency", "why"),
@@ -101,10 +106,9 @@ class _Of:
 def register(group: typer.Typer) -> None:
     """Put these commands into the group `clearing audit DIR`."""
     group.callback()(_of)
-    for command in (trades, trade, positions, holders, cash, movements, revenue, agreements, institutions):
+    for command in (trades, trade, positions, holders, cash, movements, institutions):
         group.command()(command)
-    for command in (approvals, breaks, summary):
-        group.command()(command)
+    group.command()(summary)
 
 
 def _of(
@@ -142,7 +146,7 @@ def trades(
     """Trades, by day and number."""
     from settlement.audit.questions.trades import trades as asked
 
-    _answered(context, "trades", asked, locals())
+    answered(context, "trades", asked, locals())
 
 
 def trade(
@@ -156,7 +160,7 @@ def trade(
     from settlement.audit.questions.life import trade as asked
 
     options = locals() | {"everything": True}
-    _answered(context, "trade", lambda audit, _: asked(audit, name), options, trade=name)
+    answered(context, "trade", lambda audit, _: asked(audit, name), options, trade=name)
 
 
 def positions(
@@ -174,7 +178,7 @@ def positions(
     """What institutions hold of securities, now or at any earlier block or time."""
     from settlement.audit.questions.holdings import positions as asked
 
-    _answered(context, "positions", asked, locals())
+    answered(context, "positions", asked, locals())
 
 
 def holders(
@@ -191,7 +195,7 @@ def holders(
     """Who holds a security, the largest first."""
     from settlement.audit.questions.holdings import holders as asked
 
-    _answered(context, "holders", lambda audit, filters: asked(audit, security, filters), locals())
+    answered(context, "holders", lambda audit, filters: asked(audit, security, filters), locals())
 
 
 def cash(
@@ -209,7 +213,7 @@ def cash(
     """What institutions hold of currencies, now or at any earlier block or time."""
     from settlement.audit.questions.holdings import cash as asked
 
-    _answered(context, "cash", asked, locals())
+    answered(context, "cash", asked, locals())
 
 
 def movements(
@@ -233,51 +237,7 @@ def movements(
     """What went from one account to another, in the chain's order; days are those of the blocks."""
     from settlement.audit.questions.movements import movements as asked
 
-    _answered(context, "movements", asked, locals())
-
-
-def revenue(
-    context: typer.Context,
-    institution: InstitutionOption = None,
-    counterparty: CounterpartyOption = None,
-    agreement: Annotated[str | None, typer.Option(metavar="NAME", help="Of this agreement.")] = None,
-    period: Annotated[str | None, typer.Option(metavar="PERIOD", help="Of this period, as 2019Q4.")] = None,
-    by: Annotated[list[str] | None, typer.Option(metavar="WORD", help="Sums by this, as party.")] = None,
-    currency: CurrencyOption = None,
-    first: FromOption = None,
-    last: ToOption = None,
-    limit: LimitOption = None,
-    after: AfterOption = None,
-    everything: AllOption = False,
-    form: FormOption = Form.TEXT,
-    as_json: JsonOption = False,
-    out: OutOption = None,
-) -> None:
-    """Where commission went: each receiver's part of each accrual and run, and why."""
-    from settlement.audit.questions.revenue import revenue as asked
-
-    more: dict[str, Any] = {"agreement": agreement, "period": period, "by": tuple(by or ())}
-    _answered(context, "revenue", lambda audit, filters: asked(audit, filters, **more), locals(), **more)
-
-
-def agreements(
-    context: typer.Context,
-    institution: InstitutionOption = None,
-    counterparty: CounterpartyOption = None,
-    status: StatusOption = None,
-    first: FromOption = None,
-    last: ToOption = None,
-    limit: LimitOption = None,
-    after: AfterOption = None,
-    everything: AllOption = False,
-    form: FormOption = Form.TEXT,
-    as_json: JsonOption = False,
-    out: OutOption = None,
-) -> None:
-    """Agreements in all their versions, with who consented and when."""
-    from settlement.audit.questions.revenue import agreements as asked
-
-    _answered(context, "agreements", asked, locals())
+    answered(context, "movements", asked, locals())
 
 
 def institutions(
@@ -291,53 +251,7 @@ def institutions(
     """Who takes part, with roles, signers and standing."""
     from settlement.audit.questions.movements import institutions as asked
 
-    _answered(context, "institutions", asked, locals())
-
-
-def approvals(
-    context: typer.Context,
-    institution: InstitutionOption = None,
-    kind: Annotated[
-        list[str] | None, typer.Option(metavar="WORD", help="Only these, as affirmation.")
-    ] = None,
-    person: Annotated[str | None, typer.Option(metavar="NAME", help="Approved or proposed by them.")] = None,
-    first: FromOption = None,
-    last: ToOption = None,
-    limit: LimitOption = None,
-    after: AfterOption = None,
-    everything: AllOption = False,
-    form: FormOption = Form.TEXT,
-    as_json: JsonOption = False,
-    out: OutOption = None,
-) -> None:
-    """Who agreed to what: affirmations, consents, joint decisions, closures of breaks."""
-    from settlement.audit.questions.breaks import approvals as asked
-
-    more: dict[str, Any] = {"kind": tuple(kind or ()), "person": person}
-    _answered(context, "approvals", lambda audit, filters: asked(audit, filters, **more), locals(), **more)
-
-
-def breaks(
-    context: typer.Context,
-    institution: InstitutionOption = None,
-    security: SecurityOption = None,
-    status: StatusOption = None,
-    reason: ReasonOption = None,
-    least: LeastOption = None,
-    most: MostOption = None,
-    first: FromOption = None,
-    last: ToOption = None,
-    limit: LimitOption = None,
-    after: AfterOption = None,
-    everything: AllOption = False,
-    form: FormOption = Form.TEXT,
-    as_json: JsonOption = False,
-    out: OutOption = None,
-) -> None:
-    """Differences between books that were ever found, closed ones too."""
-    from settlement.audit.questions.breaks import breaks as asked
-
-    _answered(context, "breaks", asked, locals())
+    answered(context, "institutions", asked, locals())
 
 
 def summary(
@@ -358,7 +272,7 @@ def summary(
     """Totals of trades, settlement, commission and levy."""
     from settlement.audit.questions.summary import summary as asked
 
-    _answered(context, "summary", lambda audit, filters: asked(audit, filters, by), locals(), by=by)
+    answered(context, "summary", lambda audit, filters: asked(audit, filters, by), locals(), by=by)
 
 
 @contextmanager
@@ -385,7 +299,7 @@ def filters_of(options: Mapping[str, Any]) -> Filters:
     return Filters(**found)
 
 
-def _answered(
+def answered(
     context: typer.Context,
     question: str,
     asked: Callable[[Audit, Filters], Answer],

@@ -45,11 +45,11 @@ def revenue(
 
     `filters.institution` is payer or party, `counterparty` the other one; `first` and `last` are days of the
     chain. An `agreement` is meant by its number or name, a `period` as "2019Q4". Of one `trade`, by its name,
-    it is the way of its commission, and nothing else is asked. Raises NameUnknown, InvalidValue.
+    it is the way of its `commission`, and nothing else is asked. Raises NameUnknown, InvalidValue.
     """
     if trade is not None:
         way = commission(audit, one_trade(audit, trade)["trade_index"])
-        return audit.answer("revenue", way, total=len(way))
+        return audit.answer("commission", way, total=len(way))
     found = Narrowed(audit, "entitlements")
     found.institution(filters.institution, "payer", "party")
     found.institution(filters.counterparty, "payer", "party")
