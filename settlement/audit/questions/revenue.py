@@ -62,7 +62,7 @@ def revenue(
     found.equal("cycle", cycle)
     found.equal("currency", filters.currency)
     found.words("kind", kind, tuple(Kind), "kind")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     if by:
         return _sums(found, [one_of("group", each, GROUPS) for each in by], filters)
     order = "transaction_index, agreement, kind, line, place"
@@ -99,7 +99,7 @@ def agreements(
     _agreement(found, agreement, "name")
     found.equal("currency", filters.currency)
     found.words("status", filters.status, STATUSES, "status")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     return found.answer("agreements", "block, agreement, version, terms_hash", filters.limit, filters.after)
 
 
