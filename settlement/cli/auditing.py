@@ -11,7 +11,6 @@ import typer
 from settlement.cli.answering import (
     AfterOption,
     AllOption,
-    Asker,
     AtOption,
     CounterpartyOption,
     CurrencyOption,
@@ -28,6 +27,7 @@ from settlement.cli.answering import (
     SecurityOption,
     StatusOption,
     ToOption,
+    ViewerOption,
     answered,
 )
 from settlement.cli.output import DirectoryArgument
@@ -42,16 +42,10 @@ def register(group: typer.Typer) -> None:
         group.command()(further)
 
 
-def _of(
-    context: typer.Context,
-    path: DirectoryArgument,
-    viewer: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Who asks: an institution, or a person of one.")
-    ] = None,
-) -> None:
+def _of(context: typer.Context, path: DirectoryArgument) -> None:
     """Questions to a ledger, each answered as of one block, to a viewer what the access policy lets it see;
     every query is kept in the ledger's audit log."""
-    context.obj = Asker(path, viewer)
+    context.obj = path
 
 
 def trades(
@@ -70,6 +64,7 @@ def trades(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -83,6 +78,7 @@ def trades(
 def trade(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="TRADE", help="YYYY-MM-DD/NUMBER.")],
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -102,6 +98,7 @@ def positions(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -119,6 +116,7 @@ def holders(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -137,6 +135,7 @@ def cash(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -161,6 +160,7 @@ def movements(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -184,6 +184,7 @@ def revenue(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -205,6 +206,7 @@ def agreements(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -219,6 +221,7 @@ def institutions(
     context: typer.Context,
     institution: InstitutionOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -241,6 +244,7 @@ def approvals(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -265,6 +269,7 @@ def breaks(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -286,6 +291,7 @@ def summary(
     last: ToOption = None,
     status: StatusOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
