@@ -62,7 +62,7 @@ def revenue(
     found.equal("cycle", cycle)
     found.equal("currency", filters.currency)
     found.words("kind", kind, tuple(Kind), "kind")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     if by:
         return _sums(found, [one_of("group", each, GROUPS) for each in by], filters)
     order = "transaction_index, agreement, kind, line, place"
@@ -76,7 +76,7 @@ def _sums(found: Narrowed, by: Sequence[str], filters: Filters) -> Answer:
     sums = f"""(select {keys}, count(*) as parts, sum(amount_minor)::decimal(38, 0) as amount_minor,
         sum(paid_minor)::decimal(38, 0) as paid_on_account_minor from ({found.statement()}) group by all)"""
     whole = Narrowed(found.audit, sums, parameters=found.parameters)
-    return whole.answer("revenue", keys, filters.limit, filters.after)
+    return whole.answer("revenue_sums", keys, filters.limit, filters.after)
 
 
 def agreements(
@@ -99,7 +99,7 @@ def agreements(
     _agreement(found, agreement, "name")
     found.equal("currency", filters.currency)
     found.words("status", filters.status, STATUSES, "status")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     return found.answer("agreements", "block, agreement, version, terms_hash", filters.limit, filters.after)
 
 
