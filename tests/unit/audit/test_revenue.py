@@ -272,7 +272,7 @@ def test_views_given_an_institution_show_what_concerns_it(story: Story, audit: A
     every = {
         name: rows(audit.table(f"select * from {name}")) for name in ("entitlements", "payments", "breaks")
     }
-    for viewer in ("Birchwood", "Compass Data", "Revenue Reserve"):
+    for viewer in ("Birchwood", "Compass Data"):
         own = story.own(viewer)
         seen = {name: rows(own.table(f"select * from {name}")) for name in every}
         key = {name: lambda row: str(sorted(row.items(), key=str)) for name in every}
