@@ -26,8 +26,9 @@ def roles_sql(bits: str) -> str:
 
 
 def text_sql(word: str) -> str:
-    """An expression in SQL for a short text that fills 32 bytes with zeros."""
-    return f"replace(decode({word}), chr(0), '')"
+    """An expression in SQL for 32 bytes: the short text that they are, filled up with zeros, or in hex."""
+    said = f"rtrim(try(decode({word})), chr(0))"
+    return f"case when regexp_full_match({said}, '[ -~]+') then {said} else hex({word}) end"
 
 
 def _cycles_sql(access: Access) -> str:

@@ -48,13 +48,17 @@ def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "f
 def statuses_sql(access: Access, source: str = "") -> str:
     """The view `statuses`, of all trades or of those of `source`."""
     trade = f"{NAMED_SQL}"
-    side = "case when who = t.buyer and who = t.seller then 'both' when who = t.buyer then 'buyer' else 'seller' end"
+    side = (
+        "case when who = t.buyer and who = t.seller then 'both' when who = t.buyer then 'buyer'"
+        " when who = t.seller then 'seller' end"
+    )
     own = access.concerns("t.buyer", "t.seller", "(select venue from facts.batches where batch = t.batch)")
     rows, now = source or "facts.trades", source or "facts.trades_now"
     parts = (
         # What happened, who said so, units settled by then, reasons; the transaction x and the trade t.
         (
-            "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons, b.transaction as x, 0 as log"
+            "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons,"
+            " b.transaction as x, 0 as log"
             f" from {rows} t join facts.batches b using (batch)"
         ),
         (
@@ -62,7 +66,8 @@ def statuses_sql(access: Access, source: str = "") -> str:
             f" from {rows} t join facts.batches b using (batch)"
             ' join facts."ClearingHouse_BatchAffirmed" a on a."batchHash" = b.hash'
             " and a.institution in (t.buyer, t.seller)"
-            ' anti join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number'
+            ' anti join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash'
+            ' and d."tradeNo" = t.number'
             " and d.institution = a.institution"
         ),
         (
@@ -94,7 +99,7 @@ def statuses_sql(access: Access, source: str = "") -> str:
     )
     return f"""
     select {trade}, t.what as status, institution_name(t.who) as institution,
-        case when t.who in (t.buyer, t.seller) then {side} end as side,
+        {side} as side,
         {access.amount("t.units::decimal(38, 0)")} as settled_quantity, reason_names(t.reasons) as reasons,
         {MOMENT_SQL}, t.trade as trade_index
     from ({" union all ".join(parts)}) t join facts.moments m on m.transaction = t.x where {own}"""
@@ -103,7 +108,8 @@ def statuses_sql(access: Access, source: str = "") -> str:
 def commissions_sql(access: Access, source: str = "facts.trades_now") -> str:
     """The view `commissions`, of all trades or of those of `source`."""
     sides = " union all ".join(
-        f"""select t.*, b.hash as batch_hash, b.venue, b.cash_asset, b.fee_schedule, t.{side} as who, '{side}' as side,
+        f"""select t.*, b.hash as batch_hash, b.venue, b.cash_asset, b.fee_schedule,
+        t.{side} as who, '{side}' as side,
         {"t.seller" if side == "buyer" else "t.buyer"} as other
         from {source} t join facts.batches b using (batch) where t.settled_quantity > 0"""
         for side in ("buyer", "seller")
@@ -150,7 +156,8 @@ def _affirmations_sql(access: Access) -> str:
         a.exceptions::bigint as exceptions, hex(a."recordsHash") as records_hash,
         hex(a."clientRoot") as client_root, hex(a."priorBlockHash") as prior_block_hash, {MOMENT_SQL}
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
-    join facts.moments m on m.transaction = a.transaction where {access.concerns("a.institution", "b.venue")}"""
+    join facts.moments m on m.transaction = a.transaction
+    where {access.concerns("a.institution", "b.venue")}"""
 
 
 def _fails_sql(access: Access) -> str:
@@ -158,7 +165,8 @@ def _fails_sql(access: Access) -> str:
     select {NAMED_SQL}, institution_name(t.buyer) as buyer, institution_name(t.seller) as seller,
         asset_code(t.asset) as security, {day_sql("f.day")} as day, reason_names(f.reasons) as reasons,
         f."failedDays"::integer as failed_days, {access.amount("f.quantity::decimal(38, 0)")} as quantity,
-        {access.amount("f.amount")} as settlement_amount_minor, asset_code(b.cash_asset) as currency, {MOMENT_SQL}
+        {access.amount("f.amount")} as settlement_amount_minor, asset_code(b.cash_asset) as currency,
+        {MOMENT_SQL}
     from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"
     join facts.trades t on t.batch = b.batch and t.number = f."tradeNo"
     join facts.moments m on m.transaction = f.transaction

@@ -82,8 +82,8 @@ def as_parquet(answer: Answer) -> bytes:
 
 
 def as_xlsx(answer: Answer, decimals: Mapping[str, int]) -> bytes:
-    """A workbook with the rows on a sheet of their own. Amounts are numbers in currency units, or text where a
-    spreadsheet would lose digits. Raises TooManyRows.
+    """A workbook with the rows on a sheet of their own. Amounts are numbers in currency units, or text where
+    a spreadsheet would lose digits. Raises TooManyRows.
     """
     from xlsxwriter import Workbook
 

@@ -45,6 +45,7 @@ class Story:
     history: History
     keys: Mapping[str, Signer]
     """Newest key by name."""
+    first_keys: Mapping[str, Signer]
 
     def bundle(self, *conditions: str) -> bytes:
         """Evidence of the trades that meet conditions, each as "field = value"."""
@@ -63,7 +64,6 @@ def story(
     engine: str = "anvil",
     amount: int = 1_000_000,
     seed: str = support.SEED,
-    patch: pytest.MonkeyPatch | None = None,
 ) -> Iterator[Story]:
     """The ledger, whose first trade costs `amount`; `seed` is what all keys are made of."""
     clock = SetClock()
@@ -74,6 +74,7 @@ def story(
         ledger.issue(
             {(name, code): 10**9 for name in ("B1", "B2", "B3") for code in (*SECURITIES, "NPR", "USD")}
         )
+        first_keys = dict(ledger.signers)
         one = floor.entered(
             Trade(1, "B1", "B2", "S1", 10, amount),
             Trade(2, "B2", "B3", "S2", 7, 5_000_001, 36_000),
@@ -113,6 +114,7 @@ def story(
             _deployment(ledger.deployment, ledger.clients),
             read(ledger.clients),
             ledger.signers,
+            first_keys,
         )
 
 

@@ -88,7 +88,8 @@ def _statuses(audit: Audit, indexes: list[int], block: int) -> dict[int, list[Ro
         join facts.moments m on m.transaction = c.transaction
         where c.condition = {int(Condition.HELD)} and t.trade in ({chosen})
     ) where block <= {block}
-    order by trade_index, block, transaction_hash, status = 'settled', status, institution"""
+    order by trade_index, block, transaction_hash, status <> 'hold', status = 'settled', status,
+        institution"""
     )
     told: dict[int, list[Row]] = {}
     for row in found.to_pylist():

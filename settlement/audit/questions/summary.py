@@ -64,14 +64,14 @@ _NET = """
 
 def _by_institution(audit: Audit, filters: Filters, totals: str) -> pa.Table:
     amount = audit.access.amount
+    once = "case when buyer = seller then 0 else {} end"
+    count = {"buyer": "{}", "seller": once}
     sides = " union all ".join(
-        f"""select {side} as who, cash_asset,
-            {"trades" if side == "buyer" else "case when buyer = seller then 0 else trades end"} as trades,
-            {"settled_trades" if side == "buyer" else "case when buyer = seller then 0 else settled_trades end"}
-                as settled_trades,
+        f"""select {side} as who, cash_asset, {count[side].format("trades")} as trades,
+            {count[side].format("settled_trades")} as settled_trades,
             {"gross" if side == "buyer" else 0} as bought, {"gross" if side == "seller" else 0} as sold,
             {"-" if side == "buyer" else ""}settled as net, settled, commission, levy from {totals}"""
-        for side in ("buyer", "seller")
+        for side in count
     )
     only = []
     if filters.institution is not None:
@@ -148,5 +148,6 @@ def _added(audit: Audit, rows: str) -> str:
     return f"""select {_KEYS}, count(*) as trades, count(*) filter (status = 3) as settled_trades,
         sum({gross}) as gross, sum({part_of["settled"]}) as settled,
         sum({part_of["commission"]}) as commission, sum({part_of["levy"]}) as levy
-        from (select x.*, b.cash_asset, b.venue, b.fee_schedule from ({rows}) x join facts.batches b using (batch))
+        from (select x.*, b.cash_asset, b.venue, b.fee_schedule
+            from ({rows}) x join facts.batches b using (batch))
         group by all"""

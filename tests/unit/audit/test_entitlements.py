@@ -177,7 +177,7 @@ def test_derive_given_a_chain_in_small_segments_is_the_same_and_is_verified(
 ) -> None:
     clients = story.ledger.market.clients
     whole = follow(clients, story.folder, derive=derive)
-    monkeypatch.setattr(following, "SEGMENT_ROWS", 60)
+    monkeypatch.setattr(following, "LARGEST_ROWS", 60)
     parts = follow(clients, tmp_path, derive=derive)
     assert len(parts.segments) > 3
     for name, schema in TABLES.items():

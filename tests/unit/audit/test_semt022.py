@@ -66,6 +66,9 @@ def test_semt022_given_every_trade_is_valid_and_is_what_the_chain_has(
     )
     assert found["2019-10-03/2", "Aldersgate"][2:] == ["mtchd", "pdg", "settled"]
     assert found["2019-10-03/4", "Eastlake"][2:] == ["umtchd OTHR", "umtchd OTHR"]
+    ends = {who: found["2019-11-05/4", who][-4:] for who in ("Juniper Lane", "Kestrel Rock")}
+    assert ends["Juniper Lane"] == ["pdg", "pdg PREA", "flng CLAC MONY PREA", "pdg"]
+    assert ends["Kestrel Rock"] == ["pdg", "pdg PRCY", "flng LACK CMON PRCY", "pdg"]
     assert found["2019-11-05/2", "Hollybank"][-1] == "flng LACK CMON"
     assert found["2019-11-05/2", "Glenside"][-1] == "flng CLAC MONY"
 
