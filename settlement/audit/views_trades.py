@@ -101,7 +101,7 @@ def statuses_sql(access: Access, source: str = "") -> str:
     select {trade}, t.what as status, institution_name(t.who) as institution,
         {side} as side,
         {access.amount("t.units::decimal(38, 0)")} as settled_quantity, reason_names(t.reasons) as reasons,
-        {MOMENT_SQL}, t.trade as trade_index
+        {MOMENT_SQL}, hex(m.sender) as signer, t.trade as trade_index
     from ({" union all ".join(parts)}) t join facts.moments m on m.transaction = t.x where {own}"""
 
 
@@ -236,6 +236,7 @@ VIEWS = (
             Column("settled_quantity", "What of it had settled then", UNITS),
             _REASONS,
             *MOMENT,
+            Column("signer", "Address that signed the transaction"),
             _INDEX,
         ),
         statuses_sql,

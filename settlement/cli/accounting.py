@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from settlement.cli.auditing import (
+from settlement.cli.answering import (
     AfterOption,
     AllOption,
     CounterpartyOption,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from settlement.cli.auditing import (
+from settlement.cli.answering import (
     AllOption,
     AtOption,
     CounterpartyOption,

@@ -43,11 +43,7 @@ and `levy`, what a side was charged; `revenue`: what of the settlement's commiss
 payer kept, with the payer's running total before and after; `break`: what was done about a break that the
 trade was part of.
 """
-_STATUS = """
-    select s.status, s.at, s.block, s.institution, s.side, s.settled_quantity, s.reasons, s.transaction_hash,
-        hex(m.sender) as signer
-    from ({statuses}) s join facts.moments m on s.transaction_hash = hex(m.hash)
-    order by s.block, m.transaction"""
+_STATUS = "select * from ({statuses}) order by block, transaction_hash"
 
 
 def trade(audit: Audit, name: str) -> Answer:

@@ -76,7 +76,7 @@ def _sums(found: Narrowed, by: Sequence[str], filters: Filters) -> Answer:
     sums = f"""(select {keys}, count(*) as parts, sum(amount_minor)::decimal(38, 0) as amount_minor,
         sum(paid_minor)::decimal(38, 0) as paid_on_account_minor from ({found.statement()}) group by all)"""
     whole = Narrowed(found.audit, sums, parameters=found.parameters)
-    return whole.answer("revenue", keys, filters.limit, filters.after)
+    return whole.answer("revenue_sums", keys, filters.limit, filters.after)
 
 
 def agreements(

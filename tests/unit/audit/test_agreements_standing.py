@@ -72,10 +72,8 @@ def seen(folder: Path, events: list[Event], now_s: int) -> Audit:
     ("now_s", "noticed", "ought"),
     [
         (START - 1, False, ["concluded", "concluded"]),
-        (START, False, ["in_force", "concluded"]),
         (NEXT - 1, False, ["in_force", "concluded"]),
         (NEXT, False, ["ended", "in_force"]),
-        (LATER - 1, True, ["ended", "in_force"]),
         (LATER, True, ["ended", "ended"]),
     ],
 )
