@@ -46,10 +46,10 @@
     │   ├── SamePerson          who proposed something would approve it
     │   ├── NothingProposed     nothing waits for an approval
     │   └── CorrectionInvalid   an entry that could correct nothing
-    ├── AllocationsDiffer       kept allocations to clients that are of another trade than was recorded
+    ├── AllocationsDiffer       kept allocations that are of another trade; in settlement.clients.errors
     ├── MeasureMissing          a line of an agreement depends on a measure that is not final
-    └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
-    facts
+    ├── AccessRefused, AccessInvalid, SqlRefused, LogUnwritable     of questions; in settlement.audit
+    └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger
 
 `transient` says whether the same thing may work when tried again. `exit_code` is what the command
 line ends with: 2 for bad input, 3 for an environment that lacks something. A break or a business
@@ -379,28 +379,6 @@ class MeasureMissing(SettlementError):
         super().__init__(f"{measure} of the period from {period // 12}-{period % 12 + 1:02} is not final yet")
         self.measure = measure
         self.period = period
-
-
-class AllocationsDiffer(SettlementError):
-    """What `broker` keeps of its clients' allocations of a `side` of trade `trade` comes to `allocated`
-    units, where the record has `recorded`, or has another broker on that side.
-    """
-
-    def __init__(self, broker: str, trade: int, side: str, allocated: int, recorded: int) -> None:
-        super().__init__(
-            f"allocations of {broker} to clients: {side} of trade {trade} comes to {allocated:,} units; "
-            + (
-                f"the recorded trade has {recorded:,}"
-                if allocated != recorded
-                else "the recorded trade has another broker on that side"
-            )
-            + "; give the allocations again with --clients FILE"
-        )
-        self.broker = broker
-        self.trade = trade
-        self.side = side
-        self.allocated = allocated
-        self.recorded = recorded
 
 
 class LedgerDisagrees(SettlementError):

@@ -12,15 +12,15 @@ from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
-import rlp
-
 # Which of the keccaks that may be installed it takes is said before it is imported.
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
 from eth_hash.auto import keccak as _keccak
 from trie.exceptions import MissingTrieNode, TraversedPartialPath
 from trie.hexary import HexaryTrie
 
+from verifier import rlp
 from verifier.bundle import Block, Refused
+from verifier.rlp import number as _number
 
 EMPTY_CODE = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
 _PARENT, _STATE, _TRANSACTIONS, _RECEIPTS, _BLOOM, _NUMBER, _TIME = 0, 3, 4, 5, 6, 8, 11
@@ -50,15 +50,22 @@ class Header:
     time_s: int
 
 
+@lru_cache(maxsize=1 << 14)
+def fields_of(raw: bytes) -> tuple[tuple[bytes, ...], bytes]:
+    """The fields of a header, and its hash. Raises Refused where it has a list among them."""
+    fields = rlp.decode(raw)
+    if len(fields) < _FIELDS or any(isinstance(each, list) for each in fields):
+        raise Refused("a header is none")
+    return tuple(fields), keccak(raw)
+
+
 def headers(first: int, raws: Sequence[bytes]) -> list[Header]:
     """Consecutive headers. Raises Refused where one does not follow the one before it."""
     found: list[Header] = []
     if not raws:
         raise Refused("it has no headers")
     for number, raw in enumerate(raws, first):
-        fields = rlp.decode(raw)
-        if not isinstance(fields, list) or len(fields) < _FIELDS or any(isinstance(f, list) for f in fields):
-            raise Refused(f"header {number:,} is none")
+        fields, own_hash = fields_of(raw)
         if _number(fields[_NUMBER]) != number:
             raise Refused(f"header {number:,} is that of block {_number(fields[_NUMBER]):,}")
         if found and fields[_PARENT] != found[-1].hash:
@@ -66,7 +73,7 @@ def headers(first: int, raws: Sequence[bytes]) -> list[Header]:
         found.append(
             Header(
                 number=number,
-                hash=keccak(raw),
+                hash=own_hash,
                 state_root=fields[_STATE],
                 transactions_root=fields[_TRANSACTIONS],
                 receipts_root=fields[_RECEIPTS],
@@ -88,7 +95,7 @@ def bits(value: bytes) -> int:
 
 
 def mask_of(*values: bytes) -> int:
-    """The bits that an event of this contract with these topics sets: a bloom without one shows there is none."""
+    """The bits that an event of this contract with these topics sets in a bloom."""
     return reduce(or_, map(bits, values))
 
 
@@ -126,39 +133,29 @@ class Receipt:
     events: Events
 
 
+@lru_cache(maxsize=1 << 12)
 def receipt_from(raw: bytes) -> Receipt:
     """Take a receipt apart, its events as they are: a settlement has thousands. Raises Refused where it is
     none of since Byzantium."""
     kind = raw[:1] if raw[:1] and raw[0] < 0x80 else b""
-    fields = list(_items(raw, *_content(raw, len(kind))))
+    fields = list(_items(raw, len(kind)))
     if len(fields) != 4:
         raise Refused("a receipt is none")
     status, gas, _, events = fields
-    own = Events(raw[start:end] for start, end in _items(raw, *_content(raw, events[0])))
+    own = Events(raw[start:end] for start, end in _items(raw, events[0]))
     succeeded, used = (_number(rlp.decode(raw[start:end])) for start, end in (status, gas))
     return Receipt(kind, succeeded, used, own)
 
 
-def _items(raw: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where each item of an RLP list begins and ends."""
-    while at < end:
-        _, after = _content(raw, at)
+def _items(raw: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Where each item of the list at a place begins and ends."""
+    is_list, at, end = rlp.content(raw, at)
+    while is_list and at < end:
+        after = rlp.content(raw, at)[2]
         yield at, after
         at = after
-    if at != end:
+    if at != end or at > len(raw):
         raise Refused("a receipt is none: an item is longer than its list")
-
-
-def _content(raw: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the RLP item at a place begins and ends."""
-    first = raw[at]
-    short, long = (0xC0, 0xF7) if first >= 0xC0 else (0x80, 0xB7)
-    if first < 0x80:
-        return at, at + 1
-    if first <= long:
-        return at + 1, at + 1 + first - short
-    start = at + 1 + first - long
-    return start, start + int.from_bytes(raw[at + 1 : start], "big")
 
 
 def receipt_of(receipt: Receipt) -> bytes:
@@ -167,9 +164,9 @@ def receipt_of(receipt: Receipt) -> bytes:
     for value in {part for event in receipt.events for part in _indexed(event)}:
         bloom |= bits(value)
     body = b"".join(receipt.events)
-    fields = rlp.encode(_int(receipt.status)) + rlp.encode(_int(receipt.gas))
-    fields += rlp.encode(bloom.to_bytes(256, "big")) + _list_prefix(len(body)) + body
-    return bytes(receipt.kind + _list_prefix(len(fields)) + fields)
+    fields = rlp.encode(rlp.number_bytes(receipt.status)) + rlp.encode(rlp.number_bytes(receipt.gas))
+    fields += rlp.encode(bloom.to_bytes(256, "big")) + rlp.prefix(len(body), 0xC0) + body
+    return bytes(receipt.kind + rlp.prefix(len(fields), 0xC0) + fields)
 
 
 def event_of(raw: bytes) -> Event:
@@ -205,13 +202,6 @@ def _payload(raw: bytes) -> int:
     return 1 if raw[0] < 0xF8 else 1 + raw[0] - 0xF7
 
 
-def _list_prefix(size: int) -> bytes:
-    if size < 56:
-        return bytes([0xC0 + size])
-    length = _int(size)
-    return bytes([0xF7 + len(length)]) + length
-
-
 def check_block(header: Header, block: Block) -> None:
     """Hold what a block is said to hold against its header. Raises Refused."""
     if list_root(block.transactions) != header.transactions_root:
@@ -220,11 +210,12 @@ def check_block(header: Header, block: Block) -> None:
         raise Refused(f"the receipts of block {header.number:,} are not those that its header has")
 
 
-def list_root(items: Sequence[bytes]) -> bytes:
+@lru_cache(maxsize=1 << 10)
+def list_root(items: tuple[bytes, ...]) -> bytes:
     """The root of the trie of a list."""
     trie = HexaryTrie({})
     for index, item in enumerate(items):
-        trie[rlp.encode(_int(index))] = item
+        trie[rlp.encode(rlp.number_bytes(index))] = item
     return bytes(trie.root_hash)
 
 
@@ -285,13 +276,3 @@ class _Nodes(dict[bytes, bytes]):
         found = super().__getitem__(key)
         self.used.add(key)
         return found
-
-
-def _int(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-
-def _number(data: Any) -> int:
-    if not isinstance(data, bytes):
-        raise Refused("a list is in the place of a number")
-    return int.from_bytes(data, "big")

@@ -99,7 +99,9 @@ class Claim:
         return {each.number for each in headers if any(each.bloom & mask == mask for mask in masks)}
 
     def check_complete(self, headers: Sequence[Header]) -> None:
-        """Raises Refused where a block that is not there may have an event that the claim depends on."""
+        """Raises Refused where a block that is not there may have an event that the claim depends on, where
+        one is there that has none, and where the claim names what the ledger does not have.
+        """
         if 1 not in self._facts.names:
             raise Refused(
                 "it does not begin where the ledger began: its first institution is not admitted in it"
@@ -108,9 +110,11 @@ class Claim:
         for c in self._bundle.conditions:
             if c.field in TEXTS and c.field != "status" and c.value not in known[c.field not in _PARTIES]:
                 raise Refused(f"it names a {c.field} that the ledger does not have: {c.value!r}")
-        for number in sorted(self.needed(headers)):
-            if number not in self._bundle.blocks:
+        needed = self.needed(headers)
+        for number in sorted(needed ^ self._bundle.blocks.keys()):
+            if number in needed:
                 raise Refused(f"block {number:,} may hold what the answer depends on, and is left out")
+            raise Refused(f"block {number:,} is there, and nothing depends on it")
 
     def answer(self) -> tuple[list[Row], list[bytes]]:
         """Every trade that meets all conditions, by trading day and number; for each batch, which these are,

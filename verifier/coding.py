@@ -22,12 +22,13 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
-import rlp
-
+from verifier import rlp
 from verifier.bundle import Affirmation, Balance, Block, Bundle, Condition, Contract, Refused
-from verifier.chain import Events, Receipt, address_and_topic, keccak, receipt_from, receipt_of
+from verifier.chain import Events, Receipt, address_and_topic, fields_of, receipt_from, receipt_of
+from verifier.rlp import Item, pieces
+from verifier.rlp import number as _number
+from verifier.rlp import number_bytes as _int
 
 MAGIC = b"clearing evidence 1\n"
 WORD = 32
@@ -35,9 +36,6 @@ _PARENT, _BLOOM, _NUMBER = 0, 6, 8
 _ROOM = 1_000
 """Bytes that a byte of a file may unpack to."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
-
-Item = Any
-"""What RLP holds: bytes, or a list of items."""
 
 
 def encode(bundle: Bundle) -> bytes:
@@ -54,7 +52,7 @@ def encode(bundle: Bundle) -> bytes:
                 [[part.encode() for part in (c.field, c.comparison, c.value)] for c in bundle.conditions],
                 _int(bundle.first),
                 list(_pack_headers(bundle.headers)),
-                [pack_planes(_rows(each, WORD)) for each in bundle.records],
+                [pack_planes(pieces(each, WORD)) for each in bundle.records],
                 [
                     [
                         _int(number),
@@ -83,13 +81,12 @@ def decode(data: bytes) -> Bundle:
         raise Refused("it is no bundle of evidence: it does not begin as one")
     try:
         bundle = _decode(rlp.decode(data[len(MAGIC) :]), _Room(_ROOM * len(data)))
+        again = encode(bundle)
     except Refused:
         raise
-    except RecursionError:
-        raise Refused("it is no bundle of evidence: it is nested too deeply") from None
     except Exception as error:  # Whatever a hostile file makes go wrong, it is none.
-        raise Refused(f"it is no bundle of evidence: {type(error).__name__} {error}") from None
-    if encode(bundle) != data:
+        raise Refused(f"it is no bundle of evidence: a part of it is not in its form ({error!r})") from None
+    if again != data:
         raise Refused("it is not written as a bundle is: the same could be said in other bytes")
     return bundle
 
@@ -149,17 +146,16 @@ def unpack_zeros(packed: bytes) -> bytes:
 def pack_planes(rows: Sequence[bytes]) -> Item:
     """Rows of one width by columns of bytes: how many; which columns vary, a bit each, the first column's
     highest; the value of each that does not; those that do."""
-    width = len(rows[0]) if rows else 0
-    whole = b"".join(rows)
-    mask, same, vary = 0, bytearray(), []
-    for column in range(width):
-        plane = whole[column::width]
-        if plane.count(plane[0]) == len(plane):
-            same.append(plane[0])
-        else:
-            mask |= 1 << (width - 1 - column)
-            vary.append(pack_zeros(plane))
-    return [_int(len(rows)), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(bytes(same)), vary]
+    first = rows[0] if rows else b""
+    width, count, whole = len(first), len(rows), b"".join(rows)
+    planes = [whole[column::width] for column in range(width)] if count > 1 else []
+    varied = [column for column, plane in enumerate(planes) if plane.count(first[column]) < count]
+    mask, same = 0, bytearray(first)
+    for column in reversed(varied):
+        mask |= 1 << (width - 1 - column)
+        del same[column]
+    varying = [pack_zeros(planes[column]) for column in varied]
+    return [_int(count), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(bytes(same)), varying]
 
 
 def unpack_planes(item: Item, room: _Room) -> list[bytes]:
@@ -167,19 +163,17 @@ def unpack_planes(item: Item, room: _Room) -> list[bytes]:
     count, mask, same = _number(item[0]), int.from_bytes(item[1], "big"), unpack_zeros(item[2])
     varying = [unpack_zeros(plane) for plane in item[3]]
     width = len(same) + len(varying)
-    if mask.bit_count() != len(varying) or any(len(plane) != count for plane in varying):
+    varied = [column for column in range(width) if mask >> (width - 1 - column) & 1]
+    if len(varied) != len(varying) or any(len(plane) != count for plane in varying):
         raise ValueError("rows and columns do not fit each other")
     room.take(count * max(width, 1))
-    whole, constant, vary = bytearray(count * width), iter(same), iter(varying)
-    for column in range(width):
-        whole[column::width] = (
-            next(vary) if mask >> (width - 1 - column) & 1 else bytes([next(constant)]) * count
-        )
-    return _rows(bytes(whole), width)
-
-
-def _rows(whole: bytes, width: int) -> list[bytes]:
-    return [whole[at : at + width] for at in range(0, len(whole), width)] if width else []
+    row = bytearray(same)
+    for column in varied:
+        row.insert(column, 0)
+    whole = row * count
+    for column, plane in zip(varied, varying, strict=True):
+        whole[column::width] = plane
+    return pieces(bytes(whole), width)
 
 
 def _pack_events(events: Sequence[bytes]) -> Item:
@@ -205,10 +199,10 @@ def _unpack_events(item: Item, room: _Room) -> list[bytes]:
 
 def _pack_headers(headers: Iterable[bytes]) -> Iterator[Item]:
     """The first whole; of the others which fields are not as expected, a bit each, and these."""
-    before: list[bytes] = []
+    before: Sequence[bytes] = ()
     parent = b""
     for raw in headers:
-        fields = rlp.decode(raw)
+        fields, own_hash = fields_of(raw)
         expected = _expected(before, parent)
         if len(fields) != len(expected):
             yield fields
@@ -216,11 +210,11 @@ def _pack_headers(headers: Iterable[bytes]) -> Iterator[Item]:
             changed = [i for i, field in enumerate(fields) if field != expected[i]]
             values = [pack_zeros(fields[i]) if i == _BLOOM else fields[i] for i in changed]
             yield [_int(sum(1 << i for i in changed)), *values]
-        before, parent = fields, keccak(raw)
+        before, parent = fields, own_hash
 
 
 def _unpack_headers(items: Iterable[Item]) -> Iterator[bytes]:
-    before: list[bytes] = []
+    before: Sequence[bytes] = ()
     parent = b""
     for item in items:
         fields = list(item)
@@ -229,12 +223,12 @@ def _unpack_headers(items: Iterable[Item]) -> Iterator[bytes]:
             changed = [i for i in range(len(fields)) if mask >> i & 1]
             for i, value in zip(changed, item[1:], strict=True):
                 fields[i] = unpack_zeros(value) if i == _BLOOM else value
-        raw = bytes(rlp.encode(fields))
+        raw = rlp.encode(fields)
         yield raw
-        before, parent = fields, keccak(raw)
+        before, parent = fields_of(raw)
 
 
-def _expected(before: list[bytes], parent: bytes) -> list[bytes]:
+def _expected(before: Sequence[bytes], parent: bytes) -> list[bytes]:
     """The fields of the header before, but of the next block."""
     fields = list(before)
     if fields:
@@ -246,6 +240,8 @@ def _pack_raw(raw: bytes, records: Sequence[bytes]) -> Item:
     """The transaction in pieces: bytes as they are, and [i] where all records of batch i come."""
     pieces: list[Item] = [raw]
     for i, batch in enumerate(records):
+        if not batch:
+            continue
         split: list[Item] = []
         for piece in pieces:
             if isinstance(piece, list):
@@ -282,16 +278,6 @@ def _unpack_affirmation(item: Item) -> Affirmation:
     return Affirmation(
         batch, _number(institution), records, exceptions, clients, prior, _bytes(signature, 65)
     )
-
-
-def _int(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-
-def _number(item: Item) -> int:
-    if not isinstance(item, bytes):
-        raise ValueError("a list is in the place of a number")
-    return int.from_bytes(item, "big")
 
 
 def _bytes(item: Item, length: int) -> bytes:

@@ -231,6 +231,8 @@ class _Transaction:
             batch.disputed.add(event.topic(2))
         elif name == "StatusChanged":
             position, to = event.topic(2), event.word(1)
+            if position >= len(batch) or not PENDING <= to < len(STATUSES):
+                raise Refused(f"{self._named} gives a trade that its batch does not have, or status {to}")
             batch.out[position] = to, self._place
             if to == PENDING:
                 del batch.out[position]

@@ -52,7 +52,7 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     yield "What it rests on"
     yield from (f"  {each}" for each in _rests(verdict))
     yield "Which ledger"
-    yield f"  chain {bundle.chain_id}, and these contracts, which --deployment FILE holds against those you know:"
+    yield f"  chain {bundle.chain_id}, and these contracts (--deployment FILE compares them with yours):"
     yield from (f"  {name:<15} 0x{bundle.contracts[name].address.hex()}" for name in CONTRACTS)
     whole, every = len(bundle.blocks), len(bundle.headers)
     yield "Complete"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from verifier import chain, claims, coding, facts, holdings
 from verifier.anchors import Statement, signer_of
@@ -72,28 +72,38 @@ def verify(
 
     Raises Refused, which says what is wrong.
     """
+    return check(coding.decode(data), data, Given(trusted_head, keys or {}, statements, contracts or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an auditor knows, as `verify` takes it."""
+
+    trusted_head: bytes | None = None
+    keys: Keys = field(default_factory=dict)
+    statements: Sequence[Statement] = ()
+    contracts: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
+    """Check what a file says. Raises Refused."""
     try:
-        return _verify(data, trusted_head, keys or {}, statements, contracts or {})
+        return _check(bundle, data, given)
     except Refused:
         raise
     except Exception as error:  # Whatever a hostile file makes go wrong, it proves nothing.
         raise Refused(f"something in it is malformed: {error!r}") from None
 
 
-def _verify(
-    data: bytes,
-    trusted_head: bytes | None,
-    keys: Keys,
-    statements: Sequence[Statement],
-    contracts: Mapping[str, bytes],
-) -> Verdict:
-    bundle = coding.decode(data)
+def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
     if missing := [name for name in CONTRACTS if name not in bundle.contracts]:
         raise Refused(f"its deployment record has no {missing[0]}")
     if strange := [name for name in bundle.contracts if not (name.isascii() and name.isidentifier())]:
         raise Refused(f"its deployment record has a contract that is none: {strange[0]!r}")
-    if other := [name for name in CONTRACTS if contracts.get(name, b"") not in (b"", _at(bundle, name))]:
-        raise Refused(f"it is of another ledger: its {other[0]} is 0x{_at(bundle, other[0]).hex()}")
+    for name in CONTRACTS:
+        own = bundle.contracts[name].address
+        if given.contracts.get(name, own) != own:
+            raise Refused(f"it is of another ledger: its {name} is 0x{own.hex()}")
     claims.checked(bundle.conditions)
     headers = chain.headers(bundle.first, bundle.headers)
     _check_blocks(bundle, headers)
@@ -109,10 +119,10 @@ def _verify(
     signers = _check_affirmations(bundle, found)
     if claims.digest_of(rows, data) != bundle.digest:
         raise Refused("it was altered: its digest is not that of what it says")
-    anchors = _Anchors(bundle, headers, found, keys)
-    anchors.head(trusted_head)
+    anchors = _Anchors(bundle, headers, found, given.keys)
+    anchors.head(given.trusted_head)
     anchors.own(signers)
-    anchors.elsewhere(statements)
+    anchors.elsewhere(given.statements)
     return Verdict(
         bundle=bundle,
         rows=tuple(rows),
@@ -131,10 +141,6 @@ def _verify(
         trades=sum(map(len, found.batches.values())),
         code_proven=bool(bundle.state),
     )
-
-
-def _at(bundle: Bundle, name: str) -> bytes:
-    return bundle.contracts[name].address
 
 
 def _check_blocks(bundle: Bundle, headers: Sequence[chain.Header]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,14 @@ from ledger.abi import WORD
 from ledger.chain.base import Block, Mined
 from ledger.chain.logs import Logs
 from ledger.index.schema import BALANCES, BLOCKS
+from ledger.index.standing import NEVER, Standing
+from ledger.records import unpack
+from ledger.units import TIME_UNKNOWN
 
 LOWER = (1 << 64) - 1
+_TRADES_SHAPE = np.dtype(
+    {"names": ["high", "low"], "offsets": [20, 24], "formats": [">u4", ">u8"], "itemsize": WORD}
+)
 
 
 def joined(mined: Sequence[Mined]) -> tuple[Logs, npt.NDArray[np.int64]]:
@@ -63,3 +70,31 @@ def blocks_table(blocks: Iterable[Block]) -> pa.Table:
         pa.array([each.timestamp for each in rows], pa.int64()),
     ]
     return pa.Table.from_arrays(columns, schema=BLOCKS)
+
+
+def trade_columns(first: int, batch: int, day: date | None, words: bytes) -> list[pa.Array]:
+    """What never changes of the trades of a batch: `first` and `batch` are their numbers, `words` records."""
+    records = unpack(words)
+    count = len(records)
+    shape = np.frombuffer(words, dtype=_TRADES_SHAPE)
+    unknown = records.time == TIME_UNKNOWN
+    return [
+        pa.array(np.arange(first, first + count)),
+        pa.repeat(pa.scalar(batch, pa.int32()), count),
+        pa.repeat(pa.scalar(day, pa.date32()), count),
+        pa.array(records.number),
+        pa.array(records.time, mask=unknown) if unknown.any() else pa.array(records.time),
+        *(pa.array(each) for each in (records.buyer, records.seller, records.asset, records.quantity)),
+        pa.array(shape["low"].astype(np.uint64)),
+        pa.array(shape["high"].astype(np.uint32) & np.uint32(0xFFFFFF)),
+    ]
+
+
+def stood(standing: Standing, rows: Any) -> list[pa.Array]:
+    """Status, units settled and the transaction that ended them, of these rows."""
+    ended = standing.ended_in[rows]
+    return [
+        pa.array(standing.status[rows]),
+        pa.array(standing.settled_quantity[rows]),
+        pa.array(ended, mask=ended == NEVER),
+    ]

@@ -4,14 +4,14 @@ the tables of a segment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from eth_utils import keccak
 
 from ledger.abi import WORD, Words
@@ -24,21 +24,18 @@ from ledger.clients.consortium import account_of
 from ledger.errors import EngineFailed, InvalidValue
 from ledger.history import NOBODY
 from ledger.ids import parse_day_number
-from ledger.index.columns import balances_table, blocks_table, joined, picked
+from ledger.index.columns import balances_table, blocks_table, joined, picked, stood, trade_columns
 from ledger.index.decoding import EventKind, event_kinds, event_tables, high, low
 from ledger.index.schema import BATCHES, CHANGES, MOVEMENTS, TABLES, TRADES, TRANSACTIONS
 from ledger.index.sent import Sent
-from ledger.index.standing import NEVER, Standing
+from ledger.index.standing import STANDS, Standing
 from ledger.records import unpack, unpack_mask
-from ledger.units import TIME_UNKNOWN, exact_add, exact_words
+from ledger.units import exact_add, exact_words
 
 _HOUSE = ("BatchRecorded", "TradeDisputed", "TradeSettledInPart", "StatusChanged", "SliceSettled")
 """Events of the clearing house that say where trades stand."""
 _BULK = [1 + _HOUSE.index("BatchRecorded"), 1 + _HOUSE.index("SliceSettled")]
 """Of those, what the calldata says more of."""
-_TRADES_SHAPE = np.dtype(
-    {"names": ["high", "low"], "offsets": [20, 24], "formats": [">u4", ">u8"], "itemsize": WORD}
-)
 
 
 @dataclass
@@ -55,10 +52,12 @@ class Counted:
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """A segment: its tables by name, those of TABLES always, those of events where there are any; and the
-    batches recorded in it, by their hashes, as they stand at its end."""
+    batches recorded in it, by their hashes, as they stand at its end. One that is `full` ends where it has
+    to, whatever the chain has after it."""
 
     first_block: int
     last: Block
+    full: bool
     tables: Mapping[str, pa.Table]
     recorded: Mapping[bytes, Standing]
 
@@ -75,7 +74,8 @@ class Extractor:
     """Makes the tables of one segment after another.
 
     `sent` says who sent a transaction and its calldata; `block` gives a block; `earlier` a batch of an
-    earlier segment, by its hash, as it stood when that ended. `counted` goes on with what is taken.
+    earlier segment, by its hash, as it stood when that ended, and `batches_of` the batches that changes of
+    trades are of, with those of each. `counted` goes on with what is taken.
     """
 
     def __init__(
@@ -85,18 +85,19 @@ class Extractor:
         sent: Sent,
         block: Callable[[int], Block],
         earlier: Callable[[bytes], Standing],
+        batches_of: Callable[[pa.Table], Iterable[tuple[bytes, pa.Table]]],
         counted: Counted,
     ) -> None:
         self.counted = counted
         self._house = clients.clearing_house
-        self._sent, self._block, self._earlier = sent, block, earlier
+        self._sent, self._block, self._earlier, self._batches_of = sent, block, earlier, batches_of
         contracts = dict(zip(_names(clients), clients, strict=True))
         self._addresses = [
             (name, np.frombuffer(bytes.fromhex(contracts[name].address[2:]), dtype=np.uint8))
             for name in contracts
         ]
         self._kinds = {(kind.contract, kind.topic): kind for kind in event_kinds()}
-        self._recording = next(topic for (_, topic), kind in self._kinds.items() if kind.name == _HOUSE[0])
+        self._topic = {kind.name: kind.topic for kind in event_kinds() if kind.contract == "ClearingHouse"}
         self._prefix = np.frombuffer(bytes.fromhex(account_of(0)[2:])[:18], dtype=np.uint8)
         self._begin()
 
@@ -143,7 +144,27 @@ class Extractor:
         self._trades(logs, np.flatnonzero(said), said, number, owner, calldata)
         self.counted.transaction += len(of)
 
-    def finish(self, first_block: int, last: Block) -> Extracted:
+    def resume(self, tables: Mapping[str, pa.Table], rows: int) -> None:
+        """Go on with a segment that was not full, of which this is the first that is taken: its tables, and
+        its rows that count."""
+        self.rows = rows
+        seen = tables["transactions"]["block"].to_pylist()[-1:] or [-1]
+        self._last_block = seen[0]
+        blocks = tables["blocks"]
+        self._add("blocks", blocks.filter(pc.field("block") <= seen[0]))
+        for name in tables.keys() - {"blocks", "trades", "changes", "balances"}:
+            # Parquet calls the items of a list otherwise, and the bytes of a file would be others.
+            self._add(name, tables[name].cast(TABLES.get(name) or event_tables()[name]))
+        batches = tables["batches"].select(["hash", "first_trade", "count"]).to_pylist()
+        for row in batches:
+            first = row["first_trade"]
+            trades = tables["trades"].slice(first - batches[0]["first_trade"], row["count"]).combine_chunks()
+            fixed = [column.chunk(0) for column in trades.columns[: -len(STANDS)]]
+            self._recorded[row["hash"]] = _Recorded(Standing.of(first, trades), fixed)
+        for batch_hash, changed in self._batches_of(tables["changes"]):
+            self._standing(batch_hash).apply(changed)
+
+    def finish(self, first_block: int, last: Block, *, full: bool) -> Extracted:
         """The segment of all that was taken, whose last block is `last`; a next one can begin."""
         if self._last_block != last.number:
             self._add("blocks", blocks_table([last]))
@@ -157,20 +178,26 @@ class Extractor:
         recorded = {batch_hash: each.standing for batch_hash, each in self._recorded.items()}
         self._begin()
         whole = {name: tables[name].combine_chunks() for name in sorted(tables)}
-        return Extracted(first_block, last, whole, recorded)
+        return Extracted(first_block, last, full, whole, recorded)
 
-    def cut(self, mined: Sequence[Mined], most: int) -> int | None:
-        """How many of these transactions to take until, at a block's end, the segment has `most` rows or
-        more; None where it does not come to that."""
+    def cut(self, mined: Sequence[Mined], enough: int, most: int) -> int | None:
+        """How many of these transactions to take until the segment is full: at the end of a block that
+        closes a cycle where there are `enough` rows, of any where there are `most`; None where there are not.
+
+        Most trades that were recorded have settled where a cycle closes, and will not change any more.
+        """
         logs, owner = joined(mined)
         house = [name for name, _ in self._addresses].index("ClearingHouse")
         contract = self._contracts(logs)
-        recorded = np.flatnonzero((contract == house) & logs.named(self._recording))
+        recorded = np.flatnonzero((contract == house) & logs.named(self._topic["BatchRecorded"]))
+        closed = owner[(contract == house) & logs.named(self._topic["CycleClosed"])]
         rows = np.bincount(owner[contract >= 0], minlength=len(mined))
         np.add.at(rows, owner[recorded], low(logs.words(recorded, 1)).astype(np.int64))
         blocks = np.array([each.block_number for each in mined], dtype=np.int64)
         ends = np.append(blocks[1:] != blocks[:-1], True)[: len(mined)]
-        full = np.flatnonzero(ends & (self.rows + np.cumsum(rows) >= most))
+        closes = np.isin(blocks, blocks[closed])
+        total = self.rows + np.cumsum(rows)
+        full = np.flatnonzero(ends & ((closes & (total >= enough)) | (total >= most)))
         return int(full[0]) + 1 if len(full) else None
 
     def _add(self, name: str, table: pa.Table) -> None:
@@ -312,18 +339,7 @@ class Extractor:
         row += [_day(header.intended_settlement_date), header.fee_schedule_id, count, counted.trade]
         columns = [pa.array([value], kind.type) for value, kind in zip(row, BATCHES, strict=True)]
         self._add("batches", pa.Table.from_arrays(columns, schema=BATCHES))
-        shape = np.frombuffer(words, dtype=_TRADES_SHAPE)
-        unknown = records.time == TIME_UNKNOWN
-        fixed = [
-            pa.array(np.arange(counted.trade, counted.trade + count)),
-            pa.repeat(pa.scalar(counted.batch, pa.int32()), count),
-            pa.repeat(pa.scalar(day, pa.date32()), count),
-            pa.array(records.number),
-            pa.array(records.time, mask=unknown) if unknown.any() else pa.array(records.time),
-            *(pa.array(each) for each in (records.buyer, records.seller, records.asset, records.quantity)),
-            pa.array(shape["low"].astype(np.uint64)),
-            pa.array(shape["high"].astype(np.uint32) & np.uint32(0xFFFFFF)),
-        ]
+        fixed = trade_columns(counted.trade, counted.batch, day, words)
         standing = Standing.recorded(counted.trade, records.number, records.quantity)
         self._recorded[batch_hash] = _Recorded(standing, fixed)
         self.rows += count
@@ -339,7 +355,7 @@ class Extractor:
 
     def _trades_table(self) -> pa.Table:
         batches = [
-            pa.Table.from_arrays([*each.columns, *_stood(each.standing, slice(None))], schema=TRADES)
+            pa.Table.from_arrays([*each.columns, *stood(each.standing, slice(None))], schema=TRADES)
             for each in self._recorded.values()
         ]
         return pa.concat_tables(batches) if batches else TRADES.empty_table()
@@ -348,22 +364,13 @@ class Extractor:
         found = [CHANGES.empty_table()]
         for standing in sorted(self._changed.values(), key=lambda each: each.first_trade):
             rows = np.flatnonzero(standing.touched)
-            columns = [pa.array(standing.first_trade + rows), *_stood(standing, rows)]
+            columns = [pa.array(standing.first_trade + rows), *stood(standing, rows)]
             found.append(pa.Table.from_arrays(columns, schema=CHANGES))
         return pa.concat_tables(found)
 
 
 def _names(clients: Clients) -> list[str]:
     return [each.artifact.name for each in clients]
-
-
-def _stood(standing: Standing, rows: Any) -> list[pa.Array]:
-    ended = standing.ended_in[rows]
-    return [
-        pa.array(standing.status[rows]),
-        pa.array(standing.settled_quantity[rows]),
-        pa.array(ended, mask=ended == NEVER),
-    ]
 
 
 def _day(number: int) -> date | None:

@@ -1,8 +1,9 @@
 """Bringing the index up to the chain: only what it does not have is read, and no more than a segment of it is
 in memory.
 
-A segment ends with the first block with which it has `SEGMENT_ROWS` or more, so that the same chain gives the
-same segments, however often it was followed. The newest one is replaced by a larger one until it ends there.
+A segment ends with the first block that closes a cycle and with which it has `SEGMENT_ROWS` or more, or with
+any that brings it to `LARGEST_ROWS`, so that the same chain gives the same segments, however often it was
+followed. The newest one is replaced by a larger one until it ends there.
 Blocks that are not final have segments of their own, which are always replaced.
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ledger.chain import Chain, Mined
+from ledger.chain import Chain, LocalChain, Mined
 from ledger.chain.local import JOURNAL
 from ledger.chain.store import connect, guarded
 from ledger.clients import Clients
@@ -27,6 +28,7 @@ from ledger.index.extracting import Counted, Extracted, Extractor
 from ledger.index.keeping import commit, write_segment, writing
 from ledger.index.known import Known
 from ledger.index.manifest import Counters, Ledger, Manifest, Segment
+from ledger.index.schema import TABLES
 from ledger.index.sent import sent_on
 
 Derive = Callable[[Extracted, Known], Mapping[str, pa.Table]]
@@ -34,7 +36,8 @@ Derive = Callable[[Extracted, Known], Mapping[str, pa.Table]]
 Progress = Callable[[int, int], None]
 """Told how many blocks of how many are read."""
 
-SEGMENT_ROWS = 500_000
+SEGMENT_ROWS, LARGEST_ROWS = 500_000, 2_000_000
+"""Of trades, movements and other events."""
 _TRIES = 3
 _AT_ONCE_ROWS, _AT_ONCE_BLOCKS = 100_000, 4_096
 """What is asked of a chain at once: about as many rows, and no more blocks."""
@@ -73,9 +76,8 @@ def follow(
         is_at_head = (newest.last.number, newest.last.hash) == (head.number, head.hash)
         if kept and is_at_head and reached >= final.number:
             return manifest
-        if kept and rows_of(kept[-1]) < SEGMENT_ROWS:
-            kept.pop()
-        return _made(clients, folder, kept, derive, progress)
+        begun = kept.pop() if kept and not kept[-1].full else None
+        return _made(clients, folder, kept, derive, progress, begun=begun)
 
 
 def rebuild(
@@ -121,6 +123,10 @@ def ledger_of(clients: Clients) -> Ledger:
 
 def check_ledger(clients: Clients, manifest: Manifest) -> None:
     """Raises IndexForeign where an index is of another chain or other contracts."""
+    chain = clients.clearing_house.chain
+    if isinstance(chain, LocalChain) and manifest.as_of.block > chain.block().number:
+        # Somebody wrote to the ledger, and followed it, after this process had opened it.
+        chain.journal.reload()
     expected, found = ledger_of(clients), manifest.ledger
     compared = [
         ("chain id", str(found.chain_id), str(expected.chain_id)),
@@ -134,41 +140,51 @@ def check_ledger(clients: Clients, manifest: Manifest) -> None:
             raise IndexForeign(str(manifest.folder), what, there, here)
 
 
-def rows_of(segment: Segment) -> int:
-    """How many rows a segment has that count towards its end: trades, movements and other events."""
-    counting = {"trades", "movements", *event_tables()}
-    return sum(file.rows for name, file in segment.files.items() if name in counting)
-
-
 def segments_of(
     clients: Clients,
     extractor: Extractor,
     first: int,
     last: int,
     *,
-    most: int | None,
+    after: int | None = None,
+    whole: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Extracted]:
-    """The segments of blocks `first` to `last`, each of `most` rows but the newest; one where it is None."""
+    """The segments of blocks `first` to `last`, all but the newest of them full; as one, `whole`. What is
+    `after` a block is read, where the extractor has what comes before."""
     chain = clients.clearing_house.chain
     begin = first
-    for mined in _spans(chain, first, last, progress):
-        while most is not None and (cut := extractor.cut(mined, most)) is not None:
+    for mined in _spans(chain, first if after is None else after + 1, last, progress):
+        while not whole and (cut := extractor.cut(mined, SEGMENT_ROWS, LARGEST_ROWS)) is not None:
             extractor.take(mined[:cut])
             end = mined[cut - 1].block_number
-            yield extractor.finish(begin, chain.block(end))
+            yield extractor.finish(begin, chain.block(end), full=True)
             begin, mined = end + 1, mined[cut:]
         extractor.take(mined)
     if begin <= last:
-        yield extractor.finish(begin, chain.block(last))
+        yield extractor.finish(begin, chain.block(last), full=False)
 
 
-def extractor_of(clients: Clients, known: Known) -> Extractor:
-    """Goes on after the segments that are known."""
+def extractor_of(clients: Clients, known: Known, begun: Segment | None = None) -> Extractor:
+    """Goes on after the segments that are known, or with one after them that has `begun`."""
     chain = clients.clearing_house.chain
-    return Extractor(
-        clients, sent=sent_on(chain), block=chain.block, earlier=known.standing, counted=known.counted()
+    extractor = Extractor(
+        clients,
+        sent=sent_on(chain),
+        block=chain.block,
+        earlier=known.standing,
+        batches_of=known.batches_of,
+        counted=known.counted(begun),
     )
+    if begun is not None:
+        own = [*TABLES, *(name for name in begun.files if name in event_tables())]
+        counting = sum(
+            file.rows
+            for name, file in begun.files.items()
+            if name in event_tables() or name in ("trades", "movements")
+        )
+        extractor.resume({name: known.read(begun, name) for name in own}, counting)
+    return extractor
 
 
 def _made(
@@ -177,18 +193,24 @@ def _made(
     kept: Sequence[Segment],
     derive: Derive | None,
     progress: Progress | None,
+    *,
+    begun: Segment | None = None,
 ) -> Manifest:
-    """The index of these segments and what the chain has after them."""
+    """The index of these segments, one that has `begun`, and what the chain has after them."""
     chain = clients.clearing_house.chain
     for _ in range(_TRIES):
         manifest = Manifest(folder, ledger_of(clients), list(kept))
         known = Known(folder, manifest, kept)
-        extractor = extractor_of(clients, known)
+        extractor = extractor_of(clients, known, begun)
         final, head = chain.final_block(), chain.block()
+        if begun is not None and begun.last.number > final.number:
+            final = begun.last
         for is_final, last in ((True, final), (False, head)):
             first = known.segments[-1].last.number + 1 if known.segments else 0
-            found = segments_of(clients, extractor, first, last.number, most=SEGMENT_ROWS, progress=progress)
-            for extracted in found:
+            after = begun.last.number if begun is not None and is_final else first - 1
+            for extracted in segments_of(
+                clients, extractor, first, last.number, after=after, progress=progress
+            ):
                 _add(known, extracted, extractor.counted, manifest.ledger.digest, is_final, derive)
         if chain.block(head.number).hash == head.hash:
             made = replace(manifest, segments=known.segments)
@@ -205,6 +227,7 @@ def _add(
         extracted.first_block,
         extracted.last,
         is_final,
+        extracted.full,
         derive is not None,
         counters_of(counted),
         {},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ledger.errors import EngineFailed
@@ -15,7 +15,7 @@ from ledger.index.errors import IndexDamaged
 from ledger.index.extracting import Counted
 from ledger.index.manifest import Manifest, Segment
 from ledger.index.schema import TABLES
-from ledger.index.standing import NEVER, Standing
+from ledger.index.standing import STANDS, Standing
 
 KEPT_TRADES = 4_000_000
 """How many trades' standing is kept in memory between segments, at about 30 bytes each."""
@@ -52,11 +52,24 @@ class Known:
             return schema.empty_table().select(list(columns or schema.names))
         return pa.concat_tables(parts) if parts else None
 
-    def counted(self) -> Counted:
-        """How far the numbers have come. Raises IndexDamaged where a file cannot be read."""
-        if not self.segments:
+    def batches_of(self, changes: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
+        """The batches that these changes of trades, rising, are of, and those of each."""
+        if not len(changes):
+            return
+        hashes = list(self._batches)
+        first = np.array([self._batches[each][0] for each in hashes], dtype=np.int64)
+        of = np.searchsorted(first, changes["trade"].to_numpy(), side="right") - 1
+        found, start = np.unique(of, return_index=True)
+        ends = [*start[1:].tolist(), len(changes)]
+        for batch, begin, end in zip(found.tolist(), start.tolist(), ends, strict=True):
+            yield hashes[batch], changes.slice(begin, end - begin)
+
+    def counted(self, last: Segment | None = None) -> Counted:
+        """How far the numbers have come when a segment ends, the newest unless it is given. Raises
+        IndexDamaged where a file cannot be read."""
+        if last is None and not self.segments:
             return Counted()
-        last = self.segments[-1]
+        last = last or self.segments[-1]
         rows = self.read(last, "balances").to_pydict()
         balances = {
             institution << 16 | asset: high << 64 | low
@@ -84,23 +97,12 @@ class Known:
         if batch_hash not in self._batches:
             raise EngineFailed(str(self.folder), "logs", f"no batch {batch_hash.hex()} was recorded")
         first, count, segment = self._batches[batch_hash]
-        names = ["trade", "number", "quantity", "status", "settled_quantity", "ended_in"]
-        rows = self._trades(segment, "trades", names, first, count)
-        standing = Standing(
-            first,
-            rows["number"].to_numpy(),
-            rows["quantity"].to_numpy(),
-            rows["status"].to_numpy().copy(),
-            rows["settled_quantity"].to_numpy().copy(),
-            pc.fill_null(rows["ended_in"], NEVER).to_numpy().copy(),
-        )
+        names = ["trade", "number", "quantity", *STANDS]
+        standing = Standing.of(first, self._trades(segment, "trades", names, first, count))
         for later in self.segments[self.segments.index(segment) + 1 :]:
             if "changes" in later.files:
-                rows = self._trades(later, "changes", [names[0], *names[3:]], first, count)
-                places = rows["trade"].to_numpy() - first
-                standing.status[places] = rows["status"].to_numpy()
-                standing.settled_quantity[places] = rows["settled_quantity"].to_numpy()
-                standing.ended_in[places] = pc.fill_null(rows["ended_in"], NEVER).to_numpy()
+                standing.apply(self._trades(later, "changes", ["trade", *STANDS], first, count))
+        standing.touched[:] = False
         return standing
 
     def _trades(self, segment: Segment, name: str, columns: list[str], first: int, count: int) -> pa.Table:

@@ -2,7 +2,7 @@
 
     index/manifest.json      what there is, and nothing else counts
     index/checked.json       files that were hashed and found right, by size, time and inode; may be deleted
-    index/lock               held by readers together, by a writer alone while it replaces the manifest
+    index/lock               held by readers together, and by a writer while it deletes what is not named
     index/writing            held by the one who writes
     index/000012-ab12cd34/   a segment: a Parquet file a table
 
@@ -47,11 +47,13 @@ class Counters:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Blocks `first_block` to `last.number`, both included. One that is not `final` holds blocks that the
-    chain may still replace. `derived` says whether tables were added that the business derives."""
+    chain may still replace. One that is `full` is kept as it is, where the chain keeps its blocks; another is
+    replaced by a larger one. `derived` says whether tables were added that the business derives."""
 
     first_block: int
     last: Block
     final: bool
+    full: bool
     derived: bool
     next: Counters
     files: Mapping[str, File]
@@ -79,6 +81,7 @@ class Segment:
             int(value["first_block"]),
             Block(int(value["last_block"]), bytes.fromhex(value["last_hash"]), int(value["last_time_s"])),
             bool(value["final"]),
+            bool(value["full"]),
             bool(value["derived"]),
             Counters(**value["next"]),
             {name: File(**each) for name, each in value["files"].items()},
@@ -97,6 +100,7 @@ class Segment:
             "last_hash": self.last.hash.hex(),
             "last_time_s": self.last.timestamp,
             "final": self.final,
+            "full": self.full,
             "derived": self.derived,
             "next": asdict(self.next),
             "files": {name: asdict(each) for name, each in sorted(self.files.items())},

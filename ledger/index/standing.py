@@ -7,10 +7,14 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger.clients.clearing_house import Status
 from ledger.history import ENDED
 
+STANDS = ("status", "settled_quantity", "ended_in")
+"""Columns of trades, the last ones, and of changes: where a trade stands."""
 NEVER = -1
 """In the column of transactions that ended a trade: none has."""
 
@@ -47,6 +51,18 @@ class Standing:
             np.zeros(count, dtype=np.uint64),
             np.full(count, NEVER, dtype=np.int64),
         )
+
+    @classmethod
+    def of(cls, first_trade: int, rows: pa.Table) -> Standing:
+        """As the trades of a batch stand in the index: `rows` of its table of trades."""
+        number, quantity = (rows[name].to_numpy() for name in ("number", "quantity"))
+        return cls(first_trade, number, quantity, *_stands(rows))
+
+    def apply(self, rows: pa.Table) -> None:
+        """What a later segment has of them: `rows` of its table of changes."""
+        places = rows["trade"].to_numpy() - self.first_trade
+        self.status[places], self.settled_quantity[places], self.ended_in[places] = _stands(rows)
+        self.touched[places] = True
 
     def __len__(self) -> int:
         return len(self.number)
@@ -92,3 +108,10 @@ class Standing:
     @cached_property
     def _order(self) -> npt.NDArray[np.int64]:
         return np.argsort(self.number, kind="stable")
+
+
+def _stands(
+    rows: pa.Table,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    status, settled, ended = (rows[name] for name in STANDS)
+    return status.to_numpy().copy(), settled.to_numpy().copy(), pc.fill_null(ended, NEVER).to_numpy().copy()

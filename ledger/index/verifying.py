@@ -70,7 +70,7 @@ def _findings(
         elif not _stands(chain, segment):
             return
         last = segment.last.number
-        (extracted,) = segments_of(clients, extractor, segment.first_block, last, most=None)
+        (extracted,) = segments_of(clients, extractor, segment.first_block, last, whole=True)
         tables = dict(extracted.tables)
         if derive is not None and segment.derived:
             tables |= derive(extracted, known)

@@ -23,7 +23,7 @@ from settlement.agreements import computing
 from settlement.agreements.registry import Registry
 from settlement.agreements.sharing import Running
 from settlement.agreements.standing import in_force
-from settlement.audit.revenue_tables import TABLES, Kind
+from settlement.audit.revenue_tables import AMOUNT, TABLES, Kind
 
 Tables = Callable[[str], pa.Table | None]
 """A table by its name; None where there is none of it."""
@@ -74,6 +74,8 @@ class _Reckoned:
     """An agreement in a period under one version, and what its newest total comes to."""
 
     running: Running
+    whose: tuple[tuple[int, int, int], tuple[int, int, int]]
+    """Agreement, version, payer; currency, period, months."""
     fixed_ppm: tuple[int | None, ...]
     total: int
     entitled: tuple[int, ...]
@@ -140,18 +142,23 @@ class _Making:
     def end(self) -> None:
         """The transaction is over: what each agreement has moved in it."""
         self._due()
-        moved: dict[int, list[tuple[int, int | None]]] = {}
+        if not self._earned and not self._owed:
+            return
+        given: dict[int, int | None] = {}
+        rows, transaction = self.rows["payments"], self._transaction
         for key in sorted(self._earned.keys() | self._owed.keys()):
-            before, after = self._owed.get(key, self.dues.get(key, 0)), self.dues.get(key, 0)
-            earned = self._earned.get(key, 0)
-            amount = None if None in (before, after, earned) else before + earned - after  # type: ignore[operator]
-            self._payment(key, amount, before, after)
-            moved.setdefault(key[0], []).append((key[1], amount))
-        for agreement, amounts in moved.items():
-            known = [amount for _, amount in amounts if amount is not None]
-            given = -sum(known) if len(known) == len(amounts) else None
-            if given != 0:
-                self._payment((agreement, self._payer(agreement)[0]), given, None, None)
+            agreement, institution = key
+            after = self.dues.get(key, 0)
+            before, earned = self._owed.get(key, after), self._earned.get(key, 0)
+            amount = None if before is None or after is None or earned is None else before + earned - after
+            payer, currency = self._payer(agreement)
+            rows.append((transaction, agreement, payer, institution, currency, amount, before, after))
+            so_far = given.get(agreement, 0)
+            given[agreement] = None if so_far is None or amount is None else so_far - amount
+        for agreement, amount in given.items():
+            if amount != 0:
+                payer, currency = self._payer(agreement)
+                rows.append((transaction, agreement, payer, payer, currency, amount, None, None))
         self._earned, self._owed = {}, {}
 
     def tables(self) -> dict[str, pa.Table]:
@@ -180,21 +187,29 @@ class _Making:
         if terms is None:
             return
         reckoned = self._reckoned_of(terms, agreement, period, before)
-        receivers = reckoned.running.receivers
-        for place, (party, gain) in enumerate(zip(receivers, reckoned.gains(before, after), strict=True)):
+        at, whose = (self._transaction, log), reckoned.whose
+        rows, earned, dues = self.rows["entitlements"], self._earned, self.dues
+        gains = reckoned.gains(before, after)
+        for place, party in enumerate(reckoned.running.receivers):
+            gain = gains[place]
             if not party or (place == 0 and not gain):
                 continue
-            owed = self.dues.get((agreement, party), 0) or 0
-            paid = max(0, gain + min(0, owed))
-            ppm = reckoned.fixed_ppm[place]
-            row = (Kind.ACCRUAL, None, ppm, before, after, gain, paid)
-            self._entitled(log, agreement, terms, period, place, party, *row)
+            key = agreement, party
+            # What an institution owes is netted; a due that 38 digits do not hold is no debt of its own.
+            owed = dues.get(key) or 0
+            paid = gain if gain >= 0 <= owed else max(0, gain + min(0, owed))
+            what = Kind.ACCRUAL.value, None, reckoned.fixed_ppm[place], before, after, gain, paid
+            rows.append((*at, *whose[0], party, place, *whose[1], *what))
+            if gain:
+                so_far = earned.get(key, 0)
+                earned[key] = None if so_far is None else so_far + gain
 
     def _reckoned_of(self, terms: Terms, agreement: int, period: int, total: int) -> _Reckoned:
         key = agreement, period, terms.version
         if key not in self._reckoned:
             running = Running.of(terms, agreement, period, {(agreement, period): total}, {})
-            self._reckoned[key] = _Reckoned(running, running.fixed_ppm, total, running.entitled)
+            whose = (agreement, terms.version, terms.payer), (terms.currency, period, terms.months)
+            self._reckoned[key] = _Reckoned(running, whose, running.fixed_ppm, total, running.entitled)
         return self._reckoned[key]
 
     def _clause_run(self, log: int, event: Event) -> None:
@@ -245,11 +260,6 @@ class _Making:
         self._earn(agreement, party, row[5])
         head = (self._transaction, log, agreement, terms.version, terms.payer, party, place, terms.currency)
         self.rows["entitlements"].append((*head, period, terms.months, *row))
-
-    def _payment(self, key: _Place, amount: int | None, before: int | None, after: int | None) -> None:
-        payer, currency = self._payer(key[0])
-        row = (self._transaction, key[0], payer, key[1], currency, amount, before, after)
-        self.rows["payments"].append(row)
 
     def _payer(self, agreement: int) -> _Place:
         found = self._payers.get(agreement)
@@ -327,7 +337,15 @@ def _last(tables: Tables, name: str, by: str, value: str) -> dict[_Place, Any]:
 
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-    return pa.table(
-        [pa.array(column, type=each.type) for column, each in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
+    arrays = [_column(column, each.type) for column, each in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if kind == AMOUNT:
+        try:
+            # By way of 64 bits, which hold nearly all, it takes a third of the time.
+            return pa.array(values, type=pa.int64()).cast(kind)
+        except (OverflowError, pa.ArrowInvalid):
+            pass
+    return pa.array(values, type=kind)

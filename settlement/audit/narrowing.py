@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger.errors import InvalidValue
 from settlement.audit.answer import Answer
-from settlement.audit.names import one_of
+from settlement.audit.names import one_of, unknown
 from settlement.audit.session import Audit
 
 
@@ -82,6 +82,18 @@ class Narrowed:
         )
         end = start + len(table)
         return self.audit.answer(question, table, total=total, next=str(end) if end < total else None)
+
+
+def one_trade(audit: Audit, name: str) -> dict[str, Any]:
+    """The row of the view `trades` of a trade, "YYYY-MM-DD/NUMBER" or its number where one day has it. Raises
+    NameUnknown with those that there are."""
+    column = "trade" if "/" in name else "trade_number::varchar"
+    found = audit.table(f"select * from trades where {column} = ?", [name.strip()]).to_pylist()
+    if len(found) == 1:
+        return dict(found[0])
+    known = [row["trade"] for row in found]
+    known = known or [row[0] for row in audit.rows("select trade from trades limit 8")]
+    raise unknown("trade", name, known)
 
 
 def _after(after: str | None) -> int:

@@ -51,7 +51,7 @@ def _approvals_sql(access: Access) -> str:
     select 'affirmation' as kind, a.institution as who, null::varchar as person, null::varchar as proposed_by,
         b.trading_day as day, hex(b.hash) as subject, a.exceptions::varchar || ' exceptions' as detail,
         a.transaction, null::bigint as event, null::timestamp as at,
-        {access.concerns("a.institution")} as seen
+        {access.concerns("a.institution", "b.venue")} as seen
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     union all
     select case when s.said = 'consented' then 'consent' else 'consent_withdrawn' end, s.institution, null,

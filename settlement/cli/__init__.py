@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from settlement.cli import (
+    accounting,
     agreeing,
     attesting,
     auditing,
@@ -89,7 +90,7 @@ _GROUPS = (
     ),
     (
         "audit",
-        (auditing.register, querying.register),
+        (auditing.register, accounting.register, querying.register),
         "Questions to a ledger, answered as of one block to whom the access policy lets see it.",
     ),
     ("index", (indexing.register,), "The tables that questions are asked of, made from the chain."),

@@ -68,6 +68,10 @@ def evidence(
             help="Instead, an institution's newest affirmation: keep it, and no other chain passes for this.",
         ),
     ] = None,
+    viewer: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Who takes it: by the access policy it must see all."),
+    ] = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,21 +95,26 @@ def evidence(
     if (first is not None or last is not None) and institution is None:
         raise typer.BadParameter("it is of an --institution", param_hint="'--from'")
     if affirmation_of is not None:
-        _affirmation(path, affirmation_of, output, json_wanted)
+        _affirmation(path, affirmation_of, viewer, output, json_wanted)
         return
     with opened(path, write=False) as ledger:
-        from settlement.evidence import asking
+        from settlement.evidence import asking, taking
         from settlement.evidence.building import build
         from settlement.files import write_whole
         from verifier.verifying import verify
 
-        known = asking.Known.of(ledger.read())
-        conditions = _conditions(known, trade, date, institution, first, last, query)
-        ledger.progress("evidence")
-        market = ledger.market
-        data = build(market.clients, market.deployment, ledger.read(), conditions)
-        ledger.progress("evidence checked")
-        verdict = verify(data)
+        history, market = ledger.read(), ledger.market
+        details: dict[str, Any] = {"trade": trade, "institution": institution, "query": query}
+        details |= {"from": day_of(first), "to": day_of(last), "date": day_of(date), "output": output}
+        members = taking.members(market.clients, history)
+        with taking.logged(path, viewer, members, "evidence", details) as noted:
+            known = asking.Known.of(history)
+            conditions = _conditions(known, trade, date, institution, first, last, query)
+            ledger.progress("evidence")
+            data = build(market.clients, market.deployment, history, conditions)
+            ledger.progress("evidence checked")
+            verdict = verify(data)
+            noted.answered(len(verdict.rows), taking.as_of(market.clients))
         write_whole(output, data)
     head = verdict.head
     shown: dict[str, Any] = {
@@ -152,9 +161,9 @@ def _conditions(
     return asking.of_query(known, query or "")
 
 
-def _affirmation(path: Path, institution: str, output: Path, json_wanted: bool) -> None:
+def _affirmation(path: Path, institution: str, viewer: str | None, output: Path, json_wanted: bool) -> None:
     with opened(path, write=False) as ledger:
-        from settlement.evidence import asking
+        from settlement.evidence import asking, taking
         from settlement.evidence.building import newest_statement
         from settlement.files import write_whole
         from verifier.anchors import signer_of
@@ -162,7 +171,12 @@ def _affirmation(path: Path, institution: str, output: Path, json_wanted: bool) 
 
         history = ledger.read()
         asking.check_name("institution", institution, list(history.institutions))
-        statement, block = newest_statement(ledger.market.clients, history, institution)
+        clients, index = ledger.market.clients, history.institutions[institution]
+        details: dict[str, Any] = {"affirmation_of": institution, "output": output}
+        members = taking.members(clients, history)
+        with taking.logged(path, viewer, members, "evidence", details, of=index) as noted:
+            statement, block = newest_statement(clients, history, institution)
+            noted.answered(1, taking.as_of(clients))
         write_whole(output, statement_text(statement, institution).encode())
         said = statement.affirmation
         signer = signer_of(said, statement.chain_id, statement.clearing_house)

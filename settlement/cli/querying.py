@@ -85,23 +85,17 @@ def semt022(
     filters, options = filters_of(locals()), {"trade": trade}
     with session(context, "semt022", viewer) as audit:
         from settlement.audit import asking
+        from settlement.audit.questions.semt022 import as_xml
         from settlement.audit.questions.semt022 import semt022 as asked
 
-        whole: list[bytes] = []
-
-        def answer(audit: Any, filters: Any) -> Any:
-            import pyarrow as pa
-
-            whole.extend(asked(audit, filters, trade=trade))
-            return audit.answer("semt022", pa.table({"message": pa.array(range(len(whole) - 2))}))
-
-        asking.ask(audit, "semt022", answer, filters, options)
+        answer = asking.ask(audit, "semt022", lambda of, by: asked(of, by, trade=trade), filters, options)
+        data = as_xml(answer)
         if out is not None:
             from settlement.files import write_whole
 
-            write_whole(out, b"".join(whole))
+            write_whole(out, data)
         else:
-            write_out(b"".join(whole).decode())
+            write_out(data.decode())
 
 
 def log(

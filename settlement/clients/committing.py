@@ -22,10 +22,10 @@ from ledger.signatures import NO_CLIENTS
 from ledger.units import Column, exact, exact_add
 from settlement.attesting.tree import Tree, hash_leaves
 from settlement.clients.columns import Allocations, Side, before, split_cumulative_down
+from settlement.clients.errors import AllocationsDiffer
 from settlement.clients.kept import Kept
 from settlement.clients.leaves import SALT, Leaf, encode
 from settlement.entering import ClientRoot
-from settlement.errors import AllocationsDiffer
 from settlement.market import Market
 
 SMALLEST = 16

@@ -20,8 +20,9 @@ from ledger.signatures import NO_CLIENTS
 from settlement.clients.columns import Side
 from settlement.clients.committing import Committed, agreed, committed
 from settlement.clients.disclosure import Disclosure, OfBatch, Shown
+from settlement.clients.errors import AllocationsDiffer
 from settlement.clients.leaves import Leaf, verify_leaf
-from settlement.errors import AllocationsDiffer, BookDamaged, NameUnknown
+from settlement.errors import BookDamaged, NameUnknown
 from settlement.operations import Ledger
 
 _SHOWN = 4

@@ -6,7 +6,6 @@ disclose  ─ holds in a process of its own without the clients' folder; says wh
 mutation  ─ every value of a disclosure, altered: refused; leaves of another broker, side; a node as a leaf
 together  ─ a broker that shows more of a trade than there is
 doctor    ─ kept allocations that do not come to the root; backup has them
-demo      ─ has clients, one affirmation a broker and batch
 """
 
 from __future__ import annotations
@@ -19,32 +18,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from ledger.records import Records
 from ledger.signatures import NO_CLIENTS
-from settlement import directory, sample
+from settlement import directory
 from settlement.attesting.tree import hash_leaf
-from settlement.clients import disclosing, generated, reading
+from settlement.clients import disclosing
 from settlement.clients.columns import Side
 from settlement.clients.disclosure import Disclosure, read, write
 from settlement.clients.kept import Kept
 from settlement.clients.leaves import Leaf, verify_leaf
 from settlement.doctor import examine
-from settlement.errors import AllocationsDiffer, FileUnreadable, SettlementError
-from settlement.intake import parse_trades
+from settlement.errors import FileUnreadable, SettlementError
 from settlement.operations import Ledger
-from settlement.scenario import load
-from tests.ledgers import in_memory
 from tests.unit.cli_runs import clearing
-
-SAMPLE = load("sample")
-DATA = sample.generate(7, trades=40)
-WHO, OTHER, NONE = "Aldersgate", "Birchwood", "Calder Vale"
-TRADES = parse_trades(DATA, SAMPLE, source="day").trades
-CLIENTS = generated.generate(7, TRADES).decode().splitlines()
-ROWS = [line.split(",") for line in CLIENTS[1:] if f",{NONE}," not in line]
+from tests.unit.client_cases import CLIENTS, DATA, NONE, OTHER, ROWS, SAMPLE, TRADES, WHO, client_of
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +63,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ledger(folder: Path) -> Iterator[Ledger]:
     with directory.open_ledger(folder / "L", write=False) as opened:
         yield opened
-
-
-def client_of(broker: str) -> str:
-    """One with several allocations, one of which is a part of a side."""
-    own = [row for row in ROWS if row[3] == broker]
-    sides = [tuple(row[1:3]) for row in own]
-    shared = {row[4] for row in own if sides.count(tuple(row[1:3])) > 1}
-    return max(sorted(shared), key=lambda client: sum(row[4] == client for row in own))
 
 
 def expected(broker: str, client: str) -> list[tuple[int, str, int]]:
@@ -344,79 +324,3 @@ def test_doctor_given_kept_allocations_that_are_not_the_affirmed_says_whose(
     file.unlink()
     (found,) = [each for each in examine(path) if each.check == "clients"]
     assert "nothing is kept" in found.found
-
-
-def test_demo_given_a_ledger_has_clients_and_one_affirmation_a_broker(tmp_path: Path) -> None:
-    file, path = tmp_path / "clients.csv", tmp_path / "L"
-    done = clearing("demo", "--trades", 40, "--ledger", path, "--save-clients", file, "--json")
-    assert done.code == 0, done
-    assert file.read_bytes().decode().splitlines() == CLIENTS
-    with directory.open_ledger(path, write=False) as ledger:
-        (batch,) = ledger.read().batches.values()
-        brokers = {line.split(",")[3] for line in CLIENTS[1:]}
-        assert {*batch.affirmed_in} == {ledger.market.index[name] for name in brokers}
-        assert NO_CLIENTS not in batch.client_roots.values()
-        assert len({*batch.affirmed_in.values()}) == 1
-        for name in brokers:
-            disclosing.affirmed(ledger, name)
-
-
-def test_affirm_given_an_excepted_trade_or_two_batches_has_leaves_of_what_is_agreed() -> None:
-    """The venue records the first trade with another quantity, and one more trade by hand, a batch of its
-    own."""
-    read_day = parse_trades(DATA, SAMPLE, source="day")
-    allocated = reading.parse("\n".join(CLIENTS).encode(), TRADES, source="f", strict=True).allocations
-
-    def alter(records: Records) -> Records:
-        records.quantity[np.flatnonzero(records.number == 1)] += 1
-        return records
-
-    with in_memory(SAMPLE, TRADES.trading_day) as ledger:
-        ledger.record(read_day, DATA, source="day", alter=alter, allocations=allocated)
-        buyer = SAMPLE.brokers[int(TRADES.buyer[np.flatnonzero(TRADES.number == 1)[0]])]
-        security = SAMPLE.securities.codes[0]
-        number = ledger.trade(buyer, buyer, security, 10, 1001)
-        rows = [
-            f"{TRADES.trading_day},{number},{side},{buyer},{client_of(buyer)},10" for side in ("BUY", "SELL")
-        ]
-        of_day = ledger.shelf.days(buyer, SAMPLE)[TRADES.trading_day]
-        later = reading.parse(
-            "\n".join([reading.WHOLE.header, *rows]).encode(), of_day, source="f", strict=True
-        )
-        ledger.allocate(later.allocations)
-        ledger.affirm()
-        first, second = disclosing.affirmed(ledger, buyer)
-        assert 1 not in first.allocations.number
-        assert len(first.allocations) == len(allocated[buyer]) - int((allocated[buyer].number == 1).sum())
-        assert [second.leaf(row).amount for row in (0, 1)] == [1001, 1001]
-        found = disclosing.disclose(ledger, buyer, client_of(buyer))
-        assert len(found.batches) == 2
-        checked = disclosing.check(ledger, [found])
-        assert checked.wrong == ()
-        assert {(number, Side.BUY), (number, Side.SELL)} <= {each[1:] for each in checked.whole}
-        one, two = found.batches
-        for batches in (
-            (replace(one, shown=two.shown), two),
-            (one, replace(two, shown=one.shown)),
-            (replace(one, root=two.root), two),
-            (one, replace(two, batch_hash=one.batch_hash)),
-            (one, one),
-        ):
-            other = replace(found, batches=batches)
-            assert disclosing.check(ledger, [other]).wrong, batches
-            assert disclosing.check(ledger, [read(write(other), "f")]).wrong
-
-
-def test_affirm_given_allocations_of_another_quantity_signs_nothing() -> None:
-    """What was given with the venue's file does not fit the institution's own book, which is right."""
-    read_day = parse_trades(DATA, SAMPLE, source="day")
-    allocated = reading.parse("\n".join(CLIENTS).encode(), TRADES, source="f", strict=True).allocations
-    own = allocated[WHO]
-    less = replace(own, quantity=own.quantity + np.uint64(1))
-    with in_memory(SAMPLE, TRADES.trading_day) as ledger:
-        ledger.record(read_day, DATA, source="day", allocations={WHO: less}, affirm=False)
-        with pytest.raises(AllocationsDiffer, match="give the allocations again"):
-            ledger.affirm(WHO)
-        ledger.allocate({WHO: own})
-        assert ledger.affirm(WHO) == []
-        assert len(disclosing.affirmed(ledger, WHO)) == 1

@@ -11,7 +11,7 @@ from settlement.agreements import periods
 from settlement.audit.answer import Answer
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.names import one_of
-from settlement.audit.narrowing import Narrowed
+from settlement.audit.narrowing import Narrowed, one_trade
 from settlement.audit.revenue_tables import Kind
 from settlement.audit.session import Audit
 
@@ -38,14 +38,18 @@ def revenue(
     cycle: int | None = None,
     kind: Sequence[str] = (),
     by: Sequence[str] = (),
+    trade: str | None = None,
 ) -> Answer:
     """Each party's part of each accrual and run, in the chain's order, and `why`; or, where `by` names some
     of GROUPS, sums by them.
 
     `filters.institution` is payer or party, `counterparty` the other one; `first` and `last` are days of the
-    chain. An `agreement` is meant by its number or name, a `period` as "2019Q4". Raises NameUnknown,
-    InvalidValue.
+    chain. An `agreement` is meant by its number or name, a `period` as "2019Q4". Of one `trade`, by its name,
+    it is the way of its `commission`, and nothing else is asked. Raises NameUnknown, InvalidValue.
     """
+    if trade is not None:
+        way = commission(audit, one_trade(audit, trade)["trade_index"])
+        return audit.answer("commission", way, total=len(way))
     found = Narrowed(audit, "entitlements")
     found.institution(filters.institution, "payer", "party")
     found.institution(filters.counterparty, "payer", "party")
@@ -58,7 +62,7 @@ def revenue(
     found.equal("cycle", cycle)
     found.equal("currency", filters.currency)
     found.words("kind", kind, tuple(Kind), "kind")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     if by:
         return _sums(found, [one_of("group", each, GROUPS) for each in by], filters)
     order = "transaction_index, agreement, kind, line, place"
@@ -95,8 +99,65 @@ def agreements(
     _agreement(found, agreement, "name")
     found.equal("currency", filters.currency)
     found.words("status", filters.status, STATUSES, "status")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     return found.answer("agreements", "block, agreement, version, terms_hash", filters.limit, filters.after)
+
+
+def charges(
+    audit: Audit, filters: Filters = NONE, *, payer: str | None = None, cycle: int | None = None
+) -> Answer:
+    """What each settlement charged each institution: the commission that it earned, and the regulator's levy,
+    each trade and side rounded down, in the chain's order.
+
+    `filters.institution` is who was charged or has the levy; `first` and `last` are days of the chain.
+    Raises NameUnknown, InvalidValue.
+    """
+    found = Narrowed(audit, f"({_charges_sql(audit)})")
+    found.institution(filters.institution, "payer", "levy_beneficiary")
+    found.institution(payer, "payer")
+    found.equal("cycle", cycle)
+    found.equal("currency", filters.currency)
+    found.days(filters.first, filters.last, '"at"::date')
+    order = "transaction_index, payer, currency"
+    return found.answer("charges", order, filters.limit, filters.after)
+
+
+def _charges_sql(audit: Audit) -> str:
+    access = audit.access
+    commission, levy = (access.amount(f"sum({each})::decimal(38, 0)") for each in ("s.commission", "s.levy"))
+    return f"""
+    with told as (
+        select b.batch, p."tradeNo" as number, p.transaction, p."settledQuantity"::hugeint as upto,
+            p.quantity::hugeint as units
+        from facts."ClearingHouse_TradeSettledInPart" p join facts.batches b on b.hash = p."batchHash"
+    ), done as (
+        select batch, number, max(upto) as upto from told group by all
+    ), pieces as (
+        select t.*, p.transaction as settled_in, p.start, p.upto from facts.trades t join (
+            select batch, number, transaction, min(upto - units) as start, max(upto) as upto
+            from told group by all
+        ) p using (batch, number)
+        union all
+        select t.*, n.ended_in, coalesce(d.upto, 0), t.quantity::hugeint
+        from facts.trades_now n join facts.trades t using (trade)
+        left join done d on d.batch = n.batch and d.number = n.number
+        where n.settled_quantity = n.quantity and coalesce(d.upto, 0) < n.quantity
+    ), charged as (
+        select s.settled_in, s.buyer, s.seller, b.cash_asset, b.fee_schedule,
+            {_piece("commission_of", "s", "b")} as commission, {_piece("levy_of", "s", "b")} as levy
+        from pieces s join facts.batches b using (batch)
+    ), sides as (
+        select buyer as who, * from charged union all select seller, * from charged
+    )
+    select institution_name(s.who) as payer, count(*) as sides, {commission} as commission_minor,
+        institution_name(f."levyBeneficiary") as levy_beneficiary, {levy} as levy_minor,
+        asset_code(s.cash_asset) as currency, any_value(c.cycle) as cycle, m.block, m.at,
+        hex(m.hash) as transaction_hash, s.settled_in as transaction_index
+    from sides s join facts."ClearingHouse_FeeScheduleRegistered" f on f."feeScheduleId" = s.fee_schedule
+    join facts.moments m on m.transaction = s.settled_in
+    left join facts.cycle_of c on c.transaction = s.settled_in
+    where {access.concerns("s.who", 'f."levyBeneficiary"')}
+    group by s.who, f."levyBeneficiary", s.cash_asset, m.block, m.at, m.hash, s.settled_in"""
 
 
 def commission(audit: Audit, trade: int) -> pa.Table:
@@ -176,9 +237,10 @@ def commission(audit: Audit, trade: int) -> pa.Table:
     )
 
 
-def _piece(charge: str) -> str:
-    whole = f"{charge}(t.fee_schedule, t.amount_low, t.amount_high)"
-    start, end = (f"part_of({whole}, {at}, t.quantity::hugeint)" for at in ("s.start", "s.upto"))
+def _piece(charge: str, trade: str = "t", batch: str = "t") -> str:
+    """What the units of a piece `s` are charged."""
+    whole = f"{charge}({batch}.fee_schedule, {trade}.amount_low, {trade}.amount_high)"
+    start, end = (f"part_of({whole}, {at}, {trade}.quantity::hugeint)" for at in ("s.start", "s.upto"))
     return f"({end} - {start})::decimal(38, 0)"
 
 

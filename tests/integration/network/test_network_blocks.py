@@ -64,6 +64,25 @@ class Altered:
         self._way.close()
 
 
+class Batched:
+    """A way to a node whose answers to batches are changed."""
+
+    def __init__(self, node: Node, change: Callable[[Any], object]) -> None:
+        self._way = HttpTransport(urlsplit(node.url))
+        self._change = change
+        self.batches = 0
+
+    def exchange(self, request: bytes, number: int, timeout_s: float) -> Any:
+        answer = self._way.exchange(request, number, timeout_s)
+        if request[:1] == b"[":
+            self.batches += 1
+            self._change(answer)
+        return answer
+
+    def close(self) -> None:
+        self._way.close()
+
+
 @contextmanager
 def lying(node: Node, folder: Path, method: str, change: Callable[[Any], object]) -> Iterator[NetworkChain]:
     chain = NetworkChain.open(
@@ -186,6 +205,31 @@ def test_receipts_given_one_by_one_are_the_same_and_are_refused_where_they_are_n
         chain.node._missing.add("eth_getBlockReceipts")
         with pytest.raises(ChainUnavailable, match="block 2"):
             chain.body(2)
+
+
+def test_headers_given_a_node_that_takes_no_batches_or_answers_them_wrongly_are_the_same(
+    filled: tuple[Node, list[bytes]], tmp_path: Path
+) -> None:
+    with reach(filled[0].url, tmp_path) as chain:
+        expected = chain.headers(0, 2)
+        assert chain.node.rpc._takes_batches
+    for spoil in (
+        lambda found: found.reverse(),
+        lambda found: found.pop(),
+        lambda found: found[1].update(id=found[0]["id"]),
+        lambda found: found[1].update(result=found[0]["result"]),
+        lambda found: found[2].pop("result"),
+        lambda found: found[0]["result"].update(stateRoot=HASH),
+        lambda found: found.append(None),
+    ):
+        way = Batched(filled[0], spoil)
+        with NetworkChain.open(
+            filled[0].url, tmp_path / "outbox.sqlite", config(), sleep=quick, transport=way
+        ) as chain:
+            assert chain.headers(0, 2) == expected
+            assert way.batches == 1
+            assert chain.headers(1, 2) == expected[1:]
+            assert way.batches == (2 if chain.node.rpc._takes_batches else 1)
 
 
 def test_transaction_of_another_type_is_asked_for_as_it_was_signed(

@@ -2,8 +2,9 @@
 
 On 2019-10-03 all brokers' commission is shared as the sample says; Aldersgate has an agreement with Lantern
 Platform and Compass Data besides, with a reserve, a subscription and a guarantee that will be missed. One
-trade is recorded otherwise than its parties have it, one lacks securities, and one is Aldersgate's with
-itself. In 2020 the quarter is run and paid, and its reserve released.
+trade is recorded otherwise than its parties have it, and one is Aldersgate's with itself. A month later one
+settles in two parts and fails for the rest, one is on hold, one only on the ledger and one only in the
+books. In 2020 the quarter is run and paid, and its reserve released.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from settlement.audit.session import Audit, session
 from settlement.books.shelf import Shelf
 from settlement.breaks.covered import Covered
 from settlement.breaks.store import Breaks
+from settlement.cycle import Cycle
 from settlement.market import establish
 from settlement.model import Trades
 from settlement.operations import Ledger
@@ -164,8 +166,40 @@ def _second_day(ledger: Ledger) -> None:
     ledger.trade("Glenside", "Hollybank", OTHER, 12, 240_000)
     ledger.affirm()
     ledger.settle()
+    # Only now are there units, and what they cost: some of the trade, and then some more.
+    for place in range(2):
+        market = ledger.market
+        market.issue(_depository(ledger), bytes([7, place] * 16), {("Hollybank", OTHER): 4 + place})
+        market.issue(market.scenario.cash.issuer, bytes([8, place] * 16), {("Glenside", "EUR"): 110_000})
+        _fill(ledger)
     _on_one_side(ledger)
+    ledger.trade("Juniper Lane", "Kestrel Rock", SECURITY, 2, 20_000)
+    for name in ("Juniper Lane", "Kestrel Rock"):
+        ledger.affirm(name)
+    held = list(ledger.read().batches.values())[-1]
+    buyer, conditions = ledger.market.signers["Juniper Lane"], ledger.market.clients.conditions
+    conditions.hold(buyer, held.header, held.words, [0])
     ending.end(ledger.market, ledger.read, ledger.balances, ledger.outcomes.fails, LATER, ledger.seconds_now)
+    conditions.release(buyer, held.header, held.words, [0])
+
+
+def _depository(ledger: Ledger) -> str:
+    return ledger.market.scenario.securities.issuer
+
+
+def _fill(ledger: Ledger) -> None:
+    """A cycle that settles trades in part."""
+    history = ledger.read()
+    batch = list(history.batches.values())[-1]
+    for name in ("Glenside", "Hollybank"):
+        if not ledger.outcomes.parts_allowed(batch, 0):
+            signer = ledger.market.signers[name]
+            ledger.market.clients.conditions.allow_partial(signer, batch.header, batch.words, [0])
+    cycle = Cycle(ledger.market, ledger.read, ledger.balances, opens_at=ledger.seconds_now)
+    cycle.open()
+    cycle.fill(lambda part, row: ledger.outcomes.parts_allowed(part.batch, row))
+    cycle.close()
+    ledger.settled_by(cycle.receipts)
 
 
 def _breaks(ledger: Ledger, folder: Path) -> None:

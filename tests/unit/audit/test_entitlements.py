@@ -3,6 +3,7 @@
 entitlements ─ told by hand: each row's amounts; what `replaying`, the computation apart, says (property)
 payments     ─ what `account` says, and with the payer's they sum to zero
 segments     ─ wherever the chain is cut, the same rows
+chain        ─ in one segment or many, and verified against it
 accruals     ─ random agreements, receivables netted: paid is what the naive computation moves (property)
 """
 
@@ -10,19 +11,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ledger.contract import Event
+from ledger.index import following
+from ledger.index.following import follow
+from ledger.index.verifying import verify
 from settlement.agreements.account import payments
 from settlement.agreements.facts import Facts, facts
 from settlement.agreements.replaying import replay
-from settlement.audit.entitlements import TABLES, Tables, derived
+from settlement.audit.entitlements import TABLES, Tables, derive, derived
 from tests.unit import test_agreements_account as by_hand
 from tests.unit import test_sharing_settled as settled
+from tests.unit.audit.revenue_story import Story
 
 PLATFORM, KEEPER, BROKER = by_hand.PLATFORM, by_hand.KEEPER, by_hand.BROKER
 _AGREEMENTS = ("TermsProposed", "ConsentGiven", "ConsentWithdrawn", "AgreementConcluded", "NoticeGiven")
@@ -163,3 +170,21 @@ def test_derived_given_random_accruals_pays_what_the_naive_computation_moves(see
         assert {who: amount for who, amount in payer.items() if amount} == moved
     blocks = {transaction: place for place, transaction in enumerate(times)}
     require_as_recomputed(found, facts(story.history.revenue, blocks), times)
+
+
+def test_derive_given_a_chain_in_small_segments_is_the_same_and_is_verified(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = story.ledger.market.clients
+    whole = follow(clients, story.folder, derive=derive)
+    monkeypatch.setattr(following, "LARGEST_ROWS", 60)
+    parts = follow(clients, tmp_path, derive=derive)
+    assert len(parts.segments) > 3
+    for name, schema in TABLES.items():
+        one, several = (
+            [row for path in manifest.files(name) for row in pq.read_table(path).to_pylist()]
+            for manifest in (whole, parts)
+        )
+        assert one == several
+        assert pq.read_schema(whole.files(name)[0]).names == schema.names
+    assert verify(clients, tmp_path, derive) == []

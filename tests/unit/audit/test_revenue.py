@@ -22,7 +22,7 @@ from settlement.audit import views_breaks, views_revenue
 from settlement.audit.access import Access
 from settlement.audit.filters import Filters
 from settlement.audit.questions.breaks import approvals, breaks, breaks_of
-from settlement.audit.questions.revenue import agreements, commission, revenue
+from settlement.audit.questions.revenue import agreements, charges, revenue
 from settlement.audit.session import Audit
 from settlement.breaks.store import Breaks
 from settlement.errors import NameUnknown
@@ -128,11 +128,7 @@ def test_payments_given_a_run_are_what_the_register_moved(story: Story, audit: A
 
 
 def way(audit: Audit, name: str) -> list[dict[str, Any]]:
-    day, number = name.split("/")
-    [(trade,)] = audit.rows(
-        f"select trade from facts.trades where trading_day = '{day}' and number = {number}"
-    )
-    return rows(commission(audit, trade))
+    return rows(revenue(audit, trade=name).table)
 
 
 def test_commission_given_trade_says_where_each_unit_went(story: Story, audit: Audit) -> None:
@@ -164,6 +160,41 @@ def test_commission_given_trade_says_where_each_unit_went(story: Story, audit: A
     earned = fee(1_000_000) + 2 * fee(333_333)
     assert sum(int(row["paid_minor"]) for row in own) == earned
     assert way(audit, "2019-10-03/4") == []
+
+
+def test_commission_given_trade_in_parts_is_each_parts_own(story: Story, audit: Audit) -> None:
+    schedule = VenueSchedule.of(story.ledger.market.scenario)
+    whole, levy = (int(each(schedule, [240_000])[0]) for each in (charged, levied))
+    found = [row for row in way(audit, "2019-11-05/2") if row["party"] == row["payer"] == "Hollybank"]
+    assert [(int(row["settled_before"]), int(row["quantity"])) for row in found] == [(0, 4), (4, 5)]
+    assert [int(row["commission_minor"]) for row in found] == [
+        whole * 4 // 12,
+        whole * 9 // 12 - whole * 4 // 12,
+    ]
+    assert [int(row["levy_minor"]) for row in found] == [levy * 4 // 12, levy * 9 // 12 - levy * 4 // 12]
+    totals = [int(row[f"total_{side}_minor"]) for row in found for side in ("before", "after")]
+    assert totals == [0, whole * 4 // 12, whole * 4 // 12, whole * 9 // 12]
+
+
+def test_charges_given_settlements_sum_to_what_the_chain_says(story: Story, audit: Audit) -> None:
+    ought = {
+        "0x" + event.transaction.hex(): (event["commission"], event["levy"])
+        for event in story.ledger.read().netting_sets
+    }
+    found = rows(charges(audit).table)
+    sums = {
+        hashed: tuple(
+            sum(int(row[name]) for row in found if row["transaction_hash"] == hashed)
+            for name in ("commission_minor", "levy_minor")
+        )
+        for hashed in ought
+    }
+    assert len(ought) == 4
+    assert sums == ought
+    assert {row["transaction_hash"] for row in found} == ought.keys()
+    own = rows(charges(story.own("Birchwood")).table)
+    assert own == [row for row in found if row["payer"] == "Birchwood"]
+    assert rows(charges(audit, payer="Birchwood").table) == own
 
 
 def test_agreements_given_versions_say_who_consented_and_where_they_stand(story: Story, audit: Audit) -> None:
@@ -259,8 +290,8 @@ def test_views_given_an_institution_show_what_concerns_it(story: Story, audit: A
         }
     birchwood = way(story.own("Birchwood"), "2019-10-03/1")
     assert {row["payer"] for row in birchwood} == {"Birchwood"}
-    partner = way(story.own("Compass Data"), "2019-10-03/1")
-    assert {row["party"] for row in partner} == {"Compass Data"}
+    with pytest.raises(NameUnknown):  # a partner sees agreements, not trades
+        way(own, "2019-10-03/1")
 
 
 def test_views_given_a_masked_viewer_say_no_name_and_no_amount(story: Story, audit: Audit) -> None:

@@ -1,0 +1,284 @@
+"""Bundles that somebody made who knows all about them, and files that are nothing at all.
+
+given a forged chain that keeps the rules         ─ consistent, unanchored: nobody vouches for it
+given a trade left out, by any of its blocks      ─ refused: the bloom of the block tells
+given facts that contradict each other            ─ refused, with what does
+given names that would pass for others on a screen ─ shown as what they are
+given a file that would take all memory or time   ─ refused before it does
+given any bytes                                   ─ refused, nothing else is raised
+"""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import rlp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import verifier
+from tests.evidence.forging import (
+    CONTRACTS,
+    HOUSE,
+    Forged,
+    admitted,
+    event,
+    fitting,
+    listed,
+    sealed,
+    trade,
+    word,
+)
+from tests.evidence.making import Story
+from verifier import coding, facts, telling
+from verifier.bundle import Condition, Contract, Refused
+from verifier.rlp import prefix
+from verifier.verifying import Given, check
+
+ANYBODY = Condition("quantity", ">=", "0")
+
+
+def forged() -> Forged:
+    chain = Forged()
+    chain.block()
+    chain.record(trade(1), trade(2))
+    return chain
+
+
+def test_chain_given_rules_are_kept_is_consistent_and_unanchored() -> None:
+    verdict = verifier.verify(forged().file(ANYBODY))
+    assert [(row.number, row.buyer, row.status) for row in verdict.rows] == [
+        (1, "A", "pending"),
+        (2, "A", "pending"),
+    ]
+    assert (verdict.anchored, verdict.code_proven) == (False, False)
+
+
+def test_answers_given_a_block_is_hidden_are_refused(ledger: Story) -> None:
+    """Records and answer are made to fit what is left."""
+    it = coding.decode(ledger.bundle("trading_day = 2019-11-21"))
+    hidden = 0
+    for number in it.blocks:
+        less = replace(it, blocks={n: block for n, block in it.blocks.items() if n != number})
+        try:
+            less = fitting(less)
+        except (Refused, KeyError):  # A name is gone.
+            continue
+        hidden += 1
+        with pytest.raises(
+            Refused, match=f"block {number} may hold .* left out|does not begin|does not have"
+        ):
+            verifier.verify(sealed(less))
+    assert hidden > 8
+
+
+def _later(it: Forged) -> None:
+    it.blocks, it.headers = it.blocks[1:], it.headers[1:]
+
+
+def _settles(it: Forged, calldata: bytes, to: bytes = HOUSE) -> None:
+    batch = it.record(trade(9), day=20240315)
+    it.block(event("ClearingHouse", "SliceSettled", 1, 1, batch, data=word(1)), calldata=calldata, to=to)
+
+
+def _status(it: Forged, position: int, status: int) -> None:
+    batch = it.record(trade(9), day=20240315)
+    it.block(event("ClearingHouse", "StatusChanged", batch, position, data=word(1) + word(status)))
+
+
+def _part(it: Forged) -> None:
+    batch = it.record(trade(9), day=20240315)
+    it.block(event("ClearingHouse", "TradeSettledInPart", batch, 8, data=word(1) + word(1) + word(1)))
+
+
+def _again(it: Forged) -> None:
+    it.record(trade(9), day=20240315)
+    it.record(trade(9), day=20240315)
+
+
+SETTLE = facts._SETTLE + word(3)
+CUT = facts._RECORD + bytes(100)
+LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
+    "institution twice": (lambda it: it.block(admitted(2, "Z")), "two events give institution 2"),
+    "name twice": (lambda it: it.block(admitted(4, "A")), "two events give institution 4 or the name A"),
+    "code twice": (lambda it: it.block(listed(2, "S")), "two events give asset 2 or the name S"),
+    "batch twice": (_again, "was recorded before"),
+    "no such party": (lambda it: it.record(trade(9, buyer=77)), "nothing names its party or asset 77"),
+    "records that hash otherwise": (
+        lambda it: it.record(trade(9), said=word(5)),
+        "are not those that",
+    ),
+    "no records": (lambda it: it.record(), "are not those that"),
+    "recorded through another contract": (
+        lambda it: it.record(trade(9), to=b"\7" * 20),
+        "does not call",
+    ),
+    "recorded by another call": (
+        lambda it: it.record(trade(9), calldata=SETTLE),
+        "does not call",
+    ),
+    "calldata cut": (
+        lambda it: it.record(trade(9), calldata=facts._RECORD + b"short"),
+        "calldata ends before",
+    ),
+    "another chain's": (lambda it: it.record(trade(9), chain_id=8), "is signed for chain 8, not for chain 7"),
+    "settles another batch": (
+        lambda it: _settles(it, SETTLE + word(64) + word(0)),
+        "settles a batch that is not in its calldata",
+    ),
+    "settles too many slices": (
+        lambda it: _settles(it, SETTLE + word(64) + word(9)),
+        "calldata ends",
+    ),
+    "settles beyond": (
+        lambda it: _settles(it, SETTLE + word(2**255)),
+        "calldata ends before",
+    ),
+    "unknown status": (lambda it: _status(it, 0, 99), "status 99"),
+    "unknown position": (lambda it: _status(it, 2**200, 5), "its batch does not have"),
+    "unknown trade": (_part, "names trade 8, which its batch does not have"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_chain_given_a_lie_is_refused(lie: str) -> None:
+    chain = forged()
+    make, said = LIES[lie]
+    make(chain)
+    bundle = replace(
+        forged().bundle(ANYBODY),
+        headers=tuple(chain.headers),
+        blocks=chain.whole(),
+        records=tuple(chain.recorded),
+    )
+    with pytest.raises(Refused, match=said):
+        check(bundle, bytes(32), Given())
+
+
+ELSEWHERE = Contract(b"\7" * 20, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"contracts": CONTRACTS | {"ClearingHouse": ELSEWHERE}}, "its records are not those"),
+        ({"contracts": CONTRACTS | {"\x1b[2J": ELSEWHERE}}, "a contract that is none"),
+        ({"contracts": {"ClearingHouse": CONTRACTS["ClearingHouse"]}}, "has no Consortium"),
+        ({"conditions": (Condition("institution", "=", "Ａ"),)}, "does not have"),
+        ({"conditions": (Condition("status", "=", "gone"),)}, "a condition that is none"),
+        ({"conditions": (Condition("trading_day", "=", "20240314"),)}, "a condition that is none"),
+        ({"conditions": (Condition("quantity", "=", "٣"),)}, "a condition that is none"),
+        ({"conditions": (Condition("counterparty", "=", "A"),)}, "and not whose"),
+        ({"conditions": (ANYBODY, ANYBODY)}, "there twice"),
+        ({"balances": (verifier.bundle.Balance(2, 1, 5),)}, "nothing of the state"),
+        ({"state": (b"\xc1\x80",)}, "do not lead to"),
+        ({"state": (b"\1", b"\1")}, "in order"),
+        ({"first": 2}, "is that of block"),
+        ({"records": ()}, "its records are not those"),
+        ({"chosen": ()}, "its answer is not every"),
+    ],
+)  # fmt: skip
+def test_bundle_given_a_false_part_is_refused(change: dict[str, Any], said: str) -> None:
+    bundle = replace(forged().bundle(ANYBODY), **change)
+    with pytest.raises(Refused, match=said):
+        check(bundle, bytes(32), Given())
+    with pytest.raises(Refused, match=said):
+        verifier.verify(coding.encode(bundle))
+
+
+def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
+    chain = forged()
+    names = [b"\x1b[2J", b"X\nanchored: yes", "Ａ".encode(), b"", b"\xff\xfe"]
+    for i, name in enumerate(names, start=4):
+        chain.block(admitted(i, name))
+    chain.record(*(trade(10 + i, buyer=i, seller=i) for i in range(4, 4 + len(names))), day=20240316)
+    verdict = verifier.verify(chain.file(ANYBODY))
+    text = "\n".join(telling.lines(verdict, everything=True))
+    assert not [each for each in ("\x1b", "\nanchored", "Ａ") if each in text]
+    assert [row.buyer for row in verdict.rows[2:]] == [
+        "\\x1b[2J", "X\\nanchored: yes", "\\xef\\xbc\\xa1", "", "\\xff\\xfe"
+    ]  # fmt: skip
+
+
+def _body(**changes: Any) -> bytes:
+    """A small file with some parts of its body as given; counted as in `coding.encode`."""
+    body = rlp.decode(forged().file(ANYBODY)[len(coding.MAGIC) :], strict=False)
+    for name, value in changes.items():
+        body[int(name[1:])] = value
+    return coding.MAGIC + rlp.encode(body)
+
+
+def _deep(times: int) -> bytes:
+    """A list in a list, and so on."""
+    made = b"\xc0"
+    for _ in range(times):
+        made = prefix(len(made), 0xC0) + made
+    return made
+
+
+HUGE = (2**40).to_bytes(6, "big")
+PLANES = [HUGE, b"\0\0\0\0", b"\0" + bytes(32), []]
+SAME = [b"\xff\xff", b"\0" * 4, b"\1\0\x20", []]
+BOMBS = {
+    "records": _body(_5=[PLANES]),
+    "many records": _body(_5=[[(10**6).to_bytes(3, "big"), b"\0\0\0\0", b"\1\0\x20", []]] * 900),
+    "events": _body(_7=[PLANES, [PLANES]]),
+    "rows of no width": _body(_5=[[HUGE, b"", b"\0", []]]),
+    "a count": _body(_6=[[b"\3", [], [[b"", b"\1", b"\1", b"\xff" * 40]]]]),
+    "a transaction of batches": _body(_5=[SAME], _6=[[b"\3", [[[b""]] * 60_000], []]]),
+    "a deep list": coding.MAGIC + _deep(5_000),
+    "deep lists": _body(**{f"_{i}": rlp.decode(_deep(90)) for i in range(13)}),
+    "a length": coding.MAGIC + b"\xff" + b"\xff" * 8,
+    "a length with zeros": coding.MAGIC + b"\xb9\0\x40" + bytes(64),
+    "a header": _body(_4=[[b"\xff" * 1000]]),
+    "a number": _body(_0=b"\xff" * 100_000),
+    "zeros before a number": _body(_3=b"\0\1"),
+    "a first block": _body(_3=b"\xff" * 5000),
+    "text that is none": _body(_2=[[b"\xff", b"=", b"1"]]),
+    "a part too many": _body(_12=bytes(32)) + b"\0",
+    "parts too few": coding.MAGIC + rlp.encode([b""] * 5),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_files_given_a_bomb_are_refused_before_it_goes_off(bomb: str) -> None:
+    tracemalloc.start()
+    started = time.process_time()
+    with pytest.raises(Refused):
+        verifier.verify(BOMBS[bomb])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000_000
+    assert time.process_time() - started < 5
+
+
+ITEMS = st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, max_size=4), max_leaves=8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_files_given_anything_raise_nothing_but_refused(data: st.DataObject) -> None:
+    """Bytes, and a good file one item of which, at any depth, is another."""
+    body = rlp.decode(forged().file(ANYBODY)[len(coding.MAGIC) :])
+    body = _lists(body)
+    at = body
+    for _ in range(data.draw(st.integers(0, 5))):
+        inner = [i for i, each in enumerate(at) if isinstance(each, list) and each]
+        if not inner:
+            break
+        at = at[data.draw(st.sampled_from(inner))]
+    place = data.draw(st.integers(0, len(at) - 1))
+    at[place : place + data.draw(st.integers(0, 1))] = [data.draw(ITEMS)]
+    for file in (coding.MAGIC + rlp.encode(body), coding.MAGIC + data.draw(st.binary(max_size=200))):
+        if file != forged().file(ANYBODY):
+            with pytest.raises(Refused):
+                verifier.verify(file)
+
+
+def _lists(item: Any) -> Any:
+    return [_lists(each) for each in item] if isinstance(item, list | tuple) else item
