@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from settlement.cli.auditing import (
+from settlement.cli.answering import (
     AfterOption,
     AllOption,
     CounterpartyOption,
@@ -26,6 +26,7 @@ from settlement.cli.auditing import (
     SecurityOption,
     StatusOption,
     ToOption,
+    ViewerOption,
     answered,
 )
 
@@ -63,6 +64,7 @@ def revenue(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -96,6 +98,7 @@ def agreements(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -118,6 +121,7 @@ def charges(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -141,6 +145,7 @@ def approvals(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -168,6 +173,7 @@ def breaks(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
