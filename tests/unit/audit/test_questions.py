@@ -156,6 +156,17 @@ def test_trades_given_any_filter_are_those_of_the_chain(asked: Audit, facts: lis
     assert tried > 12
 
 
+def _parts(history: History) -> dict[str, list[tuple[int, int]]]:
+    """Trade → (block, units settled by then) of each part of it."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for batch in history.batches.values():
+        day = str(batch.header.trading_day)
+        for part in batch.parts:
+            name = f"{day[:4]}-{day[4:6]}-{day[6:]}/{batch.records.number[part.position]}"
+            found.setdefault(name, []).append((history.blocks[part.transaction], part.end))
+    return found
+
+
 def _blocks(history: History, asked: Audit) -> list[int]:
     """Those in which trades were recorded and settled, the ones before, and the last."""
     told = {history.blocks[each] for each in history.concerned}
@@ -165,6 +176,7 @@ def _blocks(history: History, asked: Audit) -> list[int]:
 def test_trades_given_earlier_blocks_stand_as_they_stood(
     asked: Audit, history: History, facts: list[dict[str, Any]]
 ) -> None:
+    parts = _parts(history)
     for block in _blocks(history, asked)[::3]:
         table = trades(asked, Filters(at=str(block))).table
         there = [row for row in facts if row["recorded_block"] <= block]
@@ -174,7 +186,8 @@ def test_trades_given_earlier_blocks_stand_as_they_stood(
             trades(asked, Filters(at=str(block), status=("settled",))).table["trade"].to_pylist() == settled
         )
         for row, fact in zip(table.to_pylist(), there, strict=True):
-            assert row["settled_quantity"] == (fact["quantity"] if row["trade"] in settled else 0)
+            part = max((end for at, end in parts.get(row["trade"], ()) if at <= block), default=0)
+            assert row["settled_quantity"] == (fact["quantity"] if row["trade"] in settled else part)
 
 
 def test_holdings_given_any_block_are_what_moved_until_then(asked: Audit, history: History) -> None:
@@ -218,10 +231,15 @@ def test_summary_given_schedules_charges_what_they_say(
     asked: Audit, story: Story, facts: list[dict[str, Any]]
 ) -> None:
     schedule = VenueSchedule.of(story.ledger.market.scenario)
-    settled = [row for row in facts if row["status"] == "settled"]
+    settled = [row for row in facts if row["settled_quantity"]]
     amounts = [row["settlement_amount_minor"] for row in settled]
-    fees = dict(zip((row["trade"] for row in settled), commission(schedule, amounts).tolist(), strict=True))
-    levies = dict(zip((row["trade"] for row in settled), levy(schedule, amounts).tolist(), strict=True))
+
+    def of_settled(whole: list[int]) -> dict[str, int]:
+        pairs = zip(settled, whole, strict=True)
+        return {row["trade"]: each * row["settled_quantity"] // row["quantity"] for row, each in pairs}
+
+    fees = of_settled(commission(schedule, amounts).tolist())
+    levies, paid = of_settled(levy(schedule, amounts).tolist()), of_settled(amounts)
     days = summary(asked).table.to_pylist()
     assert [str(row["trading_day"]) for row in days] == sorted({row["trade"][:10] for row in facts})
     for row in days:
@@ -236,8 +254,7 @@ def test_summary_given_schedules_charges_what_they_say(
         assert row["commission_minor"] == sum(fees[each["trade"]] for each in sides)
         assert row["trades"] == sum(name in (each["buyer"], each["seller"]) for each in facts)
         assert row["net_amount_minor"] == sum(
-            each["settlement_amount_minor"] * ((each["seller"] == name) - (each["buyer"] == name))
-            for each in settled
+            paid[each["trade"]] * ((each["seller"] == name) - (each["buyer"] == name)) for each in settled
         )
     assert (
         sum(row["breaks"] for row in days)
