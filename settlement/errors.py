@@ -49,8 +49,8 @@
     │   └── CorrectionInvalid   an entry that could correct nothing
     ├── AllocationsDiffer       kept allocations that are of another trade; in settlement.clients.errors
     ├── MeasureMissing          a line of an agreement depends on a measure that is not final
-    └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
-    facts
+    ├── AccessRefused, AccessInvalid, SqlRefused, LogUnwritable     of questions; in settlement.audit
+    └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger
 
 `transient` says whether the same thing may work when tried again. `exit_code` is what the command
 line ends with: 2 for bad input, 3 for an environment that lacks something. A break or a business

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +17,16 @@ import pyarrow.parquet as pq
 
 from ledger.errors import StoreUnusable
 from ledger.index.checking import hashed
-from ledger.index.errors import IndexBusy
-from ledger.index.manifest import CHECKED, INDEX, MANIFEST, File, Manifest, Segment
+from ledger.index.errors import IndexBusy, IndexMissing
+from ledger.index.manifest import INDEX, MANIFEST, File, Manifest, Segment
 
 LOCK, WRITING = "lock", "writing"
+_OURS = re.compile(r"[0-9]{6,}(-[0-9a-f]{16}|\.building)")
+"""Names of segments, and of those that are made."""
 ROW_GROUP = 122_880
 """Rows: what DuckDB takes at once."""
 PATIENCE_S = 60
-_PAUSE_S = 0.02
+_PAUSE_S = 0.02  # seconds
 _RISING = {"transaction", "trade", "number", "block", "first_trade"}
 """Columns that rise, mostly: kept as differences."""
 _RANDOM = {"amount_low", "time_s"}
@@ -32,7 +35,10 @@ _RANDOM = {"amount_low", "time_s"}
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Keep the files that the manifest names where they are, as long as this lasts. Raises IndexBusy."""
+    """Keep the files that the manifest names where they are, as long as this lasts. Raises IndexMissing,
+    IndexBusy."""
+    if not (folder / INDEX / MANIFEST).exists():
+        raise IndexMissing(str(folder))
     with _held(folder, LOCK, fcntl.LOCK_SH):
         yield
 
@@ -65,10 +71,9 @@ def write_segment(folder: Path, segment: Segment, tables: Mapping[str, pa.Table]
 
 def commit(manifest: Manifest) -> None:
     """Let the index be what `manifest` says: nothing of it, until all of it; then delete what it does not
-    name. Raises IndexBusy where readers do not end, StoreUnusable."""
-    folder = manifest.folder
-    with _held(folder, LOCK, fcntl.LOCK_EX), _guarded(folder):
-        path = folder / INDEX / MANIFEST
+    name, unless somebody reads: then who writes next does. Raises StoreUnusable."""
+    with _guarded(manifest.folder):
+        path = manifest.folder / INDEX / MANIFEST
         partial = path.with_name(MANIFEST + ".partial")
         with partial.open("wb") as file:
             file.write(manifest.to_bytes())
@@ -76,18 +81,16 @@ def commit(manifest: Manifest) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
         _sync(path.parent)
-        sweep(manifest)
+    with suppress(IndexBusy), _held(manifest.folder, LOCK, fcntl.LOCK_EX, patience_s=0):
+        _sweep(manifest)
 
 
-def sweep(manifest: Manifest) -> None:
-    """Delete what lies in the index's directory and is not named."""
-    named = {segment.name for segment in manifest.segments} | {MANIFEST, CHECKED, LOCK, WRITING}
+def _sweep(manifest: Manifest) -> None:
+    """Delete segments that are not named, and what writing has left."""
+    named = {segment.name for segment in manifest.segments}
     for each in (manifest.folder / INDEX).iterdir():
-        if each.name not in named:
-            if each.is_dir():
-                shutil.rmtree(each, ignore_errors=True)
-            else:
-                each.unlink(missing_ok=True)
+        if _OURS.fullmatch(each.name) and each.name not in named:
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -125,20 +128,22 @@ def _put(building: Path, final: Path) -> None:
 
 
 @contextmanager
-def _held(folder: Path, name: str, how: int) -> Iterator[None]:
+def _held(folder: Path, name: str, how: int, patience_s: int = PATIENCE_S) -> Iterator[None]:
     path = folder / INDEX / name
     with _guarded(folder):
         path.parent.mkdir(exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # Who only reads need not be able to write.
+        flags = os.O_RDONLY if path.exists() else os.O_RDWR | os.O_CREAT
+        handle = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while True:
             try:
                 fcntl.flock(handle, how | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise IndexBusy(str(folder), PATIENCE_S) from None
+                    raise IndexBusy(str(folder), patience_s) from None
                 time.sleep(_PAUSE_S)
         yield
     finally:

@@ -2,7 +2,7 @@
 
     index/manifest.json      what there is, and nothing else counts
     index/checked.json       files that were hashed and found right, by size, time and inode; may be deleted
-    index/lock               held by readers together, by a writer alone while it replaces the manifest
+    index/lock               held by readers together, and by a writer while it deletes what is not named
     index/writing            held by the one who writes
     index/000012-ab12cd34/   a segment: a Parquet file a table
 

@@ -19,7 +19,9 @@ _READ = """
 def macros(script: Script) -> None:
     """Make `commission_of` and `levy_of`; the facts have to be there."""
     schedules = {
-        number: VenueSchedule.registered(levy, graduated, [tuple(map(int, tier)) for tier in tiers])
+        number: VenueSchedule.registered(
+            levy, graduated, [(int(up_to), int(rate), int(flat)) for up_to, rate, flat in tiers]
+        )
         for number, levy, graduated, tiers in script.connection.execute(_READ).fetchall()
     }
     for name, rule in (("commission_of", _commission), ("levy_of", _levy)):

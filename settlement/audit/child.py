@@ -14,7 +14,7 @@ import re
 import resource
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 ANSWER, WRONG, STOPPED, BROKEN = b"A", b"W", b"S", b"B"
@@ -119,6 +119,9 @@ def _prepared(request: dict[str, Any], tables: Sequence[bytes]) -> Any:
             connection.unregister("brought")
     for statement in request["statements"]:
         connection.execute(statement)
+    if request["barrier"]:
+        connection.execute("create schema visible")
+        connection.execute("set search_path = 'visible,main'")
     connection.execute("set allowed_directories = ?", [request["folders"]])
     for setting in (
         "timezone = 'UTC'",
@@ -126,22 +129,17 @@ def _prepared(request: dict[str, Any], tables: Sequence[bytes]) -> Any:
         "allow_persistent_secrets = false",
         "lock_configuration = true",
     ):
-        if setting.startswith("lock"):
-            _behind_barriers(connection, request)
         connection.execute(f"set {setting}")
     return connection
 
 
-def _behind_barriers(connection: Any, request: dict[str, Any]) -> None:
+def _behind_barriers(connection: Any, views: Iterable[str]) -> None:
     """Where rows are left out, a limit that never cuts stands on each view: no filter goes below one, so no
     expression of the query, nor the error that it ends in, meets a row that the viewer must not see.
     """
-    if request["barrier"]:
-        connection.execute("create schema visible")
-        for name in request["views"]:
-            view = f'"{name}"'
-            connection.execute(f"create view visible.{view} as from main.{view} limit {(1 << 63) - 1}")
-        connection.execute("set search_path = 'visible,main'")
+    for name in sorted(views):
+        view = f'"{name}"'
+        connection.execute(f"create view visible.{view} as from main.{view} limit {(1 << 63) - 1}")
 
 
 def _checked(connection: Any, request: dict[str, Any]) -> str:
@@ -154,12 +152,14 @@ def _checked(connection: Any, request: dict[str, Any]) -> str:
         "select table_name, schema_name from duckdb_tables()"
         " union all select view_name, schema_name from duckdb_views()"
     ).fetchall()
-    check(
+    views = check(
         sql,
         lambda text: parser.execute("select json_serialize_sql(?)", [text]).fetchone()[0],
         request["views"],
         [name for name, schema in taken if schema not in _OUT_OF_WAY],
     )
+    if request["barrier"]:
+        _behind_barriers(connection, views)
     return sql
 
 

@@ -13,6 +13,7 @@ from ledger.clients.clearing_house import Status
 from ledger.clients.fails import Reason
 from ledger.errors import InvalidValue
 from ledger.units import parse_minor
+from settlement.audit.access import Access, AccessRefused
 from settlement.audit.filters import Filters
 from settlement.audit.names import Names, one_of
 
@@ -21,6 +22,18 @@ REASONS = tuple(each.name for each in Reason)
 _LOW = 1 << 64
 _NAMED = re.compile(r"(?:(\d{4}-\d{2}-\d{2})/)?(\d{1,10})")
 _CURSOR = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{1,10})(?::(\d{1,18}))?")
+
+
+def check_masked(access: Access, filters: Filters) -> None:
+    """Who is masked may not filter by what is under the mask: a row's being there would tell. Raises
+    AccessRefused."""
+    asked = [
+        name
+        for name in ("institution", "counterparty", "least", "most")
+        if getattr(filters, name) is not None
+    ]
+    if access.sees == "masked" and asked:
+        raise AccessRefused(access.viewer, "names and amounts are masked, so nothing is chosen by them")
 
 
 def parties(names: Names, filters: Filters, buyer: str, seller: str) -> list[str]:

@@ -48,7 +48,7 @@ def moment(audit: Audit, at: str | int | datetime | None) -> AsOf:
 
 def last_transaction(audit: Audit, at: AsOf) -> int:
     """The newest transaction up to a block; 0 where there is none."""
-    found = audit.rows(f"select max(transaction) from facts.transactions where block <= {at.block}")
+    found = audit.rows(f"select max(transaction) from facts.times where block <= {at.block}")
     return int(found[0][0] or 0)
 
 
@@ -59,18 +59,20 @@ def balances(audit: Audit, transaction: int, where: str = "true") -> str:
     Only movements of the segment that the transaction is in are added to what the one before ended with.
     """
     parts = []
+    block = _block_of(audit, transaction)
     for at, segment in enumerate(audit.segments):
-        if not segment.first_block <= _block_of(audit, transaction) <= segment.last_block:
+        if not segment.first_block <= block <= segment.last_block:
             continue
-        if at:
+        if at and "balances" in audit.segments[at - 1].files:
             base = parquet([audit.segments[at - 1].files["balances"]])
             parts.append(
                 f"select institution, asset, wide(amount_low, amount_high)::hugeint as amount from {base}"
             )
-        moved = parquet([segment.files["movements"]])
-        for sign, side in (("", "receiver"), ("-", "sender")):
+        moved = parquet([segment.files["movements"]] if "movements" in segment.files else [])
+        for sign, side in (("", "receiver"), ("-", "sender")) if "movements" in segment.files else ():
             parts.append(
-                f"select {side} as institution, asset, {sign}(wide(amount_low, amount_high)::hugeint) as amount"
+                f"select {side} as institution, asset,"
+                f" {sign}(wide(amount_low, amount_high)::hugeint) as amount"
                 f" from {moved} where transaction <= {transaction} and {side} >= 0"
             )
     if not parts:
@@ -95,7 +97,7 @@ def parquet(files: Sequence[Path]) -> str:
 
 
 def _block_of(audit: Audit, transaction: int) -> int:
-    found = audit.rows("select block from facts.transactions where transaction = ?", [transaction])
+    found = audit.rows("select block from facts.times where transaction = ?", [transaction])
     return int(found[0][0]) if found else -1
 
 

@@ -28,7 +28,8 @@ def standing_at(transaction: int, source: str = "facts.trades_now") -> str:
         join facts.trades t on t.batch = b.batch and t.number = p."tradeNo"
         where p.transaction <= {transaction} group by 1)
     select t.* replace (
-        (case when {ended} then t.status else coalesce(s.status, {int(Status.PENDING)}) end)::utinyint as status,
+        (case when {ended} then t.status
+            else coalesce(s.status, {int(Status.PENDING)}) end)::utinyint as status,
         (case when {ended} and t.status = {int(Status.SETTLED)} then t.quantity
             else coalesce(p.settled, 0) end)::ubigint as settled_quantity,
         case when {ended} then t.ended_in end as ended_in)

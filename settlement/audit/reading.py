@@ -79,3 +79,10 @@ def names(connection: DuckDBPyConnection) -> Names:
         {index: from_bytes32(bytes(name)) for index, name in admitted},
         {index: Asset(index, from_bytes32(bytes(code)), *rest) for index, code, *rest in listed},
     )
+
+
+def index_folder(path: Path) -> Path:
+    """Where the files of a ledger's index lie."""
+    from ledger.index.manifest import INDEX
+
+    return path / INDEX

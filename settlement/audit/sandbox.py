@@ -19,7 +19,6 @@ from settlement.errors import SettlementError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START = f"import sys; sys.path.insert(0, {str(_ROOT)!r}); from settlement.audit.child import main; main()"
@@ -62,20 +61,6 @@ class Scene:
     """What the views read and no file of the folder holds; made in schema main before the views."""
     rows_left_out: bool = False
     """Whether the viewer sees some rows only (`Access.sees` is own)."""
-
-
-class Recording:
-    """A connection that remembers what it was told to make, so that the same can be made in the sandbox."""
-
-    def __init__(self, connection: DuckDBPyConnection) -> None:
-        self._connection = connection
-        self.statements: list[str] = []
-
-    def execute(self, sql: str, parameters: object = None) -> DuckDBPyConnection:
-        """See DuckDBPyConnection; a CREATE is remembered."""
-        if sql.lstrip()[:6].lower() == "create":
-            self.statements.append(sql)
-        return self._connection.execute(sql, parameters)
 
 
 class SqlRefused(SettlementError):

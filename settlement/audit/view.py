@@ -44,5 +44,6 @@ def day_sql(number: str) -> str:
     """An expression in SQL for the date that a number yyyymmdd is; null for 0."""
     return (
         f"case when {number} > 0 then"
-        f" make_date(({number} // 10000)::bigint, ({number} // 100 % 100)::bigint, ({number} % 100)::bigint) end"
+        f" make_date(({number} // 10000)::bigint, ({number} // 100 % 100)::bigint,"
+        f" ({number} % 100)::bigint) end"
     )

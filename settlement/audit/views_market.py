@@ -1,11 +1,11 @@
-"""Views of everything that is not a trade: settlements, movements and positions, who takes part, what there is,
-and the chain itself.
+"""Views of everything that is not a trade: settlements, movements and positions, who takes part, what there
+is, and the chain itself.
 """
 
 from __future__ import annotations
 
 from settlement.audit.access import Access
-from settlement.audit.view import AT, BLOCK, MINOR, MOMENT, MOMENT_SQL, TRANSACTION, UNITS, Column, View
+from settlement.audit.view import AT, BLOCK, MINOR, MOMENT, MOMENT_SQL, TRANSACTION, Column, View
 
 _ASSET = Column("asset", "Code of the security or currency")
 _AMOUNT = Column("amount", "How much", "units of a security, minor units of a currency")
@@ -26,12 +26,13 @@ def roles_sql(bits: str) -> str:
 
 
 def text_sql(word: str) -> str:
-    """An expression in SQL for a short text that fills 32 bytes with zeros."""
-    return f"replace(decode({word}), chr(0), '')"
+    """An expression in SQL for 32 bytes: the short text that they are, filled up with zeros, or in hex."""
+    said = f"rtrim(try(decode({word})), chr(0))"
+    return f"case when regexp_full_match({said}, '[ -~]+') then {said} else hex({word}) end"
 
 
 def _cycles_sql(access: Access) -> str:
-    return f"""
+    return """
     select institution_name(o.venue) as venue, o.cycle, o.block as opened_block, o.at as opened_at,
         make_timestamp(o.deadline::bigint * 1000000) as deadline, c.block as closed_block, c.at as closed_at,
         (select count(*) from facts."ClearingHouse_NettingSetSettled" n
@@ -52,7 +53,8 @@ def _settlements_sql(access: Access) -> str:
         )
     )
     return f"""
-    select institution_name(n.venue) as venue, n.cycle, n.model, asset_code(n."cashAsset") as currency, {money},
+    select institution_name(n.venue) as venue, n.cycle, n.model, asset_code(n."cashAsset") as currency,
+        {money},
         (select sum(s.count)::bigint from facts."ClearingHouse_SliceSettled" s
             where s.transaction = n.transaction) as trades, {MOMENT_SQL}
     from facts."ClearingHouse_NettingSetSettled" n join facts.moments m on m.transaction = n.transaction"""
@@ -90,18 +92,23 @@ def _issues_sql(access: Access) -> str:
 
 
 def _institutions_sql(access: Access) -> str:
-    newest = 'select institution, arg_max({value}, transaction * 65536 + log) as value from facts."{table}" group by 1'
+    newest = (
+        "select institution, arg_max({value}, transaction * 65536 + log) as value"
+        ' from facts."{table}" group by 1'
+    )
     roles = newest.format(value="roles", table="Consortium_RolesChanged")
     signer = newest.format(value="signer", table="Consortium_SignerChanged")
     standing = (
         "select institution, arg_max(out, transaction * 65536 + log) as value from ("
-        'select institution, transaction, log, true as out from facts."Consortium_InstitutionSuspended" union all'
-        ' select institution, transaction, log, false from facts."Consortium_InstitutionReinstated") group by 1'
+        'select institution, transaction, log, true as out from facts."Consortium_InstitutionSuspended"'
+        " union all select institution, transaction, log, false"
+        ' from facts."Consortium_InstitutionReinstated") group by 1'
     )
     return f"""
     select institution_name(i.institution) as institution, i.institution as institution_index,
         {access.name("hex(i.account)")} as account, hex(coalesce(s.value, i.signer)) as signer,
-        {roles_sql("coalesce(r.value, i.roles)")} as roles, coalesce(o.value, false) as suspended, {MOMENT_SQL}
+        {roles_sql("coalesce(r.value, i.roles)")} as roles, coalesce(o.value, false) as suspended,
+        {MOMENT_SQL}
     from facts."Consortium_InstitutionAdmitted" i join facts.moments m on m.transaction = i.transaction
     left join ({roles}) r using (institution) left join ({signer}) s using (institution)
     left join ({standing}) o using (institution)"""
@@ -109,8 +116,8 @@ def _institutions_sql(access: Access) -> str:
 
 def _roles_sql(access: Access) -> str:
     both = (
-        'select institution, transaction, roles, null as "by" from facts."Consortium_InstitutionAdmitted" union all'
-        ' select institution, transaction, roles, "by" from facts."Consortium_RolesChanged"'
+        'select institution, transaction, roles, null as "by" from facts."Consortium_InstitutionAdmitted"'
+        ' union all select institution, transaction, roles, "by" from facts."Consortium_RolesChanged"'
     )
     return f"""
     select institution_name(c.institution) as institution, {roles_sql("c.roles")} as roles,
@@ -131,12 +138,13 @@ def _suspensions_sql(access: Access) -> str:
 
 def _signers_sql(access: Access) -> str:
     both = (
-        'select institution, transaction, null as previous, signer from facts."Consortium_InstitutionAdmitted"'
+        "select institution, transaction, null as previous, signer"
+        ' from facts."Consortium_InstitutionAdmitted"'
         ' union all select institution, transaction, previous, signer from facts."Consortium_SignerChanged"'
     )
     return f"""
-    select institution_name(c.institution) as institution, hex(c.previous) as previous, hex(c.signer) as signer,
-        {MOMENT_SQL}
+    select institution_name(c.institution) as institution, hex(c.previous) as previous,
+        hex(c.signer) as signer, {MOMENT_SQL}
     from ({both}) c join facts.moments m on m.transaction = c.transaction"""
 
 

@@ -75,7 +75,8 @@ def _agreements_sql(access: Access) -> str:
         group by all
     ), every as (
         select p.*, c.agreement, c.starts_s, c.from_period, c.transaction as concluded_in,
-            least(c.next_s, n.ends_s) as ends_s, n.who as noticed_by, now.s as now_s,
+            least(c.next_s, n.ends_s) as ends_s,
+            case when c.next_s is null then n.who end as noticed_by, now.s as now_s,
             coalesce(s.who, []) as consented, [p.payer] || p.parties || p.former as signatories
         from facts.proposals p left join concluded c using (terms_hash) left join noticed n using (agreement)
         left join consented s using (terms_hash) cross join now
@@ -185,7 +186,7 @@ VIEWS = (
             Column("first_period", "First period that it covers"),
             Column("months", "Length of a period", "months"),
             Column("notice_days", "Time of notice", "days"),
-            Column("notice_by", "Who has given notice"),
+            Column("notice_by", "Who has given the notice that ends it"),
             Column("clauses", "How many clauses", "clauses"),
             Column("guarantees", "How many guarantees", "guarantees"),
             Column("measures", "What is measured for it"),

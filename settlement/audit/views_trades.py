@@ -48,48 +48,68 @@ def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "f
 def statuses_sql(access: Access, source: str = "") -> str:
     """The view `statuses`, of all trades or of those of `source`."""
     trade = f"{NAMED_SQL}"
-    side = "case when who = t.buyer and who = t.seller then 'both' when who = t.buyer then 'buyer' else 'seller' end"
+    side = (
+        "case when who = t.buyer and who = t.seller then 'both' when who = t.buyer then 'buyer'"
+        " when who = t.seller then 'seller' end"
+    )
     own = access.concerns("t.buyer", "t.seller", "(select venue from facts.batches where batch = t.batch)")
     rows, now = source or "facts.trades", source or "facts.trades_now"
     parts = (
         # What happened, who said so, units settled by then, reasons; the transaction x and the trade t.
-        "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons, b.transaction as x, 0 as log"
-        f" from {rows} t join facts.batches b using (batch)",
-        "select t.*, 'affirmed', a.institution, null, null, a.transaction, a.log"
-        f" from {rows} t join facts.batches b using (batch)"
-        ' join facts."ClearingHouse_BatchAffirmed" a on a."batchHash" = b.hash'
-        " and a.institution in (t.buyer, t.seller)"
-        ' anti join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number'
-        " and d.institution = a.institution",
-        "select t.*, 'disputed', d.institution, null, null, d.transaction, d.log"
-        f" from {rows} t join facts.batches b using (batch)"
-        ' join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number',
-        'select t.*, status_name(s."to"), null, null, null, s.transaction, s.log'
-        ' from facts."ClearingHouse_StatusChanged" s join facts.batches b on b.hash = s."batchHash"'
-        f" join {rows} t on t.batch = b.batch and t.trade = b.first_trade + s.position::bigint",
-        "select t.*, 'failed', null, null, f.reasons, f.transaction, f.log"
-        ' from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"'
-        f' join {rows} t on t.batch = b.batch and t.number = f."tradeNo"',
-        "select t.*, 'settled_in_part', b.venue, p.\"settledQuantity\", null, p.transaction, p.log"
-        ' from facts."ClearingHouse_TradeSettledInPart" p join facts.batches b on b.hash = p."batchHash"'
-        f' join {rows} t on t.batch = b.batch and t.number = p."tradeNo"'
-        ' where p."settledQuantity" < t.quantity',
-        "select t.* exclude (whole), 'settled', b.venue, t.quantity, null, t.whole, 0"
-        f" from (select * replace (status as status), ended_in as whole from {now} where status = 3) t"
-        " join facts.batches b using (batch)",
+        (
+            "select t.*, 'recorded' as what, b.venue as who, null as units, null as reasons,"
+            " b.transaction as x, 0 as log"
+            f" from {rows} t join facts.batches b using (batch)"
+        ),
+        (
+            "select t.*, 'affirmed', a.institution, null, null, a.transaction, a.log"
+            f" from {rows} t join facts.batches b using (batch)"
+            ' join facts."ClearingHouse_BatchAffirmed" a on a."batchHash" = b.hash'
+            " and a.institution in (t.buyer, t.seller)"
+            ' anti join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash'
+            ' and d."tradeNo" = t.number'
+            " and d.institution = a.institution"
+        ),
+        (
+            "select t.*, 'disputed', d.institution, null, null, d.transaction, d.log"
+            f" from {rows} t join facts.batches b using (batch)"
+            ' join facts."ClearingHouse_TradeDisputed" d on d."batchHash" = b.hash and d."tradeNo" = t.number'
+        ),
+        (
+            'select t.*, status_name(s."to"), null, null, null, s.transaction, s.log'
+            ' from facts."ClearingHouse_StatusChanged" s join facts.batches b on b.hash = s."batchHash"'
+            f" join {rows} t on t.batch = b.batch and t.trade = b.first_trade + s.position::bigint"
+        ),
+        (
+            "select t.*, 'failed', null, null, f.reasons, f.transaction, f.log"
+            ' from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"'
+            f' join {rows} t on t.batch = b.batch and t.number = f."tradeNo"'
+        ),
+        (
+            "select t.*, 'settled_in_part', b.venue, p.\"settledQuantity\", null, p.transaction, p.log"
+            ' from facts."ClearingHouse_TradeSettledInPart" p join facts.batches b on b.hash = p."batchHash"'
+            f' join {rows} t on t.batch = b.batch and t.number = p."tradeNo"'
+            ' where p."settledQuantity" < t.quantity'
+        ),
+        (
+            "select t.* exclude (whole), 'settled', b.venue, t.quantity, null, t.whole, 0"
+            f" from (select * replace (status as status), ended_in as whole from {now} where status = 3) t"
+            " join facts.batches b using (batch)"
+        ),
     )
     return f"""
     select {trade}, t.what as status, institution_name(t.who) as institution,
-        case when t.who in (t.buyer, t.seller) then {side} end as side,
+        {side} as side,
         {access.amount("t.units::decimal(38, 0)")} as settled_quantity, reason_names(t.reasons) as reasons,
-        {MOMENT_SQL}, t.trade as trade_index
+        {MOMENT_SQL}, hex(m.sender) as signer, t.trade as trade_index
     from ({" union all ".join(parts)}) t join facts.moments m on m.transaction = t.x where {own}"""
 
 
 def commissions_sql(access: Access, source: str = "facts.trades_now") -> str:
     """The view `commissions`, of all trades or of those of `source`."""
     sides = " union all ".join(
-        f"""select t.*, b.hash as batch_hash, b.venue, b.cash_asset, b.fee_schedule, t.{side} as who, '{side}' as side,
+        f"""select t.*, b.hash as batch_hash, b.venue, b.cash_asset, b.fee_schedule,
+        t.{side} as who, '{side}' as side,
         {"t.seller" if side == "buyer" else "t.buyer"} as other
         from {source} t join facts.batches b using (batch) where t.settled_quantity > 0"""
         for side in ("buyer", "seller")
@@ -103,13 +123,13 @@ def commissions_sql(access: Access, source: str = "facts.trades_now") -> str:
         {access.amount(f"part_of({amount}, t.settled_quantity, t.quantity)")} as settled_amount_minor,
         {
         access.amount(
-            f"part_of(commission_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity,"
+            "part_of(commission_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity,"
             " t.quantity)"
         )
     } as commission_minor,
         {
         access.amount(
-            f"part_of(levy_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity, t.quantity)"
+            "part_of(levy_of(t.fee_schedule, t.amount_low, t.amount_high), t.settled_quantity, t.quantity)"
         )
     } as levy_minor,
         asset_code(t.cash_asset) as currency, t.fee_schedule, t.trade as trade_index
@@ -136,7 +156,8 @@ def _affirmations_sql(access: Access) -> str:
         a.exceptions::bigint as exceptions, hex(a."recordsHash") as records_hash,
         hex(a."clientRoot") as client_root, hex(a."priorBlockHash") as prior_block_hash, {MOMENT_SQL}
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
-    join facts.moments m on m.transaction = a.transaction where {access.concerns("a.institution", "b.venue")}"""
+    join facts.moments m on m.transaction = a.transaction
+    where {access.concerns("a.institution", "b.venue")}"""
 
 
 def _fails_sql(access: Access) -> str:
@@ -144,7 +165,8 @@ def _fails_sql(access: Access) -> str:
     select {NAMED_SQL}, institution_name(t.buyer) as buyer, institution_name(t.seller) as seller,
         asset_code(t.asset) as security, {day_sql("f.day")} as day, reason_names(f.reasons) as reasons,
         f."failedDays"::integer as failed_days, {access.amount("f.quantity::decimal(38, 0)")} as quantity,
-        {access.amount("f.amount")} as settlement_amount_minor, asset_code(b.cash_asset) as currency, {MOMENT_SQL}
+        {access.amount("f.amount")} as settlement_amount_minor, asset_code(b.cash_asset) as currency,
+        {MOMENT_SQL}
     from facts."Fails_TradeFailed" f join facts.batches b on b.hash = f."batchHash"
     join facts.trades t on t.batch = b.batch and t.number = f."tradeNo"
     join facts.moments m on m.transaction = f.transaction
@@ -214,6 +236,7 @@ VIEWS = (
             Column("settled_quantity", "What of it had settled then", UNITS),
             _REASONS,
             *MOMENT,
+            Column("signer", "Address that signed the transaction"),
             _INDEX,
         ),
         statuses_sql,

@@ -13,8 +13,10 @@ from typing import Annotated
 import typer
 
 from settlement.cli import (
+    accounting,
     agreeing,
     attesting,
+    auditing,
     breaking,
     days,
     disclosing,
@@ -24,6 +26,7 @@ from settlement.cli import (
     instructing,
     looking,
     proving,
+    querying,
     reconciling,
     resolving,
     settling,
@@ -84,6 +87,11 @@ _GROUPS = (
         "breaks",
         (breaking.register,),
         "Differences between books that are kept, each with its reason, its age, its owner and its end.",
+    ),
+    (
+        "audit",
+        (auditing.register, accounting.register, querying.register),
+        "Questions to a ledger, answered as of one block to whom the access policy lets see it.",
     ),
     ("index", (indexing.register,), "The tables that questions are asked of, made from the chain."),
     (

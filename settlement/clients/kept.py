@@ -52,7 +52,8 @@ class Kept:
         if found == there:
             return
         if self.folder is not None:
-            self.secret(broker, new=True)
+            # One that is gone is not made anew: what was affirmed under it could be shown no more.
+            self.secret(broker, new=all(name != broker for name, _ in self.days()))
             self._write(_name(broker, found.trading_day), encode(broker, found))
         self._known[broker, found.trading_day] = found
 

@@ -22,7 +22,8 @@ import pytest
 
 from ledger.index.checking import hashed
 from ledger.index.errors import IndexDamaged, IndexForeign, IndexMissing
-from ledger.index.following import newest_of
+from ledger.index.following import follow, newest_of
+from ledger.index.keeping import reading
 from ledger.index.manifest import File, Ledger, Manifest, Segment
 from settlement import cli, indexing, sample
 from tests.indexed import altered, require_events, require_history, rows
@@ -85,8 +86,15 @@ def test_index_given_a_sample_day_is_the_file(ledger: Path, clearing: Clearing) 
         for each in trades_of("first.csv")
     }
     assert {row["status"] for row in rows(manifest, "trades")} == {3}
-    clearing("record", ledger, "second.csv")
-    followed = indexing.follow(ledger)
+    with indexing.clients_of(ledger) as early:
+        clearing("record", ledger, "second.csv")
+        with reading(ledger):
+            followed = indexing.follow(ledger)
+            assert rows(manifest, "trades")  # who reads the index as it was goes on
+        assert len(list((ledger / "index").glob("0*"))) == 2
+        assert clearing("index", "rebuild", ledger).code == 0
+        assert [each.name for each in (ledger / "index").glob("0*")] == [followed.segments[0].name]
+        assert follow(early, ledger, derive=indexing.DERIVE).digest == followed.digest
     assert len(rows(followed, "trades")) == 110
     assert clearing("index", "verify", ledger, "--json").json["findings"] == []
     clearing("backup", ledger, "copy")

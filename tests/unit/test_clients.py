@@ -95,6 +95,12 @@ def test_split_given_any_side_comes_to_its_amount(amount: int, parts: list[int],
         assert value in (amount * part // whole, -(-amount * part // whole))
 
 
+def test_before_given_several_sides_begins_anew_with_each() -> None:
+    place, units = np.array([4, 4, 5, 9, 9, 9]), exact([3, 2, 7, 1, 2**62, 2**63])
+    assert before(place, units).tolist() == [0, 3, 0, 0, 1, 1 + 2**62]
+    assert before(place[:0], exact([])).tolist() == []
+
+
 def test_generate_given_a_seed_has_known_bytes_and_uneven_clients() -> None:
     all_of = day(2000)
     data = generated.generate(7, all_of)
@@ -313,6 +319,9 @@ def test_kept_given_a_folder_keeps_whole_files_for_the_owner(tmp_path: Path) -> 
     assert merged is not None
     assert merged.of_side(14) == [("e", 100)]
     assert merged.of_side(19) == [("c", MAX_QUANTITY)]
+    (tmp_path / "clients" / f"{A}.salt").unlink()
+    with pytest.raises(BookDamaged, match="is gone"):
+        again.keep(A, own.allocations[A])
 
 
 def _cut(data: bytes) -> bytes:

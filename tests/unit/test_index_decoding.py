@@ -67,6 +67,27 @@ def test_tables_given_all_contracts_are_every_event_but_transfers() -> None:
     assert shapes["terms"] == "list<item: fixed_size_binary[32]>"
 
 
+def test_lists_given_amounts_of_any_size_are_them_or_null() -> None:
+    kind = next(each for each in event_kinds() if each.name == "ClauseRun")
+    topics = (kind.topic, *(CODEC.encode(["uint256"], [n]) for n in (3, 24288, 1)))
+    rows = [(1, EDGE, 2**256 - 1, [0, EDGE - 1, EDGE, 2**256 - 1]), (0, 0, 0, [])]
+    logs = [
+        Log("0x" + "00" * 20, topics, CODEC.encode(["uint256", "uint256", "uint256", "uint256[]"], row))
+        for row in rows
+    ]
+    columns = [column.to_pylist() for column in kind.decode(Logs.of(logs), np.arange(2))]
+    assert columns[3:] == [[1, 0], [None, 0], [None, 0], [[0, EDGE - 1, None, None], []]]
+    header = next(each for each in event_kinds() if each.name == "BatchRecorded")
+    values = (bytes(range(32)), 7, (1, 20240314, 32769, 20240315, 9, 1))
+    data = CODEC.encode(["bytes32", "uint256", "(uint16,uint32,uint16,uint32,uint16,uint8)"], values)
+    topics = (header.topic, *(CODEC.encode(["uint256"], [n]) for n in (3, 1, 20240314)))
+    log = Log("0x" + "00" * 20, topics, data)
+    *_, digest, count, struct = (
+        column.to_pylist()[0] for column in header.decode(Logs.of([log]), np.arange(1))
+    )
+    assert (digest, count, tuple(struct.values())) == values
+
+
 def test_text_given_bytes_that_are_none_is_shown_all_the_same() -> None:
     kind = next(each for each in event_kinds() if each.name == "LineContested")
     topics = (kind.topic, *(CODEC.encode(["uint256"], [n]) for n in (3, 24288, 1)))

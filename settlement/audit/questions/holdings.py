@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from settlement.audit.answer import Answer
-from settlement.audit.conditions import limited, row_after
+from settlement.audit.conditions import check_masked, limited, row_after
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.moments import moment, newest_balances
 from settlement.audit.session import Audit
@@ -20,13 +20,13 @@ def positions(audit: Audit, filters: Filters = NONE) -> Answer:
     found = [f"asset < {_CURRENCIES}"]
     if filters.security is not None:
         found.append(f"asset = {audit.names.security(filters.security)}")
-    return _held(audit, filters, "positions", found, "security", "quantity", "institution, asset")
+    return _held(audit, filters, "positions", found, "security", "quantity", "h.institution, h.asset")
 
 
 def holders(audit: Audit, security: str, filters: Filters = NONE) -> Answer:
     """Who holds a security, the largest first: institution, security, quantity. Raises as `positions`."""
     found = [f"asset = {audit.names.security(security)}"]
-    return _held(audit, filters, "holders", found, "security", "quantity", "amount desc, institution")
+    return _held(audit, filters, "holders", found, "security", "quantity", "h.amount desc, h.institution")
 
 
 def cash(audit: Audit, filters: Filters = NONE) -> Answer:
@@ -36,21 +36,25 @@ def cash(audit: Audit, filters: Filters = NONE) -> Answer:
     found = [f"asset > {_CURRENCIES}"]
     if filters.currency is not None:
         found.append(f"asset = {audit.names.currency(filters.currency)}")
-    return _held(audit, filters, "cash", found, "currency", "amount_minor", "institution, asset")
+    return _held(audit, filters, "cash", found, "currency", "amount_minor", "h.institution, h.asset")
 
 
 def _held(
     audit: Audit, filters: Filters, question: str, found: list[str], asset: str, amount: str, order: str
 ) -> Answer:
     as_of, access, size = moment(audit, filters.at), audit.access, limited(filters.limit)
+    check_masked(access, filters)
     if filters.institution is not None:
         found.append(f"institution = {audit.names.institution(filters.institution)}")
     if access.sees == "own":
         found.append(access.concerns("institution", "asset_issuer(asset)"))
+    if access.sees == "masked":
+        # Raw columns would put masked rows in an order that tells.
+        order = "3 desc, 1, 2"
     held = newest_balances(audit, as_of, " and ".join(found))
     table = audit.table(
         f"select institution_name(institution) as institution, asset_code(asset) as {asset},"
-        f" {access.amount('amount')} as {amount} from {held} order by {order}"
+        f" {access.amount('amount')} as {amount} from {held} h order by {order}"
     )
     start = row_after(filters.after)
     end = table.num_rows if size is None else min(table.num_rows, start + size)

@@ -43,10 +43,7 @@ and `levy`, what a side was charged; `revenue`: what of the settlement's commiss
 payer kept, with the payer's running total before and after; `break`: what was done about a break that the
 trade was part of.
 """
-_STATUS = """
-    select s.status, s.at, s.block, s.institution, s.side, s.settled_quantity, s.reasons, s.transaction_hash,
-        hex(m.sender) as signer
-    from ({statuses}) s join facts.moments m on s.transaction_hash = hex(m.hash) order by s.block, m.transaction"""
+_STATUS = "select * from ({statuses}) order by block, transaction_hash"
 
 
 def trade(audit: Audit, name: str) -> Answer:
@@ -89,9 +86,10 @@ def place(audit: Audit, name: str) -> int:
 
 def _near(audit: Audit, day: date | None, number: int, own: str) -> list[str]:
     """Trades with the number on other days, or with the nearest numbers of that day."""
-    dated = "" if day is None else f"or t.trading_day = date '{day}'"
+    dated = "or true" if day is None else f"or t.trading_day = date '{day}'"
     other = audit.rows(
-        f"select t.trading_day::varchar || '/' || t.number from facts.trades t join facts.batches b using (batch)"
+        f"select t.trading_day::varchar || '/' || t.number"
+        " from facts.trades t join facts.batches b using (batch)"
         f" where (t.number = {number} {dated}) and {own}"
         f" order by t.number <> {number}, abs(t.number::bigint - {number}) limit 3"
     )
@@ -118,7 +116,8 @@ def _balances(audit: Audit) -> Iterator[dict[str, Any]]:
         """select distinct m.transaction, m.block, m.at, hex(m.hash) from (
             select ended_in as transaction from main._page where status = 3 union
             select p.transaction from facts."ClearingHouse_TradeSettledInPart" p join
-            (main._page t join facts.batches b using (batch)) on p."batchHash" = b.hash and p."tradeNo" = t.number) s
+            (main._page t join facts.batches b using (batch))
+                on p."batchHash" = b.hash and p."tradeNo" = t.number) s
         join facts.moments m using (transaction) order by 1"""
     )
     access = audit.access
@@ -131,8 +130,10 @@ def _balances(audit: Audit) -> Iterator[dict[str, Any]]:
         parts = {name: balances(audit, transaction - less, where) for name, less in (("old", 1), ("new", 0))}
         rows = audit.table(
             f"""select institution_name(w.who) as institution,
-                case when t.buyer = t.seller then 'both' when w.who = t.buyer then 'buyer' else 'seller' end as side,
-                asset_code(a.asset) as asset, {access.amount("coalesce(o.amount, 0)::decimal(38, 0)")} as before,
+                case when t.buyer = t.seller then 'both' when w.who = t.buyer then 'buyer'
+                    else 'seller' end as side,
+                asset_code(a.asset) as asset,
+                {access.amount("coalesce(o.amount, 0)::decimal(38, 0)")} as before,
                 {access.amount("coalesce(n.amount, 0)::decimal(38, 0)")} as after,
                 {access.amount("(coalesce(n.amount, 0) - coalesce(o.amount, 0))::decimal(38, 0)")} as amount
             from main._page t

@@ -10,7 +10,7 @@ from ledger.errors import InvalidValue
 from settlement.agreements import periods
 from settlement.audit.answer import Answer
 from settlement.audit.filters import NONE, Filters
-from settlement.audit.names import one_of
+from settlement.audit.names import one_of, unknown
 from settlement.audit.narrowing import Narrowed, one_trade
 from settlement.audit.revenue_tables import Kind
 from settlement.audit.session import Audit
@@ -44,12 +44,13 @@ def revenue(
     of GROUPS, sums by them.
 
     `filters.institution` is payer or party, `counterparty` the other one; `first` and `last` are days of the
-    chain. An `agreement` is meant by its number or name, a `period` as "2019Q4". Of one `trade`, by its name,
-    it is the way of its commission, and nothing else is asked. Raises NameUnknown, InvalidValue.
+    chain. An `agreement` is meant by its number, its name or PAYER/NAME, a `period` as "2019Q4". Of one
+    `trade`, by its name, it is the way of its `commission`, and nothing else is asked. Raises NameUnknown,
+    InvalidValue.
     """
     if trade is not None:
         way = commission(audit, one_trade(audit, trade)["trade_index"])
-        return audit.answer("revenue", way, total=len(way))
+        return audit.answer("commission", way, total=len(way))
     found = Narrowed(audit, "entitlements")
     found.institution(filters.institution, "payer", "party")
     found.institution(filters.counterparty, "payer", "party")
@@ -62,7 +63,7 @@ def revenue(
     found.equal("cycle", cycle)
     found.equal("currency", filters.currency)
     found.words("kind", kind, tuple(Kind), "kind")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     if by:
         return _sums(found, [one_of("group", each, GROUPS) for each in by], filters)
     order = "transaction_index, agreement, kind, line, place"
@@ -76,7 +77,7 @@ def _sums(found: Narrowed, by: Sequence[str], filters: Filters) -> Answer:
     sums = f"""(select {keys}, count(*) as parts, sum(amount_minor)::decimal(38, 0) as amount_minor,
         sum(paid_minor)::decimal(38, 0) as paid_on_account_minor from ({found.statement()}) group by all)"""
     whole = Narrowed(found.audit, sums, parameters=found.parameters)
-    return whole.answer("revenue", keys, filters.limit, filters.after)
+    return whole.answer("revenue_sums", keys, filters.limit, filters.after)
 
 
 def agreements(
@@ -99,7 +100,7 @@ def agreements(
     _agreement(found, agreement, "name")
     found.equal("currency", filters.currency)
     found.words("status", filters.status, STATUSES, "status")
-    found.days(filters.first, filters.last, "at::date")
+    found.days(filters.first, filters.last, '"at"::date')
     return found.answer("agreements", "block, agreement, version, terms_hash", filters.limit, filters.after)
 
 
@@ -244,8 +245,18 @@ def _piece(charge: str, trade: str = "t", batch: str = "t") -> str:
     return f"({end} - {start})::decimal(38, 0)"
 
 
-def _agreement(found: Narrowed, agreement: int | str | None, name: str) -> None:
-    if isinstance(agreement, int) or (isinstance(agreement, str) and agreement.isdecimal()):
-        found.equal("agreement", int(agreement))
-    else:
-        found.equal(name, agreement)
+def _agreement(found: Narrowed, agreement: int | str | None, column: str) -> None:
+    """By number, by name, or as `clearing agreement` says it, PAYER/NAME. Raises NameUnknown."""
+    if agreement is None:
+        return
+    text = str(agreement)
+    if text.isdecimal():
+        found.equal("agreement", int(text))
+        return
+    payer, slash, name = text.rpartition("/")
+    known = [f"{who}/{each}" for who, each in found.audit.rows("select distinct payer, name from agreements")]
+    if text not in known and text not in {each.rpartition("/")[2] for each in known}:
+        raise unknown("agreement", text, known)
+    found.equal(column, name)
+    if slash:
+        found.equal("payer", payer)

@@ -9,13 +9,16 @@ chain's transaction) is supplementary data, as ISO provides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+
+import pyarrow as pa
 
 from ledger.clients.conditions import Condition
 from ledger.clients.fails import Reason, iso_codes
 from ledger.ids import parse_day_number
+from settlement.audit.answer import Answer
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.narrowing import one_trade
 from settlement.audit.questions.trades import trades
@@ -32,34 +35,40 @@ _ENDS = {"cancelled": "", "compensated": "what was left was compensated", "close
 Row = Mapping[str, Any]
 
 
-def semt022(audit: Audit, filters: Filters = NONE, *, trade: str | None = None) -> Iterator[bytes]:
-    """The file in parts: a message a trade and side, in a wrapper. Trades are chosen as the question
-    `trades` does; or it is one, by its name. `filters.institution` leaves out the other side's messages, and
-    so does who sees only its own.
+def semt022(audit: Audit, filters: Filters = NONE, *, trade: str | None = None) -> Answer:
+    """A message a trade and side: `trade`, `account_owner` and `message`, the element in XML. Trades are
+    chosen as the question `trades` does; or it is one, by its name. `filters.institution` leaves out the
+    other side's messages, and so does who sees only its own.
 
-    Raises NameUnknown, InvalidValue.
+    Raises NameUnknown, InvalidValue and as `trades` does.
     """
     if trade is None:
         answer = trades(audit, filters)
-        rows, block = answer.table.to_pylist(), answer.as_of.block
+        rows = answer.table.to_pylist()
     else:
-        rows, block = [one_trade(audit, trade)], audit.as_of.block
+        answer = audit.answer("trades", audit.table("select * from trades limit 0"))
+        rows = [one_trade(audit, trade)]
     names = audit.names.institutions
     own = {names[each] for each in audit.access.institutions} if audit.access.sees == "own" else set()
-    yield f"{HEAD}<Messages>\n".encode()
+    found: list[tuple[str, str, str]] = []
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
-        told = _statuses(audit, [row["trade_index"] for row in part], block)
+        told = _statuses(audit, [row["trade_index"] for row in part], answer.as_of.block)
         for row in part:
-            sides = list(dict.fromkeys((row["buyer"], row["seller"])))
-            if own & set(sides):
-                sides = [side for side in sides if side in own]
-            for side in sides:
-                if filters.institution not in (None, side):
-                    continue
-                message = _message(row, side, told.get(row["trade_index"], ()))
-                yield f"{document(VERSION, message)}\n".encode()
-    yield b"</Messages>\n"
+            sides = dict.fromkeys((row["buyer"], row["seller"]))
+            for side in own & sides.keys() or sides:
+                if filters.institution in (None, side):
+                    message = _message(row, side, told.get(row["trade_index"], ()))
+                    found.append((row["trade"], side, message))
+    columns = list(zip(*found, strict=True)) or [(), (), ()]
+    table = pa.table([pa.array(each, pa.string()) for each in columns], ["trade", "account_owner", "message"])
+    return audit.answer("semt022", table, total=len(table), next=answer.next, as_of=answer.as_of)
+
+
+def as_xml(answer: Answer) -> bytes:
+    """The answer as a file: a document each message, in a wrapper without a namespace."""
+    documents = (f"{document(VERSION, each)}\n" for each in answer.table["message"].to_pylist())
+    return f"{HEAD}<Messages>\n{''.join(documents)}</Messages>\n".encode()
 
 
 def _statuses(audit: Audit, indexes: list[int], block: int) -> dict[int, list[Row]]:
@@ -79,7 +88,8 @@ def _statuses(audit: Audit, indexes: list[int], block: int) -> dict[int, list[Ro
         join facts.moments m on m.transaction = c.transaction
         where c.condition = {int(Condition.HELD)} and t.trade in ({chosen})
     ) where block <= {block}
-    order by trade_index, block, transaction_hash, status = 'settled', status, institution"""
+    order by trade_index, block, transaction_hash, status <> 'hold', status = 'settled', status,
+        institution"""
     )
     told: dict[int, list[Row]] = {}
     for row in found.to_pylist():

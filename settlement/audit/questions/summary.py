@@ -25,8 +25,9 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
     By day and by status both sides' commission and levy count; by institution its own, what it bought and
     sold, and `net_amount_minor`, the cash it receives for what has settled less what it pays, before
     charges. By day `net_amount_minor` is the cash that changed hands, of netting sets with trades of that
-    day alone; null where a set had several days'. A trade of an institution with itself counts once among
-    its trades, and on both sides among bought, sold and charges. Raises NameUnknown and InvalidValue.
+    day alone; null where a set had several days'. `breaks` are those that were ever found of the day's
+    trades, or in the institution's books. A trade of an institution with itself counts once among its
+    trades, and on both sides among bought, sold and charges. Raises NameUnknown and InvalidValue.
     """
     group = one_of("group", by, GROUPS)
     totals = _totals(audit, filters)
@@ -37,8 +38,13 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
     amount = audit.access.amount
     net, joined = "", ""
     if group == "day":
-        net = f", {amount('any_value(n.net)')} as net_amount_minor"
-        joined = f"left join ({_NET}) n using (trading_day, cash_asset)"
+        net = (
+            f", {amount('any_value(n.net)')} as net_amount_minor, coalesce(any_value(k.breaks), 0) as breaks"
+        )
+        joined = (
+            f"left join ({_NET}) n using (trading_day, cash_asset)"
+            " left join (select trading_day, count(*) as breaks from breaks group by 1) k using (trading_day)"
+        )
     table = audit.table(
         f"""select {key}, asset_code(cash_asset) as currency, sum(trades)::bigint as trades,
             sum(settled_trades)::bigint as settled_trades,
@@ -64,14 +70,14 @@ _NET = """
 
 def _by_institution(audit: Audit, filters: Filters, totals: str) -> pa.Table:
     amount = audit.access.amount
+    once = "case when buyer = seller then 0 else {} end"
+    count = {"buyer": "{}", "seller": once}
     sides = " union all ".join(
-        f"""select {side} as who, cash_asset,
-            {"trades" if side == "buyer" else "case when buyer = seller then 0 else trades end"} as trades,
-            {"settled_trades" if side == "buyer" else "case when buyer = seller then 0 else settled_trades end"}
-                as settled_trades,
+        f"""select {side} as who, cash_asset, {count[side].format("trades")} as trades,
+            {count[side].format("settled_trades")} as settled_trades,
             {"gross" if side == "buyer" else 0} as bought, {"gross" if side == "seller" else 0} as sold,
             {"-" if side == "buyer" else ""}settled as net, settled, commission, levy from {totals}"""
-        for side in ("buyer", "seller")
+        for side in count
     )
     only = []
     if filters.institution is not None:
@@ -94,7 +100,8 @@ def _by_institution(audit: Audit, filters: Filters, totals: str) -> pa.Table:
     )
     return audit.table(
         f"""select institution_name(who) as institution, asset_code(cash_asset) as currency,
-            sum(trades)::bigint as trades, sum(settled_trades)::bigint as settled_trades, {sums}
+            sum(trades)::bigint as trades, sum(settled_trades)::bigint as settled_trades, {sums},
+            (select count(*) from breaks k where k.institution = institution_name(who)) as breaks
         from ({sides}) {where} group by who, cash_asset having count(*) > 0 order by who, cash_asset"""
     )
 
@@ -148,5 +155,6 @@ def _added(audit: Audit, rows: str) -> str:
     return f"""select {_KEYS}, count(*) as trades, count(*) filter (status = 3) as settled_trades,
         sum({gross}) as gross, sum({part_of["settled"]}) as settled,
         sum({part_of["commission"]}) as commission, sum({part_of["levy"]}) as levy
-        from (select x.*, b.cash_asset, b.venue, b.fee_schedule from ({rows}) x join facts.batches b using (batch))
+        from (select x.*, b.cash_asset, b.venue, b.fee_schedule
+            from ({rows}) x join facts.batches b using (batch))
         group by all"""

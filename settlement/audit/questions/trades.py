@@ -9,6 +9,7 @@ from settlement.audit.answer import Answer
 from settlement.audit.conditions import (
     amounts,
     behind,
+    check_masked,
     days,
     limited,
     parties,
@@ -68,6 +69,7 @@ class Chosen:
     def of(cls, audit: Audit, filters: Filters, transaction: int | None = None) -> Chosen:
         """The trades as they stand, or as they stood once an earlier transaction was done."""
         names, access = audit.names, audit.access
+        check_masked(access, filters)
         found = [
             *parties(names, filters, "t.buyer", "t.seller"),
             *days(filters, "t.trading_day"),

@@ -3,8 +3,8 @@
 On 2019-10-03 all brokers' commission is shared as the sample says; Aldersgate has an agreement with Lantern
 Platform and Compass Data besides, with a reserve, a subscription and a guarantee that will be missed. One
 trade is recorded otherwise than its parties have it, and one is Aldersgate's with itself. A month later one
-settles in two parts and fails for the rest, one is only on the ledger and one only in the books. In 2020 the
-quarter is run and paid, and its reserve released.
+settles in two parts and fails for the rest, one is on hold, one only on the ledger and one only in the
+books. In 2020 the quarter is run and paid, and its reserve released.
 """
 
 from __future__ import annotations
@@ -173,7 +173,14 @@ def _second_day(ledger: Ledger) -> None:
         market.issue(market.scenario.cash.issuer, bytes([8, place] * 16), {("Glenside", "EUR"): 110_000})
         _fill(ledger)
     _on_one_side(ledger)
+    ledger.trade("Juniper Lane", "Kestrel Rock", SECURITY, 2, 20_000)
+    for name in ("Juniper Lane", "Kestrel Rock"):
+        ledger.affirm(name)
+    held = list(ledger.read().batches.values())[-1]
+    buyer, conditions = ledger.market.signers["Juniper Lane"], ledger.market.clients.conditions
+    conditions.hold(buyer, held.header, held.words, [0])
     ending.end(ledger.market, ledger.read, ledger.balances, ledger.outcomes.fails, LATER, ledger.seconds_now)
+    conditions.release(buyer, held.header, held.words, [0])
 
 
 def _depository(ledger: Ledger) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from settlement.audit.filters import Filters
-from settlement.audit.questions.semt022 import semt022
+from settlement.audit.questions.semt022 import as_xml, semt022
 from settlement.audit.session import Audit
 from settlement.errors import NameUnknown
 from tests.unit.audit.revenue_story import FIRST, Story
@@ -46,7 +46,7 @@ def said(message: Any) -> tuple[str, str, list[str]]:
 def test_semt022_given_every_trade_is_valid_and_is_what_the_chain_has(
     story: Story, audit: Audit, models: ModuleType
 ) -> None:
-    messages = theirs(b"".join(semt022(audit)), models)
+    messages = theirs(as_xml(semt022(audit)), models)
     found = {(trade, owner): trail for trade, owner, trail in map(said, messages)}
     history = story.ledger.read()
     names = {number: name for name, number in story.ledger.market.index.items()}
@@ -66,12 +66,15 @@ def test_semt022_given_every_trade_is_valid_and_is_what_the_chain_has(
     )
     assert found["2019-10-03/2", "Aldersgate"][2:] == ["mtchd", "pdg", "settled"]
     assert found["2019-10-03/4", "Eastlake"][2:] == ["umtchd OTHR", "umtchd OTHR"]
+    ends = {who: found["2019-11-05/4", who][-4:] for who in ("Juniper Lane", "Kestrel Rock")}
+    assert ends["Juniper Lane"] == ["pdg", "pdg PREA", "flng CLAC MONY PREA", "pdg"]
+    assert ends["Kestrel Rock"] == ["pdg", "pdg PRCY", "flng LACK CMON PRCY", "pdg"]
     assert found["2019-11-05/2", "Hollybank"][-1] == "flng LACK CMON"
     assert found["2019-11-05/2", "Glenside"][-1] == "flng CLAC MONY"
 
 
 def test_semt022_given_times_are_those_of_blocks(story: Story, audit: Audit, models: ModuleType) -> None:
-    data = b"".join(semt022(audit, trade="2019-11-05/2"))
+    data = as_xml(semt022(audit, trade="2019-11-05/2"))
     history = story.ledger.read()
     for message in theirs(data, models):
         for each in message.sts_trl:
@@ -90,15 +93,15 @@ def test_semt022_given_times_are_those_of_blocks(story: Story, audit: Audit, mod
 def test_semt022_given_an_institution_is_its_side_alone(
     story: Story, audit: Audit, models: ModuleType
 ) -> None:
-    filtered = b"".join(semt022(audit, Filters(institution="Birchwood", first=FIRST, last=FIRST)))
+    filtered = as_xml(semt022(audit, Filters(institution="Birchwood", first=FIRST, last=FIRST)))
     assert [said(each)[:2] for each in theirs(filtered, models)] == [("2019-10-03/1", "Birchwood")]
     own = story.own("Birchwood")
-    messages = theirs(b"".join(semt022(own)), models)
+    messages = theirs(as_xml(semt022(own)), models)
     assert {said(each)[1] for each in messages} == {"Birchwood"}
     assert len(messages) == 2
-    others = b"".join(semt022(own, Filters(institution="Aldersgate")))
+    others = as_xml(semt022(own, Filters(institution="Aldersgate")))
     assert b"SctiesSttlmTxAudtTrlRpt" not in others
     with pytest.raises(NameUnknown, match="2019-10-03/1"):
-        b"".join(semt022(own, trade="2019-10-03/2"))
+        as_xml(semt022(own, trade="2019-10-03/2"))
     with pytest.raises(NameUnknown, match="2019-11-05/1"):
-        b"".join(semt022(audit, trade="1"))
+        as_xml(semt022(audit, trade="1"))

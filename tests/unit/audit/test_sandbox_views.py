@@ -1,0 +1,48 @@
+"""The views of a ledger in the sandbox: what each viewer has there is what it has in a session."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from settlement.audit import child, sandbox
+from settlement.audit.access import Access
+from settlement.audit.sandbox import Limits, Scene
+from settlement.audit.session import Audit
+from settlement.audit.views import VIEWS
+from tests.unit.audit.revenue_story import Story
+
+
+def answered(audit: Audit, sql: str) -> Any:
+    """In this process, as the child does."""
+    scene = Scene(
+        statements=audit.statements,
+        views={view.name: [column.name for column in view.columns] for view in VIEWS.values()},
+        folder=audit.path / "index",
+        rows_left_out=audit.access.sees == "own",
+    )
+    request, tables = child._request(io.BytesIO(sandbox._framed(sql, scene, Limits())))
+    kind, said = child._answered(request, tables)
+    assert kind == child.ANSWER, said
+    return pa.ipc.open_stream(said).read_all().to_pylist()
+
+
+@pytest.mark.parametrize("sees", ["all", "own", "masked"])
+def test_views_given_a_viewer_are_the_same_in_the_sandbox(story: Story, sees: str) -> None:
+    audit = story.own("Aldersgate") if sees == "own" else story.audit(Access("x", sees))  # type: ignore[arg-type]
+    counted = " union all ".join(f"select '{name}' as view, count(*) as n from {name}" for name in VIEWS)
+    found = {each["view"]: each["n"] for each in answered(audit, counted)}
+    assert found == dict(audit.rows(counted))
+    assert found["trades"] > 0
+    rows = "select buyer, seller, quantity, settlement_amount_minor from trades order by all"
+    shown = answered(audit, rows)
+    assert [tuple(each.values()) for each in shown] == audit.rows(rows)
+    if sees == "masked":
+        assert all(each["buyer"].startswith("…") and len(each["buyer"]) <= 5 for each in shown)
+        assert all(len(str(each["settlement_amount_minor"]).rstrip("0")) == 1 for each in shown)
+    if sees == "own":
+        assert all("Aldersgate" in (each["buyer"], each["seller"]) for each in shown)
+        assert found["trades"] < story.audit().rows("select count(*) from trades")[0][0]
