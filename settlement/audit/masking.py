@@ -44,12 +44,13 @@ _DIGIT = f"""
 MACROS = (
     f"mask_name(text) as '…' || right(text, least({KEPT}, length(text) // 2))",
     f"mask_digits(s) as {_DIGIT}",
-    # By way of text, which DuckDB is quickest with from and to DECIMAL(38, 0). A macro's argument is put in
-    # wherever it is named, and may be long; a lambda's is computed once.
     (
-        "mask_amount(amount) as list_transform([amount::varchar], lambda t:"
-        " (case when left(t, 1) = '-' then '-' else '' end || mask_digits(ltrim(t, '-')))::decimal(38, 0))[1]"
+        "mask_text(t) as (case when left(t, 1) = '-' then '-' || mask_digits(substr(t, 2))"
+        " else mask_digits(t) end)::hugeint::decimal(38, 0)"
     ),
+    # By way of text and HUGEINT: straight from text to DECIMAL(38, 0) takes thirty times as long. A macro's
+    # argument is put in wherever it is named, so there are few places; a lambda would be called row by row.
+    "mask_amount(amount) as mask_text(amount::varchar)",
 )
 """`mask_name`, `mask_amount` and what they are made of, each behind `create macro`, in their order."""
 

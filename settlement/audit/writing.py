@@ -27,6 +27,8 @@ FORMATS = ("text", "json", "csv", "parquet", "xlsx")
 _EITHER = {"amount", "before", "after", "position_limit", "exposure_limit"}
 """Columns that hold minor units of a currency or units of a security, by the row's `asset`."""
 _MINOR = "_minor"
+_CODES = {"trade", "security", "asset", "currency"}
+"""Columns of codes, which text shows on one line."""
 _ROWS_AT_ONCE = 65_536
 
 
@@ -142,6 +144,8 @@ def as_text(
         grid = columns_table(_title(first), *((_title(n), "right" if n in numbers else "left") for n in rest))
         for row in table.to_pylist():
             grid.add_row(*(_words(name, row[name], row, decimals) for name in shown))
+        for name, column in zip(shown, grid.columns, strict=True):
+            column.no_wrap = column.no_wrap or name in _CODES
         parts += [whole(grid), ""]
     total = answer.table.num_rows if answer.total is None else answer.total
     there = plural(total, "row")

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -37,7 +37,7 @@ _COLUMNS = {
     ),
     "charges": ("at", "cycle", "payer", "commission_minor", "levy_minor", "levy_beneficiary", "currency"),
     "revenue": (
-        *("at", "agreement_name", "period", "kind", "party", "amount_minor", "paid_minor"),
+        *("at", "payer", "agreement_name", "period", "kind", "party", "amount_minor", "paid_minor"),
         *("currency", "why"),
     ),
     "agreements": ("name", "payer", "parties", "version", "status", "currency"),
@@ -71,6 +71,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format jso
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to; else standard output.")
 ]
+ViewerOption = Annotated[
+    str | None, typer.Option("--as", metavar="NAME", help="Who asks: an institution, or a person of one.")
+]
 InstitutionOption = Annotated[str | None, typer.Option(metavar="NAME", help="On either side.")]
 CounterpartyOption = Annotated[str | None, typer.Option(metavar="NAME", help="On the other side.")]
 SecurityOption = Annotated[str | None, typer.Option(metavar="CODE", help="Of this security.")]
@@ -95,22 +98,14 @@ AfterOption = Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on b
 AllOption = Annotated[bool, typer.Option("--all", help="Show every row.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Which ledger is asked, and by whom."""
-
-    path: Path
-    viewer: str | None
-
-
 @contextmanager
-def session(context: typer.Context, question: str) -> Iterator[Audit]:
+def session(context: typer.Context, question: str, viewer: str | None) -> Iterator[Audit]:
     """The ledger's session for who asks; its failures are said."""
-    of: Asker = context.obj
+    path: Path = context.obj
     with failures():
         from settlement.audit.asking import session_for
 
-        with session_for(of.path, of.viewer, question) as audit:
+        with session_for(path, viewer, question) as audit:
             yield audit
 
 
@@ -140,7 +135,7 @@ def answered(
     text = form is Form.TEXT and not options["as_json"]
     if text and not everything and filters.limit is None and "limit" in options:
         filters = replace(filters, limit=ROWS)
-    with session(context, question) as audit:
+    with session(context, question, options["viewer"]) as audit:
         from settlement.audit import asking
 
         answer = asking.ask(audit, question, asked, filters, details)

@@ -11,7 +11,6 @@ import typer
 from settlement.cli.answering import (
     AfterOption,
     AllOption,
-    Asker,
     AtOption,
     CounterpartyOption,
     CurrencyOption,
@@ -28,6 +27,7 @@ from settlement.cli.answering import (
     SecurityOption,
     StatusOption,
     ToOption,
+    ViewerOption,
     answered,
 )
 from settlement.cli.output import DirectoryArgument
@@ -41,16 +41,10 @@ def register(group: typer.Typer) -> None:
     group.command()(summary)
 
 
-def _of(
-    context: typer.Context,
-    path: DirectoryArgument,
-    viewer: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Who asks: an institution, or a person of one.")
-    ] = None,
-) -> None:
+def _of(context: typer.Context, path: DirectoryArgument) -> None:
     """Questions to a ledger, each answered as of one block, to a viewer what the access policy lets it see;
     every query is kept in the ledger's audit log."""
-    context.obj = Asker(path, viewer)
+    context.obj = path
 
 
 def trades(
@@ -69,6 +63,7 @@ def trades(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -82,6 +77,7 @@ def trades(
 def trade(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="TRADE", help="YYYY-MM-DD/NUMBER.")],
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -101,6 +97,7 @@ def positions(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -118,6 +115,7 @@ def holders(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -136,6 +134,7 @@ def cash(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -160,6 +159,7 @@ def movements(
     limit: LimitOption = None,
     after: AfterOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -174,6 +174,7 @@ def institutions(
     context: typer.Context,
     institution: InstitutionOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
@@ -195,6 +196,7 @@ def summary(
     last: ToOption = None,
     status: StatusOption = None,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,

@@ -99,7 +99,7 @@ def evidence(
         return
     with opened(path, write=False) as ledger:
         from settlement.evidence import asking, taking
-        from settlement.evidence.building import build
+        from settlement.evidence.building import Unproven, build
         from settlement.files import write_whole
         from verifier.verifying import verify
 
@@ -114,6 +114,8 @@ def evidence(
             data = build(market.clients, market.deployment, history, conditions)
             ledger.progress("evidence checked")
             verdict = verify(data)
+            if trade is not None and not verdict.rows:
+                raise Unproven(f"trade {trade} is in a block that is not final yet")
             noted.answered(len(verdict.rows), taking.as_of(market.clients))
         write_whole(output, data)
     head = verdict.head

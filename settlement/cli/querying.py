@@ -18,6 +18,7 @@ from settlement.cli.answering import (
     OutOption,
     SecurityOption,
     ToOption,
+    ViewerOption,
     filters_of,
     session,
     write_answer,
@@ -38,12 +39,13 @@ def sql(
     time_limit: Annotated[int, typer.Option(metavar="S", help="Seconds it may take.")] = 30,
     memory: Annotated[int, typer.Option(metavar="MB", help="Megabytes it may take.")] = 1024,
     everything: AllOption = False,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
 ) -> None:
     """Run one SELECT over the views; `clearing audit DIR views` lists them."""
-    with session(context, "sql") as audit:
+    with session(context, "sql", viewer) as audit:
         from settlement.audit import asking
         from settlement.audit.sandbox import Limits
 
@@ -76,11 +78,12 @@ def semt022(
     first: FromOption = None,
     last: ToOption = None,
     at: AtOption = None,
+    viewer: ViewerOption = None,
     out: OutOption = None,
 ) -> None:
     """Write ISO's settlement audit trail of trades: a message a trade and side."""
     filters, options = filters_of(locals()), {"trade": trade}
-    with session(context, "semt022") as audit:
+    with session(context, "semt022", viewer) as audit:
         from settlement.audit import asking
         from settlement.audit.questions.semt022 import as_xml
         from settlement.audit.questions.semt022 import semt022 as asked
@@ -97,13 +100,14 @@ def semt022(
 
 def log(
     context: typer.Context,
+    viewer: ViewerOption = None,
     form: FormOption = Form.TEXT,
     as_json: JsonOption = False,
     out: OutOption = None,
     everything: AllOption = False,
 ) -> None:
     """Who asked what and when, as far as the viewer may see it."""
-    with session(context, "log") as audit:
+    with session(context, "log", viewer) as audit:
         from settlement.audit import asking
         from settlement.audit.log import AuditLog
 

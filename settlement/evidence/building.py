@@ -20,7 +20,7 @@ from ledger.history import History, RecordedBatch
 from settlement.errors import SettlementError
 from verifier import anchors, chain, claims, coding, facts, holdings
 from verifier.anchors import Statement
-from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract
+from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract, Refused
 from verifier.facts import Facts
 
 
@@ -29,9 +29,18 @@ def build(
 ) -> bytes:
     """The file that proves every trade that meets the conditions, as of the chain's newest final block.
 
-    Raises verifier.Refused where the conditions are none, or the chain has what no bundle can prove: a
-    clearing house that another contract called.
+    Raises Unproven where the conditions are none or name what is not final yet, or where the chain has what
+    no bundle can prove: a clearing house that another contract called.
     """
+    try:
+        return _built(clients, deployment, history, conditions)
+    except Refused as refused:
+        raise Unproven(f"whoever checks it would say that {refused}") from None
+
+
+def _built(
+    clients: Clients, deployment: Deployment, history: History, conditions: Sequence[Condition]
+) -> bytes:
     source = clients.clearing_house.chain
     head, first = source.final_block(), min(history.blocks.values())
     bundle = Bundle(
@@ -100,6 +109,14 @@ def _affirmations(clients: Clients, history: History, found: Facts, last: int) -
         signer = anchors.signer_of(said, house.chain.chain_id, to_canonical_address(house.address))
         if signer is not None and signer in found.signers.get(institution, ()):
             yield said
+
+
+class Unproven(SettlementError):
+    """A ledger cannot prove what evidence is asked of, for a `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no evidence can be made: {reason}")
+        self.reason = reason
 
 
 class Unaffirmed(SettlementError):

@@ -75,7 +75,8 @@ def headers(it: Bundle, other: Bundle, chance: random.Random) -> Iterator[Altera
             changed = list(parts)
             changed[k] = flipped(parts[k], chance.randrange(8 * len(parts[k]))) if parts[k] else b"\1"
             # Only what is proven by it says what the newest header should be.
-            yield with_headers(f"header {i} field {k}", [*own[:i], rlp.encode(changed), *own[i + 1 :]])
+            which = "newest header" if i == n - 1 else f"header {i}"
+            yield with_headers(f"{which} field {k}", [*own[:i], rlp.encode(changed), *own[i + 1 :]])
     for cut in (1, 2, 5, n - 3):
         yield with_headers(
             f"first {cut} cut", own[cut:], "does not begin|is none of those|left out", first=it.first + cut

@@ -1,8 +1,8 @@
 """Small ledgers with one of everything that evidence tells, and bundles of them.
 
-batch 1, day 1   1 settled, 2 settled in two parts, 3 disputed by B2, 4 held, 5 cancelled
+batch 1, day 1   1 settled, 2 settled in two parts, 3 disputed by B2, 4 held, 5 cancelled, 6 compensated
 batch 2, day 1   7 in another currency, settled with 1; 8 settled in part
-batch 3, day 2   11 and 12 affirmed by B1 only; B3's key was changed before
+batch 3, day 2   affirmed by B1 only: 11 held and let back, 12, 13 closed out; B3's key is new
 batch 4, day 2   21 recorded, affirmed and settled at once
 """
 
@@ -81,6 +81,7 @@ def story(
             Trade(3, "B1", "B2", "S3", 3, 60_007),
             Trade(4, "B3", "B1", "S8", 5, 777_777),
             Trade(5, "B1", "B1", "S8", 9, 41_234),
+            Trade(6, "B2", "B3", "S8", 1, 17),
             excepts={"B2": [2]},
         )
         two = floor.entered(
@@ -97,16 +98,23 @@ def story(
         floor.close()
         office.set_status(one, 3, Status.HELD)
         office.set_status(one, 4, Status.CANCELLED)
+        office.set_status(one, 5, Status.COMPENSATED)
         fresh = Signer.from_seed(seed, "B3 anew")
         ledger.consortium.nominate_signer(ledger.signers["B3"], ledger.index["B3"], fresh.address)
         ledger.at(ledger.now + WAIT_S)
         ledger.consortium.accept_signer(fresh, ledger.index["B3"])
         ledger.signers["B3"] = fresh
         third = floor.batch(
-            Trade(11, "B1", "B2", "S1", 1, 100), Trade(12, "B2", "B1", "S5", 4, 2**60), **LATER
+            Trade(11, "B1", "B2", "S1", 1, 100),
+            Trade(12, "B2", "B1", "S5", 4, 2**60),
+            Trade(13, "B2", "B1", "S6", 3, 300),
+            **LATER,
         )
         floor.record(third)
         floor.affirm(third, floor.affirmation(third, "B1"))
+        office.set_status(third, 0, Status.HELD)
+        office.set_status(third, 0, Status.PENDING)
+        office.set_status(third, 2, Status.CLOSED_OUT)
         floor.rest()
         floor.clear(floor.batch(Trade(65_557, "B3", "B2", "S6", 6, 6_006), **LATER))
         yield Story(

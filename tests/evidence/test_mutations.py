@@ -30,7 +30,7 @@ DEEPER = int(os.environ.get("CLEARING_EVIDENCE_DEPTH", "1"))
 WRITTEN = 16
 """One alteration of so many is written as a file and read again."""
 STILL_TRUE = re.compile(
-    r".*conditions$|header 51 field|(first|last) \d cut|affirmation \d dropped|no state"
+    r".*conditions$|newest header field|(first|last) \d cut|affirmation \d dropped|no state"
     r"|(?!Consortium|AssetRegister|ClearingHouse)\w+ (renamed|and \w+ swapped)$"
 )
 """What may be altered by whoever makes the digest anew. What the file then says is true: of the same ledger

@@ -86,7 +86,7 @@ def place(audit: Audit, name: str) -> int:
 
 def _near(audit: Audit, day: date | None, number: int, own: str) -> list[str]:
     """Trades with the number on other days, or with the nearest numbers of that day."""
-    dated = "" if day is None else f"or t.trading_day = date '{day}'"
+    dated = "or true" if day is None else f"or t.trading_day = date '{day}'"
     other = audit.rows(
         f"select t.trading_day::varchar || '/' || t.number"
         " from facts.trades t join facts.batches b using (batch)"

@@ -10,7 +10,7 @@ from ledger.errors import InvalidValue
 from settlement.agreements import periods
 from settlement.audit.answer import Answer
 from settlement.audit.filters import NONE, Filters
-from settlement.audit.names import one_of
+from settlement.audit.names import one_of, unknown
 from settlement.audit.narrowing import Narrowed, one_trade
 from settlement.audit.revenue_tables import Kind
 from settlement.audit.session import Audit
@@ -44,8 +44,9 @@ def revenue(
     of GROUPS, sums by them.
 
     `filters.institution` is payer or party, `counterparty` the other one; `first` and `last` are days of the
-    chain. An `agreement` is meant by its number or name, a `period` as "2019Q4". Of one `trade`, by its name,
-    it is the way of its `commission`, and nothing else is asked. Raises NameUnknown, InvalidValue.
+    chain. An `agreement` is meant by its number, its name or PAYER/NAME, a `period` as "2019Q4". Of one
+    `trade`, by its name, it is the way of its `commission`, and nothing else is asked. Raises NameUnknown,
+    InvalidValue.
     """
     if trade is not None:
         way = commission(audit, one_trade(audit, trade)["trade_index"])
@@ -244,8 +245,18 @@ def _piece(charge: str, trade: str = "t", batch: str = "t") -> str:
     return f"({end} - {start})::decimal(38, 0)"
 
 
-def _agreement(found: Narrowed, agreement: int | str | None, name: str) -> None:
-    if isinstance(agreement, int) or (isinstance(agreement, str) and agreement.isdecimal()):
-        found.equal("agreement", int(agreement))
-    else:
-        found.equal(name, agreement)
+def _agreement(found: Narrowed, agreement: int | str | None, column: str) -> None:
+    """By number, by name, or as `clearing agreement` says it, PAYER/NAME. Raises NameUnknown."""
+    if agreement is None:
+        return
+    text = str(agreement)
+    if text.isdecimal():
+        found.equal("agreement", int(text))
+        return
+    payer, slash, name = text.rpartition("/")
+    known = [f"{who}/{each}" for who, each in found.audit.rows("select distinct payer, name from agreements")]
+    if text not in known and text not in {each.rpartition("/")[2] for each in known}:
+        raise unknown("agreement", text, known)
+    found.equal(column, name)
+    if slash:
+        found.equal("payer", payer)

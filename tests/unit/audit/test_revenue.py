@@ -315,6 +315,11 @@ def test_views_given_a_masked_viewer_say_no_name_and_no_amount(story: Story, aud
 def test_questions_given_what_nobody_has_name_the_nearest(audit: Audit) -> None:
     with pytest.raises(NameUnknown, match="Birchwood"):
         revenue(audit, payer="Birchwod")
+    with pytest.raises(NameUnknown, match="Aldersgate/platform"):
+        revenue(audit, agreement="Aldersgate/platfrom")
+    assert len(revenue(audit, agreement="Aldersgate/platform").table) == len(
+        revenue(audit, agreement="platform", payer="Aldersgate").table
+    )
     with pytest.raises(NameUnknown, match="closed"):
         breaks(audit, Filters(status=("close",)))
     with pytest.raises(NameUnknown, match="affirmation"):

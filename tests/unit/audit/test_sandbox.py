@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,18 @@ def test_sql_given_rows_that_are_left_out_cannot_tell_what_they_hold(scene: Scen
         assert here(scene, sql) == (child.ANSWER, [{"n": 500}])
     told = here(scene, trap.replace("trades", "every"))
     assert told == (child.WRONG, "cannot take square root of a negative number"), "the trap is none"
+
+
+def test_plan_given_rows_that_are_left_out_filters_above_the_barrier(scene: Scene) -> None:
+    sql = "select trade from trades where trade % 7 = 3"
+    for barrier in (True, False):
+        framed = sandbox._framed(sql, replace(scene, rows_left_out=barrier), SMALL)
+        request, tables = child._request(io.BytesIO(framed))
+        connection = child._prepared(request, tables)
+        plan = connection.execute("explain " + child._checked(connection, request)).fetchall()[0][1]
+        # The plan's lines go from the result down to the file.
+        assert (0 < plan.find("% 7)") < plan.find("LIMIT")) == barrier
+        assert "note = ''" in plan[plan.find("LIMIT") :] or not barrier
 
 
 def test_sql_given_more_than_its_limits_is_stopped_and_says_which(scene: Scene) -> None:
