@@ -22,7 +22,7 @@ from tests.evidence.making import Story, story
 from verifier import coding, given, telling
 from verifier.anchors import Statement, signer_of
 from verifier.bundle import Refused
-from verifier.chain import keccak
+from verifier.trie import keccak
 from verifier.verifying import Verdict
 
 TRADE = ("number = 1", "trading_day = 2019-11-21")
