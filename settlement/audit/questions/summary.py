@@ -25,9 +25,10 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
     By day and by status both sides' commission and levy count; by institution its own, what it bought and
     sold, and `net_amount_minor`, the cash it receives for what has settled less what it pays, before
     charges. By day `net_amount_minor` is the cash that changed hands, of netting sets with trades of that
-    day alone; null where a set had several days', and where only some of the day's trades are looked at. `breaks` are those that were ever found of the day's
-    trades, or in the institution's books. A trade of an institution with itself counts once among its
-    trades, and on both sides among bought, sold and charges. Raises NameUnknown and InvalidValue.
+    day alone; null where a set had several days', and where only some of a day's trades are looked at.
+    `breaks` are those that were ever found of the day's trades, or in the institution's books. A trade of an
+    institution with itself counts once among its trades, and on both sides among bought, sold and charges.
+    Raises NameUnknown and InvalidValue.
     """
     group = one_of("group", by, GROUPS)
     totals = _totals(audit, filters)
