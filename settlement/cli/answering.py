@@ -37,8 +37,8 @@ _COLUMNS = {
     ),
     "charges": ("at", "cycle", "payer", "commission_minor", "levy_minor", "levy_beneficiary", "currency"),
     "revenue": (
-        *("at", "payer", "agreement_name", "period", "kind", "party", "amount_minor", "paid_minor"),
-        *("currency", "why"),
+        *("at", "payer", "agreement_name", "period", "kind", "total_after_minor", "party", "amount_minor"),
+        *("paid_minor", "currency", "why"),
     ),
     "agreements": ("name", "payer", "parties", "version", "status", "currency"),
     "breaks": (

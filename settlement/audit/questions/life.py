@@ -58,7 +58,7 @@ def trade(audit: Audit, name: str) -> Answer:
     )
     about = audit.table(trades_sql(audit.access, "main._page", audit.kept("fails_last")))
     steps = [
-        *_said(audit),
+        *_said(audit, about["security"][0].as_py()),
         *_balances(audit),
         *_charges(audit),
         *_revenue(audit, index),
@@ -96,7 +96,7 @@ def _near(audit: Audit, day: date | None, number: int, own: str) -> list[str]:
     return [each for (each,) in other]
 
 
-def _said(audit: Audit) -> Iterator[dict[str, Any]]:
+def _said(audit: Audit, security: str) -> Iterator[dict[str, Any]]:
     rows = audit.table(_STATUS.format(statuses=statuses_sql(audit.access, "main._page")))
     for row in rows.to_pylist():
         yield {
@@ -105,6 +105,7 @@ def _said(audit: Audit) -> Iterator[dict[str, Any]]:
                 name: row[name]
                 for name in ("at", "block", "institution", "side", "transaction_hash", "signer")
             },
+            "asset": security if row["settled_quantity"] is not None else None,
             "amount": row["settled_quantity"],
             "detail": row["reasons"],
         }
