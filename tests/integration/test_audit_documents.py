@@ -1,4 +1,5 @@
-"""docs/audit.md and docs/evidence.md on a ledger: every command runs as written and prints what is said.
+"""docs/audit.md, docs/evidence.md and the gridlock of docs/settlement-day.md: every command runs as written
+and prints what is said.
 
 commands ─ in their order, in this process; what stands in a block `text` is printed, `…` being anything
 lists    ─ filters, formats, limits, rules, keys and columns are the code's
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from settlement import cli
@@ -31,7 +33,10 @@ from verifier import facts, given
 from verifier.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
-AUDIT, EVIDENCE = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("audit.md", "evidence.md"))
+AUDIT, EVIDENCE, DAY = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("audit", "evidence", "settlement-day")
+)
 REFUSED = ("drop view", "tradez")
 UNANCHORED = ("--key Glenside=KEY",)
 Ran = list[tuple[str, str, Left]]
@@ -76,7 +81,9 @@ def ran(folder: Path) -> Ran:
     """Every command of both documents, with what is said that its block prints; the ledger is made once."""
     found: Ran = []
     known: dict[str, str] = {}
-    for commands, said in (*blocks(EVIDENCE), *blocks(AUDIT)):
+    (queue,) = fenced(DAY, "json")
+    (folder / "queue.json").write_text(queue)
+    for commands, said in (*blocks(EVIDENCE), *blocks(AUDIT), *blocks(DAY)):
         for command in commands:
             if command.startswith("clearing demo") and (folder / "books").exists():
                 continue
@@ -124,6 +131,22 @@ def test_text_given_any_is_what_is_printed(ran: Ran) -> None:
             position += at + 1
 
 
+def test_gridlock_given_the_example_settles_three(ran: Ran) -> None:
+    (done,) = [left.out for command, _, left in ran if "gridlock" in command]
+    assert done.startswith("3 of 4 settle")
+
+
+def test_export_given_the_questions_has_the_answers(ran: Ran) -> None:
+    proof, shares, conserved = (duckdb.sql(each).fetchall() for each in fenced(AUDIT, "sql"))
+    ((number, *_, status, recorded, affirmed, settled),) = proof
+    assert (number, status, len({recorded, affirmed, settled})) == (42, "settled", 3)
+    # The scenario's agreements are all with the same shares, so both are sums over brokers.
+    assert len(shares) == 4
+    assert all(received == owed > 0 for _, _, received, owed in shares)
+    assert {kind: created for kind, _, _, _, created in conserved} == {"cash": 0, "security": 0}
+    assert all(issued == held > 0 for _, _, issued, held, _ in conserved)
+
+
 def test_python_given_the_example_answers(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = fenced(AUDIT, "python")
     exec(compile(code, "docs/audit.md", "exec"), {})
@@ -135,7 +158,8 @@ def test_verifier_given_its_packages_needs_no_other(ran: Ran, folder: Path) -> N
     (line,) = re.findall(r"pip install (.+)", EVIDENCE)
     names = {re.split(r"[\[<>=]", each)[0].replace("-", "_") for each in shlex.split(line)}
     program = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); before = {*sys.modules}; import verifier.__main__ as m;"
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); before = {*sys.modules};"
+        "import verifier.__main__ as m;"
         "code = m.main(); print(sorted({each.partition('.')[0] for each in {*sys.modules} - before}));"
         "sys.exit(code)"
     )
@@ -171,7 +195,8 @@ def test_lists_given_any_of_evidence_are_whole(ran: Ran) -> None:
     kept = json.loads(Path("glenside.json").read_text())
     said = listed(EVIDENCE, "A kept affirmation is JSON:", "\n\n")
     assert [name for name in said if name != given.STATEMENT] == list(kept)
-    assert kept["format"] == given.STATEMENT and given.STATEMENT in said
+    assert kept["format"] == given.STATEMENT
+    assert given.STATEMENT in said
     assert f"`{WHOLE.header}`" in EVIDENCE
 
 
