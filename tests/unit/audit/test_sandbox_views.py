@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from settlement.audit import child, sandbox
 from settlement.audit.access import Access
 from settlement.audit.sandbox import Limits, Scene
-from settlement.audit.session import Audit
+from settlement.audit.session import Audit, session
 from settlement.audit.views import VIEWS
 from tests.unit.audit.revenue_story import Story
 
@@ -46,3 +50,27 @@ def test_views_given_a_viewer_are_the_same_in_the_sandbox(story: Story, sees: st
     if sees == "own":
         assert all("Aldersgate" in (each["buyer"], each["seller"]) for each in shown)
         assert found["trades"] < story.audit().rows("select count(*) from trades")[0][0]
+
+
+@pytest.mark.parametrize("name", ["L?", "L[1]", "quantity=5"])
+def test_views_given_a_directory_whose_name_duckdb_would_read_have_its_rows_only(
+    story: Story, tmp_path: Path, name: str
+) -> None:
+    """Patterns of names, which the directories beside it fit; columns that a name would give."""
+    whole = story.audit()
+    for each in (name, "L1", "Lx"):
+        shutil.copytree(whole.path / "index", tmp_path / each / "index")
+    segments = [
+        replace(
+            segment,
+            files={
+                table: tmp_path / name / file.relative_to(whole.path) for table, file in segment.files.items()
+            },
+        )
+        for segment in whole.segments
+    ]
+    rows = "select buyer, quantity from trades order by trade_index"
+    with duckdb.connect(":memory:") as connection:
+        audit = session(tmp_path / name, connection, segments, whole.as_of, access=whole.access)
+        assert audit.rows(rows) == whole.rows(rows)
+        assert [tuple(each.values()) for each in answered(audit, rows)] == audit.rows(rows)
