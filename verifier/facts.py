@@ -7,17 +7,13 @@ buyer u16 | seller u16 | asset u16 | quantity u64 | amount u88`.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from verifier.bundle import Affirmation, Block, Contract, Refused
-from verifier.chain import (
-    Event,
-    address_and_topic,
-    call_of,
-    event_of,
-    receipt_from,
-)
+from verifier.bundle import Affirmation, Block, Contract, Place, Refused
+from verifier.chain import Event, address_and_topic, call_of, event_of, receipt_from
 from verifier.trie import keccak
 
 WORD = 32
@@ -54,13 +50,14 @@ EVENTS = {
 """First topic → the event's name."""
 TOPIC = {name: topic for topic, name in EVENTS.items()}
 
-Place = tuple[int, bytes]
-"""A block's number and a transaction's hash."""
+_HOMES = {"InstitutionAdmitted": "Consortium", "SignerChanged": "Consortium", "AssetListed": "AssetRegister"}
+"""Whose an event is, where it is not the clearing house's."""
+_PACKED = struct.Struct(">I3sHHHQ11s")
+_MOST_DECIMALS = 255
 NOWHERE: Place = (0, b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record."""
 
     number: int
@@ -72,11 +69,11 @@ class Record:
     amount: int
 
     @classmethod
-    def of(cls, raw: bytes) -> Record:
-        """Take 32 bytes apart."""
-        ends = (4, 7, 9, 11, 13, 21, 32)
-        starts = (0, *ends)
-        return cls(*(int.from_bytes(raw[a:b], "big") for a, b in zip(starts, ends, strict=False)))
+    def of(cls, raw: bytes, at: int = 0) -> Record:
+        """Take the 32 bytes at a place apart."""
+        number, time_s, buyer, seller, asset, quantity, amount = _PACKED.unpack_from(raw, at)
+        time_s, amount = int.from_bytes(time_s, "big"), int.from_bytes(amount, "big")
+        return cls(number, time_s, buyer, seller, asset, quantity, amount)
 
 
 @dataclass(slots=True)
@@ -89,8 +86,9 @@ class Batch:
     cash_asset: int
     records: bytes
     recorded_in: Place
-    affirmed_in: dict[int, Place] = field(default_factory=dict)
-    affirmed: dict[int, Affirmation] = field(default_factory=dict)
+    last_block: int
+    """The newest with an event of the batch."""
+    affirmed: dict[int, tuple[Affirmation, Place]] = field(default_factory=dict)
     """By institution, what it signed."""
     disputed: set[int] = field(default_factory=set)
     """Numbers of trades that a side excepts."""
@@ -99,8 +97,6 @@ class Batch:
     """Position → units settled of a trade that is settled in part."""
     out: dict[int, tuple[int, Place]] = field(default_factory=dict)
     """Position → where a trade stands that is out of settlement, and since."""
-    last_block: int = 0
-    """The newest with an event of the batch."""
     _positions: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -108,27 +104,25 @@ class Batch:
 
     def record(self, position: int) -> Record:
         """The record at a position."""
-        return Record.of(self.records[position * WORD : (position + 1) * WORD])
+        return Record.of(self.records, position * WORD)
 
     def position_of(self, number: int) -> int:
         """The position of the trade with a number. Raises Refused where there is none."""
         if not self._positions:
-            raw = self.records
-            numbers = (int.from_bytes(raw[at : at + 4], "big") for at in range(0, len(raw), WORD))
-            self._positions = {number: position for position, number in enumerate(numbers)}
+            self._positions = {self.record(position).number: position for position in range(len(self))}
         if number not in self._positions:
             raise Refused(f"an event names trade {number}, which its batch does not have")
         return self._positions[number]
 
     def status(self, position: int, number: int) -> tuple[int, int, Place]:
         """Where a trade stands, how many of its units are settled, and what ended it."""
-        quantity = int.from_bytes(self.records[position * WORD + 13 : position * WORD + 21], "big")
+        settled = self.parts.get(position, 0)
         if position in self.out:
             status, since = self.out[position]
-            return status, self.parts.get(position, 0), since if status in ENDED else NOWHERE
+            return status, settled, since if status in ENDED else NOWHERE
         if position in self.settled_in:
-            return SETTLED, quantity, self.settled_in[position]
-        return DISPUTED if number in self.disputed else PENDING, self.parts.get(position, 0), NOWHERE
+            return SETTLED, self.record(position).quantity, self.settled_in[position]
+        return DISPUTED if number in self.disputed else PENDING, settled, NOWHERE
 
 
 @dataclass(slots=True)
@@ -161,15 +155,11 @@ def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, 
 
 
 def _events(receipt: bytes, ours: Mapping[bytes, str]) -> Iterator[tuple[str, Event]]:
-    home = {
-        "InstitutionAdmitted": "Consortium",
-        "SignerChanged": "Consortium",
-        "AssetListed": "AssetRegister",
-    }
+    """The events of a receipt that say something, with their names."""
     for raw in receipt_from(receipt).events:
         address, topic = address_and_topic(raw)
         name = EVENTS.get(topic)
-        if name is not None and ours.get(address) == home.get(name, "ClearingHouse"):
+        if name is not None and ours.get(address) == _HOMES.get(name, "ClearingHouse"):
             yield name, event_of(raw)
 
 
@@ -180,7 +170,7 @@ class _Transaction:
         self._facts = facts
         self._house = house
         self._place = place
-        self._masks: dict[bytes, bytes] | None = None
+        self._masks: dict[bytes, list[list[int]]] | None = None
         signed_for, self._to, self._data = call_of(raw)
         if signed_for not in (0, chain_id):
             raise Refused(f"{self._named} is signed for chain {signed_for}, not for chain {chain_id}")
@@ -196,32 +186,31 @@ class _Transaction:
                     self._facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
                 case "AssetListed":
                     _give(self._facts.codes, event, "asset")
+                    if event.word(0) > _MOST_DECIMALS:
+                        raise Refused(f"{self._named} gives an asset of {event.word(0)} decimals")
                     self._facts.exponents[event.topic(1)] = event.word(0)
                 case "BatchRecorded":
                     self._record(event)
-                case "SliceSettled":
-                    if event.topics[3] in self._facts.batches:
-                        self._settle(self._facts.batches[event.topics[3]])
                 case _:
-                    if event.topics[1] in self._facts.batches:
-                        self._change(name, event, self._facts.batches[event.topics[1]])
+                    batch = self._facts.batches.get(event.topics[3 if name == "SliceSettled" else 1])
+                    if batch is not None:
+                        self._change(name, event, batch)
 
     def _record(self, event: Event) -> None:
         body = self._calldata(_RECORD, _CLEAR)
         if self._selector == _CLEAR:
-            body = next(_slices(body))
-        records = _array(body, _word(body, _HEADER_WORDS))
-        header = event.data[64 : 64 + _HEADER_WORDS * WORD]
+            body = next(_tuples(body, 1))
+        records = _array(body, _HEADER_WORDS)
+        header, batch_hash = event.data[64 : 64 + _HEADER_WORDS * WORD], event.topics[1]
         if keccak(records) != event.data[:WORD] or not records:
             raise Refused(f"the records in {self._named} are not those that the contract recorded")
-        if keccak(header + event.data[:WORD]) != event.topics[1]:
+        if keccak(header + event.data[:WORD]) != batch_hash:
             raise Refused(f"the batch recorded in {self._named} has another hash")
-        venue, day, cash, *_ = (_word(header, i) for i in range(_HEADER_WORDS))
-        if event.topics[1] in self._facts.batches:
+        if batch_hash in self._facts.batches:
             raise Refused(f"the batch recorded in {self._named} was recorded before")
-        batch = Batch(event.topics[1], venue, day, cash, records, self._place)
-        batch.last_block = self._place[0]
-        self._facts.batches[batch.hash] = batch
+        venue, day, cash = (_word(header, i) for i in range(3))
+        batch = Batch(batch_hash, venue, day, cash, records, self._place, last_block=self._place[0])
+        self._facts.batches[batch_hash] = batch
 
     def _change(self, name: str, event: Event, batch: Batch) -> None:
         batch.last_block = self._place[0]
@@ -236,53 +225,48 @@ class _Transaction:
             batch.out[position] = to, self._place
             if to == PENDING:
                 del batch.out[position]
-        else:
+        elif name == "TradeSettledInPart":
             position, settled = batch.position_of(event.topic(2)), event.word(2)
             batch.parts[position] = settled
             if settled == batch.record(position).quantity:
                 del batch.parts[position]
                 batch.settled_in[position] = self._place
+        else:
+            self._settle(batch)
 
     def _affirm(self, event: Event, batch: Batch) -> None:
         body, who = self._calldata(_AFFIRM, _CLEAR), event.topic(2)
-        start = _word(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2)
-        given = [body[start + WORD + _word(body[start + WORD :], k) :] for k in range(_word(body[start:], 0))]
+        given = _tuples(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2)
         part = next((each for each in given if _word(each, 0) == who), None)
         if part is None:
             raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
-        excepted, signature = _array(part, _word(part, 4)), part[_word(part, 5) :]
-        positions = (_word(excepted, k) for k in range(len(excepted) // WORD))
-        numbers = b"".join(batch.records[at * WORD : at * WORD + 4] for at in positions)
-        batch.affirmed_in[who] = self._place
-        batch.affirmed[who] = Affirmation(
+        excepted, signature = _array(part, 4), part[_word(part, 5) :]
+        numbers = (batch.records[at * WORD : at * WORD + 4] for at in _words(excepted))
+        said = Affirmation(
             batch_hash=batch.hash,
             institution=who,
             records_hash=event.data[:WORD],
-            exceptions_hash=keccak(numbers),
+            exceptions_hash=keccak(b"".join(numbers)),
             client_root=event.data[2 * WORD : 3 * WORD],
             prior_block_hash=event.data[3 * WORD : 4 * WORD],
             signature=signature[WORD : WORD + _word(signature, 0)],
         )
+        batch.affirmed[who] = said, self._place
 
     def _settle(self, batch: Batch) -> None:
-        batch.last_block = self._place[0]
+        """What a call settles: of each slice the bits of its mask, from each word's lowest."""
         if self._masks is None:
             self._masks = {}
-            for part in _slices(self._calldata(_SETTLE, _CLEAR)):
-                records = _array(part, _word(part, _HEADER_WORDS))
-                key = keccak(part[: _HEADER_WORDS * WORD] + keccak(records))
-                mask = _array(part, _word(part, _HEADER_WORDS + 1))
-                before = self._masks.get(key, bytes(len(mask)))
-                self._masks[key] = bytes(a | b for a, b in zip(before, mask, strict=True))
+            for part in _tuples(self._calldata(_SETTLE, _CLEAR), 1):
+                key = keccak(part[: _HEADER_WORDS * WORD] + keccak(_array(part, _HEADER_WORDS)))
+                mask = _words(_array(part, _HEADER_WORDS + 1))
+                self._masks.setdefault(key, []).append(mask)
         if batch.hash not in self._masks:
             raise Refused(f"{self._named} settles a batch that is not in its calldata")
-        mask = self._masks[batch.hash]
-        for word in range(0, len(mask), WORD):
-            bits, first = int.from_bytes(mask[word : word + WORD], "big"), word * 8
-            while bits:
-                low = bits & -bits
-                batch.settled_in[first + low.bit_length() - 1] = self._place
-                bits ^= low
+        for mask in self._masks[batch.hash]:
+            for position in range(min(len(batch), 256 * len(mask))):
+                if mask[position >> 8] >> (position & 255) & 1:
+                    batch.settled_in[position] = self._place
 
     def _calldata(self, *selectors: bytes) -> bytes:
         """The arguments of the call. Raises Refused where it is another one."""
@@ -299,26 +283,31 @@ class _Transaction:
         return f"transaction 0x{self._place[1].hex()} (block {self._place[0]:,})"
 
 
-def _slices(body: bytes) -> Iterator[bytes]:
-    """The slices of `settle` and `clear`, each from where it begins to the end of the calldata."""
-    start = _word(body, 1)
-    for k in range(_word(body[start:], 0)):
-        yield body[start + WORD + _word(body[start + WORD :], k) :]
-
-
 def _word(data: bytes, index: int) -> int:
+    """A word of arguments, which are words and, behind them, what words tell the places of."""
     if len(data) < (index + 1) * WORD:
         raise Refused("calldata ends before its arguments do")
     return int.from_bytes(data[index * WORD : (index + 1) * WORD], "big")
 
 
-def _array(data: bytes, offset: int) -> bytes:
-    """The elements of an array of words."""
-    count = _word(data[offset : offset + WORD], 0)
-    start = offset + WORD
-    if len(data) < start + count * WORD:
+def _array(data: bytes, index: int) -> bytes:
+    """The elements of the array of words whose place a word tells."""
+    part = data[_word(data, index) :]
+    end = WORD + _word(part, 0) * WORD
+    if len(part) < end:
         raise Refused("calldata ends before its arguments do")
-    return data[start : start + count * WORD]
+    return part[WORD:end]
+
+
+def _tuples(data: bytes, index: int) -> Iterator[bytes]:
+    """The elements of the array of tuples whose place a word tells, each from where it begins."""
+    part = data[_word(data, index) :]
+    for k in range(_word(part, 0)):
+        yield part[WORD + _word(part, k + 1) :]
+
+
+def _words(data: bytes) -> list[int]:
+    return [_word(data, k) for k in range(len(data) // WORD)]
 
 
 def _give(known: dict[int, str], event: Event, what: str) -> None:
