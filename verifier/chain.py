@@ -5,7 +5,7 @@ The sources are Ethereum's Yellow Paper (4.3, appendix D) and EIP-2718.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -97,7 +97,6 @@ def receipt_of(receipt: Receipt) -> bytes:
 class Event(NamedTuple):
     """An event taken apart."""
 
-    address: bytes
     topics: tuple[bytes, ...]
     data: bytes
 
@@ -112,8 +111,8 @@ class Event(NamedTuple):
 
 def event_of(raw: bytes) -> Event:
     """An event taken apart."""
-    address, topics, data = rlp.decode(raw)
-    return Event(address, tuple(topics), data)
+    _, topics, data = rlp.decode(raw)
+    return Event(tuple(topics), data)
 
 
 def address_and_topic(raw: bytes) -> tuple[bytes, bytes]:
@@ -123,16 +122,21 @@ def address_and_topic(raw: bytes) -> tuple[bytes, bytes]:
     return raw[address : address + 20], raw[topic + 1 : min(topic + 33, end)]
 
 
-def check_block(header: Header, block: Block) -> None:
-    """Hold what a block is said to hold against its header. Raises Refused."""
-    if list_root(block.transactions) != header.transactions_root:
-        raise Refused(f"the transactions of block {header.number:,} are not those that its header has")
-    if list_root(block.receipts) != header.receipts_root:
-        raise Refused(f"the receipts of block {header.number:,} are not those that its header has")
+def check_blocks(headers: Sequence[Header], blocks: Mapping[int, Block]) -> None:
+    """Hold what blocks are said to hold against their headers. Raises Refused."""
+    if list(blocks) != sorted(blocks):
+        raise Refused("its blocks are not in order")
+    for number, block in blocks.items():
+        if not headers[0].number <= number <= headers[-1].number:
+            raise Refused(f"block {number:,} is none of those whose headers it has")
+        header = headers[number - headers[0].number]
+        if list_root(block.transactions) != header.transactions_root:
+            raise Refused(f"the transactions of block {number:,} are not those that its header has")
+        if list_root(block.receipts) != header.receipts_root:
+            raise Refused(f"the receipts of block {number:,} are not those that its header has")
 
 
-@lru_cache(maxsize=1 << 10)
-def list_root(items: tuple[bytes, ...]) -> bytes:
+def list_root(items: Sequence[bytes]) -> bytes:
     """The root of the trie of a list."""
     return root_of((rlp.encode(index), item) for index, item in enumerate(items))
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
-from functools import partial
 from operator import eq, ge, le
+from typing import Any
 
 from verifier import rlp
-from verifier.bundle import Bundle, Condition, Refused, Row
+from verifier.bundle import CONTRACTS, Bundle, Condition, Refused, Row
 from verifier.chain import Header, mask_of
 from verifier.facts import NOWHERE, STATUSES, TOPIC, WORD, Batch, Facts, Record
 from verifier.trie import keccak
 
-_COMPARED: dict[str, Callable[[int, int], bool]] = {"=": eq, ">=": ge, "<=": le}
-_VALUES: dict[str, Callable[[Batch, Record], Sequence[int]]] = {
+_Values = Callable[[Batch, Record], Sequence[Any]]
+_Compared = Callable[[Any, Any], bool]
+_COMPARED: dict[str, _Compared] = {"=": eq, ">=": ge, "<=": le}
+_VALUES: dict[str, _Values] = {
     "institution": lambda batch, record: (record.buyer, record.seller),
+    "counterparty": lambda batch, record: ((record.buyer, record.seller), (record.seller, record.buyer)),
     "buyer": lambda batch, record: (record.buyer,),
     "seller": lambda batch, record: (record.seller,),
     "security": lambda batch, record: (record.asset,),
@@ -30,7 +33,7 @@ _VALUES: dict[str, Callable[[Batch, Record], Sequence[int]]] = {
     "quantity": lambda batch, record: (record.quantity,),
     "amount_minor": lambda batch, record: (record.amount,),
 }
-"""Field → what a trade has there, of which one has to compare."""
+"""Field → what a trade has there, of which one has to compare: of a counterparty the institution and it."""
 _PARTIES, _ASSETS = ("institution", "counterparty", "buyer", "seller"), ("security", "currency")
 TEXTS = (*_PARTIES, *_ASSETS, "status")
 _MOST_DAYS = 400
@@ -55,30 +58,19 @@ def checked(conditions: Sequence[Condition]) -> None:
         raise Refused("it names a counterparty and not whose")
 
 
-def days(conditions: Sequence[Condition]) -> list[int] | None:
-    """The trading days (yyyymmdd) that a trade can be of; None where these are too many to be listed."""
+def days(conditions: Sequence[Condition]) -> list[tuple[bytes, ...]]:
+    """The trading days that a trade can be of, each as the topic of an event; where these are too many to be
+    listed, one that is any day: no topic."""
     own = [c for c in conditions if c.field == "trading_day"]
-    first = max((c.value for c in own if c.comparison in ("=", ">=")), default=None)
-    last = min((c.value for c in own if c.comparison in ("=", "<=")), default=None)
-    if first is None or last is None:
-        return None
+    first = max((c.value for c in own if c.comparison in ("=", ">=")), default="")
+    last = min((c.value for c in own if c.comparison in ("=", "<=")), default="")
+    if not (first and last):
+        return [()]
     start, count = date.fromisoformat(first), (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
     if count > _MOST_DAYS:
-        return None
-    return [_number_of(str(start + timedelta(days=i))) for i in range(count)]
-
-
-def patterns(bundle: Bundle) -> list[tuple[bytes, ...]]:
-    """Contract and topics of the events by which batches, names and keys are known."""
-    at = {name: contract.address for name, contract in bundle.contracts.items()}
-    recorded = at["ClearingHouse"], TOPIC["BatchRecorded"]
-    wanted = days(bundle.conditions)
-    return [
-        (at["Consortium"], TOPIC["InstitutionAdmitted"]),
-        (at["Consortium"], TOPIC["SignerChanged"]),
-        (at["AssetRegister"], TOPIC["AssetListed"]),
-        *([recorded] if wanted is None else ((*recorded, day.to_bytes(WORD, "big")) for day in wanted)),
-    ]
+        return [()]
+    every = (str(start + timedelta(days=i)) for i in range(count))
+    return [(_number_of(day).to_bytes(WORD, "big"),) for day in every]
 
 
 class Claim:
@@ -93,17 +85,28 @@ class Claim:
     def candidates(self, batch: Batch) -> list[tuple[int, Record]]:
         """Position and record of the trades that meet all conditions but that of their status."""
         if batch.hash not in self._met:
-            records = map(batch.record, range(len(batch)))
-            met = [each for each in enumerate(records) if all(test(batch, each[1]) for test in self._tests)]
-            self._met[batch.hash] = met
+            trades = ((position, batch.record(position)) for position in range(len(batch)))
+            self._met[batch.hash] = [each for each in trades if self._meets(batch, each[1])]
         return self._met[batch.hash]
+
+    def _meets(self, batch: Batch, record: Record) -> bool:
+        return all(
+            any(compared(value, wanted) for value in values(batch, record))
+            for values, compared, wanted in self._tests
+        )
 
     def needed(self, headers: Sequence[Header]) -> set[int]:
         """The blocks that may have an event the claim depends on, as far as the facts tell which."""
-        house = self._bundle.contracts["ClearingHouse"].address
-        wanted = patterns(self._bundle)
-        wanted += [(house, batch.hash) for batch in self._facts.batches.values() if self.candidates(batch)]
-        masks = [mask_of(*each) for each in wanted]
+        consortium, register, house = (self._bundle.contracts[name].address for name in CONTRACTS)
+        recorded, batches = (house, TOPIC["BatchRecorded"]), self._facts.batches.values()
+        wanted = days(self._bundle.conditions)
+        masks = [
+            mask_of(consortium, TOPIC["InstitutionAdmitted"]),
+            mask_of(consortium, TOPIC["SignerChanged"]),
+            mask_of(register, TOPIC["AssetListed"]),
+            *(mask_of(*recorded, *day) for day in wanted),
+            *(mask_of(house, batch.hash) for batch in batches if self.candidates(batch)),
+        ]
         return {each.number for each in headers if any(each.bloom & mask == mask for mask in masks)}
 
     def check_complete(self, headers: Sequence[Header]) -> None:
@@ -171,36 +174,17 @@ class Claim:
             raise Refused(f"trade {record.number}: nothing names its party or asset {missing}") from None
 
 
-def _tests(conditions: Sequence[Condition], facts: Facts) -> Iterator[Callable[[Batch, Record], bool]]:
-    """For each condition but that of the status, whether a trade meets it."""
+def _tests(conditions: Sequence[Condition], facts: Facts) -> Iterator[tuple[_Values, _Compared, Any]]:
+    """For each condition but that of the status what it compares, how, and with what."""
     party, asset = ({name: i for i, name in known.items()} for known in (facts.names, facts.codes))
-    # Nothing has the index -1 of a name that the ledger does not have.
-    own = next((party.get(each.value, -1) for each in conditions if each.field == "institution"), -1)
+    own = next((value for name, _, value in conditions if name == "institution"), "")
     for name, comparison, value in conditions:
-        if name in _PARTIES:
-            wanted = party.get(value, -1)
-        elif name in _ASSETS:
-            wanted = asset.get(value, -1)
-        else:
-            wanted = _number_of(value) if name in _VALUES else 0
-        if name == "counterparty":
-            yield partial(_are_sides, own, wanted)
-        elif name in _VALUES:
-            yield partial(_compares, _VALUES[name], _COMPARED[comparison], wanted)
-
-
-def _are_sides(one: int, other: int, batch: Batch, record: Record) -> bool:
-    return (record.buyer, record.seller) in ((one, other), (other, one))
-
-
-def _compares(
-    values: Callable[[Batch, Record], Sequence[int]],
-    compared: Callable[[int, int], bool],
-    wanted: int,
-    batch: Batch,
-    record: Record,
-) -> bool:
-    return any(compared(value, wanted) for value in values(batch, record))
+        if name != "status":
+            # Nothing has the index -1 of a name that the ledger does not have.
+            known = party if name in _PARTIES else asset
+            wanted: Any = known.get(value, -1) if name in TEXTS else _number_of(value)
+            pair = party.get(own, -1), wanted
+            yield _VALUES[name], _COMPARED[comparison], pair if name == "counterparty" else wanted
 
 
 def digest_of(rows: Sequence[Row], data: bytes) -> bytes:

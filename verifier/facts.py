@@ -8,7 +8,7 @@ buyer u16 | seller u16 | asset u16 | quantity u64 | amount u88`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,7 +49,6 @@ EVENTS = {
 }
 """First topic → the event's name."""
 TOPIC = {name: topic for topic, name in EVENTS.items()}
-
 _HOMES = {"InstitutionAdmitted": "Consortium", "SignerChanged": "Consortium", "AssetListed": "AssetRegister"}
 """Whose an event is, where it is not the clearing house's."""
 _PACKED = struct.Struct(">I3sHHHQ11s")
@@ -148,53 +147,47 @@ def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, 
         if len(block.transactions) != len(block.receipts):
             raise Refused(f"block {number:,} has not as many receipts as transactions")
         for raw, receipt in zip(block.transactions, block.receipts, strict=True):
-            events = list(_events(receipt, ours))
-            if events:
-                _Transaction(facts, chain_id, house, (number, keccak(raw)), raw).apply(events)
+            transaction = None
+            for event in receipt_from(receipt).events:
+                address, topic = address_and_topic(event)
+                name = EVENTS.get(topic, "")
+                if name and ours.get(address) == _HOMES.get(name, "ClearingHouse"):
+                    transaction = transaction or _Transaction(facts, chain_id, house, number, raw)
+                    transaction.apply(name, event_of(event))
     return facts
-
-
-def _events(receipt: bytes, ours: Mapping[bytes, str]) -> Iterator[tuple[str, Event]]:
-    """The events of a receipt that say something, with their names."""
-    for raw in receipt_from(receipt).events:
-        address, topic = address_and_topic(raw)
-        name = EVENTS.get(topic)
-        if name is not None and ours.get(address) == _HOMES.get(name, "ClearingHouse"):
-            yield name, event_of(raw)
 
 
 class _Transaction:
     """Applies the events of one transaction, in their order."""
 
-    def __init__(self, facts: Facts, chain_id: int, house: bytes, place: Place, raw: bytes) -> None:
+    def __init__(self, facts: Facts, chain_id: int, house: bytes, block: int, raw: bytes) -> None:
         self._facts = facts
         self._house = house
-        self._place = place
+        self._place = block, keccak(raw)
+        self._named = f"transaction 0x{keccak(raw).hex()} (block {block:,})"
         self._masks: dict[bytes, list[list[int]]] | None = None
-        signed_for, self._to, self._data = call_of(raw)
+        signed_for, self._to, data = call_of(raw)
+        self._selector, self._arguments = data[:4], data[4:]
         if signed_for not in (0, chain_id):
             raise Refused(f"{self._named} is signed for chain {signed_for}, not for chain {chain_id}")
 
-    def apply(self, events: Sequence[tuple[str, Event]]) -> None:
-        """Take account of all."""
-        for name, event in events:
-            match name:
-                case "InstitutionAdmitted":
-                    _give(self._facts.names, event, "institution")
-                    self._facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
-                case "SignerChanged":
-                    self._facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
-                case "AssetListed":
-                    _give(self._facts.codes, event, "asset")
-                    if event.word(0) > _MOST_DECIMALS:
-                        raise Refused(f"{self._named} gives an asset of {event.word(0)} decimals")
-                    self._facts.exponents[event.topic(1)] = event.word(0)
-                case "BatchRecorded":
-                    self._record(event)
-                case _:
-                    batch = self._facts.batches.get(event.topics[3 if name == "SliceSettled" else 1])
-                    if batch is not None:
-                        self._change(name, event, batch)
+    def apply(self, name: str, event: Event) -> None:
+        """Take account of an event."""
+        facts = self._facts
+        if name == "InstitutionAdmitted":
+            _give(facts.names, event, "institution")
+            facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
+        elif name == "SignerChanged":
+            facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
+        elif name == "AssetListed":
+            _give(facts.codes, event, "asset")
+            facts.exponents[event.topic(1)] = event.word(0)
+            if event.word(0) > _MOST_DECIMALS:
+                raise Refused(f"{self._named} gives an asset of {event.word(0)} decimals")
+        elif name == "BatchRecorded":
+            self._record(event)
+        elif (batch := facts.batches.get(event.topics[3 if name == "SliceSettled" else 1])) is not None:
+            self._change(name, event, batch)
 
     def _record(self, event: Event) -> None:
         body = self._calldata(_RECORD, _CLEAR)
@@ -272,15 +265,7 @@ class _Transaction:
         """The arguments of the call. Raises Refused where it is another one."""
         if self._to != self._house or self._selector not in selectors:
             raise Refused(f"{self._named} does not call the clearing house as its events would have it")
-        return self._data[4:]
-
-    @property
-    def _selector(self) -> bytes:
-        return self._data[:4]
-
-    @property
-    def _named(self) -> str:
-        return f"transaction 0x{self._place[1].hex()} (block {self._place[0]:,})"
+        return self._arguments
 
 
 def _word(data: bytes, index: int) -> int:

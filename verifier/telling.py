@@ -103,7 +103,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
                 "asset": verdict.facts.codes[each.asset],
                 "amount": str(each.amount),
             }
-            for each in verdict.balances
+            for each in verdict.bundle.balances
         ],
         "trades": [_row_json(row, verdict) for row in verdict.rows],
     }
@@ -199,12 +199,12 @@ def _balances(verdict: Verdict) -> Iterator[str]:
         yield "not part of it: it names no institution"
     elif not verdict.code_proven:
         yield "not proven: this chain gives no proof of its state"
-    elif not verdict.balances:
+    elif not verdict.bundle.balances:
         yield f"none in block {verdict.head.number:,}"
     else:
         vouched = "" if verdict.balances_anchored else ", which nobody vouches for"
         yield f"in block {verdict.head.number:,}, by its state{vouched}"
-        for each in verdict.balances:
+        for each in verdict.bundle.balances:
             code = verdict.facts.codes[each.asset]
             amount = _amount(each.amount, _exponents(verdict)[code])
             yield f"  {verdict.facts.names[each.institution]}  {code}  {amount}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from verifier import chain, claims, coding, facts, state
 from verifier.anchors import Anchors, Given, Keys, Statement, signed
-from verifier.bundle import CONTRACTS, Balance, Bundle, Refused, Row
+from verifier.bundle import CONTRACTS, Bundle, Refused, Row
 from verifier.facts import Facts
 
 
@@ -55,11 +55,6 @@ class Verdict:
         """Whether the state proves the contracts' code, and balances."""
         return bool(self.bundle.state)
 
-    @property
-    def balances(self) -> tuple[Balance, ...]:
-        """What the institution that the claim names held in the last block."""
-        return self.bundle.balances
-
 
 def verify(
     data: bytes,
@@ -98,7 +93,7 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
             raise Refused(f"it is of another ledger: its {name} is 0x{own.hex()}")
     claims.checked(bundle.conditions)
     headers = chain.headers(bundle.first, bundle.headers)
-    _check_blocks(bundle, headers)
+    chain.check_blocks(headers, bundle.blocks)
     found = facts.read(bundle.chain_id, bundle.contracts, bundle.blocks)
     if [batch.records for batch in found.batches.values()] != list(bundle.records):
         raise Refused("its records are not those of the batches in its blocks")
@@ -123,13 +118,3 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         anchored_by=() if anchored_to is None else tuple(anchors.found[anchored_to]),
         hints=tuple(anchors.hints),
     )
-
-
-def _check_blocks(bundle: Bundle, headers: Sequence[chain.Header]) -> None:
-    numbers = list(bundle.blocks)
-    if numbers != sorted(numbers):
-        raise Refused("its blocks are not in order")
-    for number, block in bundle.blocks.items():
-        if not headers[0].number <= number <= headers[-1].number:
-            raise Refused(f"block {number:,} is none of those whose headers it has")
-        chain.check_block(headers[number - headers[0].number], block)

@@ -81,9 +81,9 @@ def test_balances_given_an_institution_are_the_registers(told: Story) -> None:
         index = told.history.institutions[name]
         register, assets = told.clients.register, told.history.assets
         held = {code: register.balance_of(index, asset) for code, asset in assets.items()}
-        found = {verdict.facts.codes[each.asset]: each.amount for each in verdict.balances}
+        found = {verdict.facts.codes[each.asset]: each.amount for each in verdict.bundle.balances}
         assert found == {code: amount for code, amount in held.items() if amount}
-        assert {each.institution for each in verdict.balances} <= {index}
+        assert {each.institution for each in verdict.bundle.balances} <= {index}
 
 
 TESTS: dict[str, Callable[[Row, str], bool]] = {
