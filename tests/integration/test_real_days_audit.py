@@ -1,4 +1,4 @@
-"""Every question of an auditor on the four shared days, against tests/audited.py's figures from the raw files.
+"""Every question of an auditor on the four shared days, against tests/audited.py's from the raw files.
 
 trades      ─ each column, as they stand and as they stood; every filter; page by page
 a trade     ─ its life: who recorded, affirmed and settled it, balances around it, its commission's way
@@ -300,7 +300,7 @@ def check_way(told: Told, done: Settlement, sides: Mapping[str, str], found: Seq
 
 
 def place(row: Row) -> tuple[object, ...]:
-    return row["block"], row["at"], row["transaction_hash"]
+    return row["block"], row["date_time"], row["transaction_hash"]
 
 
 def at(mark: Any) -> tuple[object, ...]:
@@ -407,7 +407,8 @@ def test_revenue_is_shared_as_the_document_says(days: RealDays, audit: Audit) ->
     assert [row["amount_minor"] for row in two] == payer
     charged = rows(revenue.charges(audit))
     assert [
-        (row["cycle"], row["payer"], row["sides"], row["commission_minor"], row["levy_minor"]) for row in charged
+        (row["cycle"], row["payer"], row["sides"], row["commission_minor"], row["levy_minor"])
+        for row in charged
     ] == [
         (each.cycle, name, sum((trade.buyer == name) + (trade.seller == name) for trade in each.trades),
          each.outcome.commission[name], each.outcome.levy[name])
@@ -512,7 +513,7 @@ def test_sql_gives_the_same_totals(audit: Audit, told: Told, every: list[Row]) -
             (select sum(c.commission_minor) from commissions c where c.trading_day = t.trading_day) as earned,
             (select sum(e.amount_minor) from entitlements e join cycles y using (cycle)
                 where e.party = 'NEPSE' and y.closed_at::date = t.trading_day) as shared,
-            (select sum(s.trades) from settlements s where s."at"::date = t.trading_day) as settled
+            (select sum(s.trades) from settlements s where s.date_time::date = t.trading_day) as settled
         from trades t group by t.trading_day order by t.trading_day""",
     )
     wanted = []
@@ -571,7 +572,7 @@ def test_forms_of_an_answer_have_the_same_numbers(
             [*map(bare, row.values())] for row in parquet
         ]
     sheet = load_workbook(files["xlsx"], read_only=True)["Rows"]
-    titles, *cells = ([cell for cell in row] for row in sheet.iter_rows(values_only=True))
+    titles, *cells = (list(row) for row in sheet.iter_rows(values_only=True))
     assert len(titles) == len(names)
     minor = {i for i, name in enumerate(names) if name.endswith("_minor")}
     assert minor
