@@ -68,8 +68,8 @@ def test_rows_given_one_of_everything_are_the_ledgers(told: Story) -> None:
     assert {row.status for row in verdict.rows} == set(STATUSES[1:])
     assert verdict.anchored
     assert verdict.code_proven
-    times = {n: told.clients.clearing_house.chain.block(n).timestamp for n in verdict.times}
-    assert verdict.times == times
+    blocks = [told.clients.clearing_house.chain.block(each.number) for each in verdict.headers]
+    assert [(each.hash, each.time_s) for each in verdict.headers] == [(b.hash, b.timestamp) for b in blocks]
     ended = {row.number: row.ended_in[0] for row in verdict.rows if row.ended_in[0]}
     assert sorted(ended) == [1, 2, 5, 6, 13, 65_543, 65_557]
     assert ended[1] < ended[2] < ended[5]
