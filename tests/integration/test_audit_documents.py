@@ -187,7 +187,7 @@ def test_lists_given_any_of_evidence_are_whole(ran: Ran) -> None:
     (statuses,) = [value for name, _, value in table(EVIDENCE, "field") if name == "status"]
     assert re.split(", | or ", statuses) == list(facts.STATUSES[1:])
     shown = clearing("verify", "trade.evidence", "--json").shown
-    assert listed(EVIDENCE, "`--json` has", "\n\n") == list(shown)
+    assert listed(EVIDENCE, "`--json` has", "`as_of` is the block") == list(shown)
     parts = [row[0] for row in table(EVIDENCE, "part")]
     (order,) = re.findall(r"in RLP \[chain_id, ([^]]+)\]", EVIDENCE)
     assert re.split(r",\s+", order) == parts
