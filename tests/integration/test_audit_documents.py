@@ -19,6 +19,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import rlp
+from eth_utils import keccak
 
 from settlement import cli
 from settlement.audit import policy
@@ -28,6 +30,7 @@ from settlement.audit.sandbox import Limits
 from settlement.audit.statement import MOST_BYTES
 from settlement.clients.reading import WHOLE
 from settlement.evidence.asking import FIELDS
+from tests import second_reader
 from tests.unit.cli_runs import Left, clearing
 from verifier import facts, given
 from verifier.bundle import Bundle
@@ -175,6 +178,21 @@ def test_verifier_given_its_packages_needs_no_other(ran: Ran, folder: Path) -> N
     brought = set(json.loads(modules.replace("'", '"'))) - sys.stdlib_module_names - {"verifier"}
     # sha3 is the extra that eth-hash is installed with; modules in C have a line in front.
     assert {each for each in brought if not each.startswith("_")} == {*names, "sha3"}
+
+
+def test_file_given_what_is_said_of_it_can_be_read_by_others(ran: Ran, folder: Path) -> None:
+    found = second_reader.read((folder / "trade.evidence").read_bytes())
+    assert {*found.headers} == {*range(1, 34)}
+    for block, fields in found.headers.items():
+        if block > 1:
+            assert fields[second_reader.PARENT] == keccak(rlp.encode(found.headers[block - 1]))
+    shown = clearing("status", "books", "--json").shown
+    assert "0x" + keccak(rlp.encode(found.headers[33])).hex() == shown["head"]
+    for block, (transactions, receipts) in found.blocks.items():
+        roots = found.headers[block][second_reader.TRANSACTIONS], found.headers[block][second_reader.RECEIPTS]
+        assert (second_reader.root(transactions), second_reader.root(receipts)) == roots
+    assert [len(batch) for batch in found.records] == [60]
+    assert [[second_reader.number(each[:4]) for each in batch] for batch in found.chosen] == [[3]]
 
 
 def test_lists_given_any_of_evidence_are_whole(ran: Ran) -> None:
