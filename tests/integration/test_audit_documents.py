@@ -22,12 +22,15 @@ import pytest
 import rlp
 from eth_utils import keccak
 
+from ledger.index.following import LARGEST_ROWS, SEGMENT_ROWS
 from settlement import cli
 from settlement.audit import policy
 from settlement.audit.policy import RULES, Policy
 from settlement.audit.questions.revenue import GROUPS
+from settlement.audit.questions.semt022 import VERSION
 from settlement.audit.sandbox import Limits
 from settlement.audit.statement import MOST_BYTES
+from settlement.cli.answering import ROWS
 from settlement.clients.reading import WHOLE
 from settlement.evidence.asking import FIELDS
 from tests import second_reader
@@ -226,6 +229,13 @@ def test_lists_given_any_of_audit_are_whole(ran: Ran, tmp_path: Path) -> None:
     assert limit["result"][0] == f"{limits.rows:,} rows, {limits.bytes >> 20} MB"
     assert limit["text"][0] == f"{MOST_BYTES:,} bytes"
     assert [row[0] for row in table(AUDIT, "rule")] == list(RULES)
+    for said in (
+        f"{SEGMENT_ROWS:,} rows or more",
+        f"at {LARGEST_ROWS:,}.",
+        f"({VERSION})",
+        f"shows {ROWS} rows",
+    ):
+        assert said in AUDIT
     whole = Policy()
     for names, rule in table(AUDIT, "who"):
         for name in names.split(", "):
