@@ -653,7 +653,10 @@ def test_breaks_given_one_altered_book_are_the_one(days: RealDays, audit: Audit)
         fields = json.loads(found["fields"])
         assert fields["quantity"] == {"book": int(altered["Quantity"]), "ledger": int(right["Quantity"])}
         steps = [row for row in rows(life.trade(now, trade)) if row["step"] == "break"]
-        assert [row["institution"] for row in steps] == [name]
+        (one,) = steps
+        rate = int(Decimal(right["Rate"]) * 100)
+        assert found["value_at_risk_minor"] == rate
+        assert (one["institution"], one["asset"], one["amount"]) == (name, "NPR", rate)
         assert not rows(breaks.breaks(now, Filters(status=("closed",))))
 
 
