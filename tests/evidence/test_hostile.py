@@ -303,7 +303,7 @@ def test_files_given_the_same_in_other_bytes_are_refused(way: str) -> None:
 ITEMS = st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, max_size=4), max_leaves=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_files_given_anything_raise_nothing_but_refused(data: st.DataObject) -> None:
     """Bytes, and a good file one item of which, at any depth, is another."""

@@ -298,7 +298,7 @@ def check_way(told: Told, done: Settlement, sides: Mapping[str, str], found: Seq
 
 
 def place(row: Row) -> tuple[object, ...]:
-    return row["block"], row["at"], row["transaction_hash"]
+    return row["block"], row["date_time"], row["transaction_hash"]
 
 
 def at(mark: Any) -> tuple[object, ...]:
@@ -516,7 +516,7 @@ def test_sql_gives_the_same_totals(audit: Audit, told: Told, every: list[Row]) -
             (select sum(c.commission_minor) from commissions c where c.trading_day = t.trading_day) as earned,
             (select sum(e.amount_minor) from entitlements e join cycles y using (cycle)
                 where e.party = 'NEPSE' and y.closed_at::date = t.trading_day) as shared,
-            (select sum(s.trades) from settlements s where s."at"::date = t.trading_day) as settled
+            (select sum(s.trades) from settlements s where s.date_time::date = t.trading_day) as settled
         from trades t group by t.trading_day order by t.trading_day""",
     )
     wanted = []
