@@ -1,4 +1,4 @@
-"""What auditors should be told of the four shared days, worked out from the raw files and the scenario's document.
+"""What auditors should be told of the four shared days: from the raw files and the scenario's document.
 
 The figures are tests/independent.py's, which imports nothing of the package. What files cannot know (numbers,
 times and hashes of blocks, which trades a choice left waiting) is given by whoever made the ledger, from the
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache, cached_property
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,18 @@ def roles_of(document: Path) -> dict[str, str]:
     """Each institution's roles, in the document's order."""
     said = yaml.safe_load(document.read_text())
     return {each["name"]: ", ".join(each["roles"]).lower() for each in said["institutions"]}
+
+
+@cache
+def commission(rules: Rules, amount: int) -> int:
+    """Of one side of a trade."""
+    return rules.commission(amount)
+
+
+@cache
+def levy(rules: Rules, amount: int) -> int:
+    """Of one side of a trade."""
+    return rules.levy(amount)
 
 
 @dataclass(frozen=True)
@@ -142,17 +155,24 @@ class Told:
         """What everybody held as a block ended."""
         return next((held for mark, held in reversed(self.states) if mark.block <= block), {})
 
+    @cached_property
     def ends(self) -> dict[tuple[str, int], Settlement]:
         """The settlement of each trade, by day and number."""
         return {(each.day, trade.number): each for each in self.settlements for trade in each.trades}
 
-    def rows(self, order: Mapping[str, int], block: int | None = None) -> list[dict[str, Any]]:
-        """The view `trades` as it stood when a block had ended; `order` is that of the securities."""
-        ends, rows, index = self.ends(), [], 0
+    def rows(
+        self, order: Mapping[str, int], block: int | None = None, party: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The view `trades` as it stood when a block had ended, of one party's where it is named; `order` is
+        that of the securities."""
+        ends, rows, index = self.ends, [], -1
         for batch in self.batches:
             day = dt.date.fromisoformat(batch.day)
             packed = sorted(batch.trades, key=lambda trade: (order[trade.security], trade.number))
             for position, trade in enumerate(packed):
+                index += 1
+                if party not in (None, trade.buyer, trade.seller):
+                    continue
                 end = ends.get((batch.day, trade.number))
                 if end is not None and block is not None and end.mark.block > block:
                     end = None
@@ -184,7 +204,6 @@ class Told:
                         "trade_index": index,
                     }
                 )
-                index += 1
         there = [row for row in rows if block is None or row["recorded_block"] <= block]
         return sorted(there, key=lambda row: (row["trading_day"], row["trade_number"]))
 
@@ -206,6 +225,6 @@ class Told:
             "settled_trades": len(done),
             "gross_amount_minor": sum(row["settlement_amount_minor"] for row in chosen),
             "settled_amount_minor": sum(amounts),
-            "commission_minor": sum(2 * self.rules.commission(n) for n in amounts),
-            "levy_minor": sum(2 * self.rules.levy(n) for n in amounts),
+            "commission_minor": sum(2 * commission(self.rules, n) for n in amounts),
+            "levy_minor": sum(2 * levy(self.rules, n) for n in amounts),
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from coincurve import PublicKey
 
 from verifier.bundle import Affirmation
-from verifier.chain import keccak
+from verifier.trie import keccak
 
 _DOMAIN = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 _AFFIRMATION = keccak(

@@ -5,22 +5,16 @@ The sources are Ethereum's Yellow Paper (4.3, appendix D) and EIP-2718.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
-# Which of the keccaks that may be installed it takes is said before it is imported.
-os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
-from eth_hash.auto import keccak as _keccak
-from trie.exceptions import MissingTrieNode, TraversedPartialPath
-from trie.hexary import HexaryTrie
-
 from verifier import rlp
 from verifier.bundle import Block, Refused
 from verifier.rlp import number as _number
+from verifier.trie import EMPTY_ROOT, Nodes, keccak, root_of
 
 EMPTY_CODE = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
 _PARENT, _STATE, _TRANSACTIONS, _RECEIPTS, _BLOOM, _NUMBER, _TIME = 0, 3, 4, 5, 6, 8, 11
@@ -30,11 +24,6 @@ _TO, _DATA = {0: 3, 1: 4}, {0: 5, 1: 6}
 """Where a transaction of a type says whom it calls, and with what; later types as type 2."""
 _V = 6
 """Where one of the first kind has its signature's v."""
-
-
-def keccak(data: bytes) -> bytes:
-    """Ethereum's hash."""
-    return bytes(_keccak(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +202,7 @@ def check_block(header: Header, block: Block) -> None:
 @lru_cache(maxsize=1 << 10)
 def list_root(items: tuple[bytes, ...]) -> bytes:
     """The root of the trie of a list."""
-    trie = HexaryTrie({})
-    for index, item in enumerate(items):
-        trie[rlp.encode(rlp.number_bytes(index))] = item
-    return bytes(trie.root_hash)
+    return root_of((rlp.encode(rlp.number_bytes(index)), item) for index, item in enumerate(items))
 
 
 def call_of(raw: bytes) -> tuple[int, bytes, bytes]:
@@ -235,7 +221,7 @@ class State:
 
     def __init__(self, root: bytes, nodes: Iterable[bytes]) -> None:
         self._root = root
-        self._nodes = _Nodes((keccak(node), node) for node in nodes)
+        self._nodes = Nodes(nodes)
         self._accounts: dict[bytes, Any] = {}
 
     def code_hash(self, address: bytes) -> bytes:
@@ -244,35 +230,16 @@ class State:
 
     def slot(self, address: bytes, slot: int) -> int:
         """What a contract stores in a slot."""
-        found = self._get(self._account(address)[2], slot.to_bytes(32, "big"))
+        found = self._nodes.value(self._account(address)[2], keccak(slot.to_bytes(32, "big")))
         return _number(rlp.decode(found)) if found else 0
 
     def check_all_used(self) -> None:
         """Raises Refused where a node led nowhere."""
-        if unused := len(self._nodes) - len(self._nodes.used):
-            raise Refused(f"{unused} nodes of the state prove nothing")
+        if self._nodes.unused:
+            raise Refused(f"{self._nodes.unused} nodes of the state prove nothing")
 
     def _account(self, address: bytes) -> Any:
         if address not in self._accounts:
-            found = self._get(self._root, address)
-            self._accounts[address] = rlp.decode(found) if found else (b"", b"", keccak(b"\x80"), EMPTY_CODE)
+            found = self._nodes.value(self._root, keccak(address))
+            self._accounts[address] = rlp.decode(found) if found else (b"", b"", EMPTY_ROOT, EMPTY_CODE)
         return self._accounts[address]
-
-    def _get(self, root: bytes, key: bytes) -> bytes:
-        try:
-            return bytes(HexaryTrie(self._nodes, root)[keccak(key)])
-        except (MissingTrieNode, TraversedPartialPath, KeyError):
-            raise Refused("the nodes of the state do not lead to what they should prove") from None
-
-
-class _Nodes(dict[bytes, bytes]):
-    """Nodes by their hash, which remembers those that were asked for."""
-
-    def __init__(self, items: Iterable[tuple[bytes, bytes]]) -> None:
-        super().__init__(items)
-        self.used: set[bytes] = set()
-
-    def __getitem__(self, key: bytes) -> bytes:
-        found = super().__getitem__(key)
-        self.used.add(key)
-        return found

@@ -12,8 +12,9 @@ from dataclasses import astuple
 from datetime import date, timedelta
 
 from verifier.bundle import Bundle, Condition, Refused, Row
-from verifier.chain import Header, keccak, mask_of
+from verifier.chain import Header, mask_of
 from verifier.facts import NOWHERE, STATUSES, TOPIC, WORD, Batch, Facts, Record
+from verifier.trie import keccak
 
 TEXTS = ("institution", "counterparty", "buyer", "seller", "security", "currency", "status")
 _COMPARED: dict[str, Callable[[int, int], bool]] = {

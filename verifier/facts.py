@@ -16,9 +16,9 @@ from verifier.chain import (
     address_and_topic,
     call_of,
     event_of,
-    keccak,
     receipt_from,
 )
+from verifier.trie import keccak
 
 WORD = 32
 STATUSES = ("unknown", "pending", "disputed", "settled", "held", "cancelled", "compensated", "closed_out")

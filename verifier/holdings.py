@@ -8,8 +8,9 @@ first of them; a currency has 128 bits to itself.
 from __future__ import annotations
 
 from verifier.bundle import Balance, Bundle, Refused
-from verifier.chain import Header, State, keccak
+from verifier.chain import Header, State
 from verifier.facts import Facts
+from verifier.trie import keccak
 
 BALANCES_SLOT = 7
 _CURRENCY = 0x8000

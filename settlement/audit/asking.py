@@ -28,9 +28,10 @@ def ask(
     """The answer to a question, which is in the log of the ledger's directory. Raises LogUnwritable,
     BookDamaged and what the question raises."""
     said = {name: value for name, value in asdict(filters).items() if value not in (None, ())}
+    said |= {name: value for name, value in (details or {}).items() if value not in (None, ())}
     log = AuditLog(audit.path, write=True, clock=audit.clock)
     try:
-        with log.asking(audit.access, question, said | dict(details or {})) as asked:
+        with log.asking(audit.access, question, said) as asked:
             found = answer(audit, filters)
             asked.answered(found.table.num_rows, found.as_of)
         return found

@@ -5,8 +5,8 @@
     facts.breaks_kept, .break_log  as in `settlement.audit.breaks`
     facts."Contract_Event"         every event of the contracts
     facts.trades_now               trades as they stand: `trades` with the newest of `changes`
-    facts.moments                  transaction, block, hash, sender, at (UTC)
-    facts.times                    transaction, block, at (UTC); in memory
+    facts.moments                  transaction, block, hash, sender, date_time (UTC)
+    facts.times                    transaction, block, date_time (UTC); in memory
     facts.changed                  those of `trades_now` that changed after their segment, with old_status and
                                    old_settled_quantity
     facts.fails_last               batch, number, reasons, failed_days: of a trade's newest fail
@@ -24,6 +24,7 @@ Macros name what indexes stand for; an index that nobody has is null:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
     script.run("create schema facts")
     for table, columns in tables():
         found = files.get(table, ())
-        source = f"read_parquet({literal([str(each) for each in found])})" if found else _empty(columns)
+        source = parquet(found) if found else _empty(columns)
         script.run(f'create view facts."{table}" as select * from {source}')
     _keep(script, "changes_last", _CHANGES_LAST)
     if files.get("changes"):
@@ -111,11 +112,11 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
     _keep(
         script,
         "times",
-        "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as at"
+        "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as date_time"
         " from facts.transactions x join facts.blocks b using (block) order by 1",
     )
     script.run(
-        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.at"
+        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.date_time"
         " from facts.transactions x join facts.times b using (transaction)"
     )
     script.run(f"create view facts.fails_last as {fails_last()}")
@@ -124,12 +125,20 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
         "cycle_of",
         'select distinct transaction, cycle from facts."ClearingHouse_SliceSettled"',
     )
-    held = (
-        f"read_parquet({literal([str(newest['balances'])])})"
-        if "balances" in newest
-        else "facts.balances where false"
-    )
+    held = parquet([newest["balances"]]) if "balances" in newest else "facts.balances where false"
     script.run(f"create view facts.balances_now as select * from {held}")
+
+
+def parquet(files: Sequence[Path]) -> str:
+    """SQL that reads these files, no others and nothing else: DuckDB would take *, ? and [ in a path for a
+    pattern of names, and a directory `quantity=5` for a column of that name in place of the file's own."""
+    paths = literal([plain(str(each)) for each in files])
+    return f"read_parquet({paths}, hive_partitioning = false)"
+
+
+def plain(path: str) -> str:
+    """The pattern of names that only this path fits."""
+    return re.sub(r"[*?[]", r"[\g<0>]", path)
 
 
 def fails_last(condition: str = "true") -> str:

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "csv", "parquet", "xlsx")
 _EITHER = {"amount", "before", "after", "position_limit", "exposure_limit"}
 """Columns that hold minor units of a currency or units of a security, by the row's `asset`."""
+_COUNTS = {"trades", "settled_trades", "parts", "sides", "breaks", "rows"}
+"""Columns that say how many; other whole numbers name what they are of, as a trade's or a block's."""
 _MINOR = "_minor"
+_CODES = {"trade", "security", "asset", "currency"}
+"""Columns of codes, which text shows on one line."""
 _ROWS_AT_ONCE = 65_536
 
 
@@ -142,6 +146,8 @@ def as_text(
         grid = columns_table(_title(first), *((_title(n), "right" if n in numbers else "left") for n in rest))
         for row in table.to_pylist():
             grid.add_row(*(_words(name, row[name], row, decimals) for name in shown))
+        for name, column in zip(shown, grid.columns, strict=True):
+            column.no_wrap = column.no_wrap or name in _CODES
         parts += [whole(grid), ""]
     total = answer.table.num_rows if answer.total is None else answer.total
     there = plural(total, "row")
@@ -221,6 +227,8 @@ def _words(column: str, value: Any, row: Mapping[str, Any], decimals: Mapping[st
         return format_minor(int(value), exponent) if exponent else format_quantity(int(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int) and column in _COUNTS:
+        return format_quantity(value)
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list):

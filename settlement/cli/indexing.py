@@ -97,9 +97,11 @@ def _shown(path: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def _said(shown: dict[str, Any]) -> str:
+    from settlement.report.layout import plural
+
     kept = "" if shown["final"] else ", not final yet"
+    files, segments = plural(shown["files"], "file"), plural(shown["segments"], "segment")
     return (
         f"Index of {shown['ledger']} up to block {shown['block']:,}{kept}:"
-        f" {shown['rows']:,} rows in {shown['files']:,} files of {shown['segments']:,} segments,"
-        f" {shown['bytes']:,} bytes."
+        f" {shown['rows']:,} rows in {files} of {segments}, {shown['bytes']:,} bytes."
     )

@@ -35,13 +35,15 @@ QUERY = 'institution="58" trading_day>=2019-10-15 amount_minor>=10000000 status=
 @dataclass
 class RealDays:
     """The ledger at `path`, and what it should say. `order` is the assets' as they were listed; `evidence` is
-    of QUERY; `first` and `head` are the first block with events and the newest."""
+    of QUERY; `head` is the newest block, with its own hash. `proves_state` says whether the chain
+    proves balances."""
 
     path: Path
     told: Told
     order: dict[str, int]
     evidence: bytes
     head: Mark
+    proves_state: bool
 
 
 def make(path: Path) -> RealDays:
@@ -57,7 +59,8 @@ def make(path: Path) -> RealDays:
                 market = ledger.market
                 evidence = build(market.clients, market.deployment, ledger.read(), conditions)
                 order, newest = dict(market.asset), market.chain.block()
-    return RealDays(path, told, order, evidence, Mark(newest.number, newest.timestamp, "0x" + newest.hash.hex()))
+    head = Mark(newest.number, newest.timestamp, "0x" + newest.hash.hex())
+    return RealDays(path, told, order, evidence, head, wanted.chain != "pyevm")
 
 
 def _day(ledger: Ledger, told: Told, day: str) -> None:
@@ -95,11 +98,7 @@ def _is_cash(ledger: Ledger, receipt: Receipt) -> bool:
 def _with(ledger: Ledger, receipts: Sequence[Receipt], event: str) -> Receipt:
     """The one transaction with an event of the clearing house."""
     house = ledger.market.clients.clearing_house
-    (found,) = (
-        each
-        for each in receipts
-        if house.events(each.logs, event)
-    )
+    (found,) = (each for each in receipts if house.events(each.logs, event))
     return found
 
 

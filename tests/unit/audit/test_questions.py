@@ -92,6 +92,11 @@ def facts(story: Story, history: History) -> list[dict[str, Any]]:
                     "ended_block": history.blocks[batch.settlements[batch.settled_in[i]]]
                     if batch.settled[i]
                     else None,
+                    "parts": [
+                        (history.blocks[part.transaction], part.end)
+                        for part in batch.parts
+                        if part.position == i
+                    ],
                 }
             )
     return sorted(found, key=lambda row: (row["trade"].partition("/")[0], row["number"]))
@@ -105,7 +110,9 @@ def _plain(rows: list[dict[str, Any]], like: dict[str, Any]) -> list[dict[str, A
 
 
 def test_trades_given_any_filter_are_those_of_the_chain(asked: Audit, facts: list[dict[str, Any]]) -> None:
-    wanted = [{name: value for name, value in row.items() if name != "number"} for row in facts]
+    wanted = [
+        {name: value for name, value in row.items() if name not in ("number", "parts")} for row in facts
+    ]
     assert _plain(trades(asked).table.to_pylist(), wanted[0]) == wanted
     names = sorted({row[side] for row in facts for side in ("buyer", "seller")})
     tried = 0
@@ -174,7 +181,8 @@ def test_trades_given_earlier_blocks_stand_as_they_stood(
             trades(asked, Filters(at=str(block), status=("settled",))).table["trade"].to_pylist() == settled
         )
         for row, fact in zip(table.to_pylist(), there, strict=True):
-            assert row["settled_quantity"] == (fact["quantity"] if row["trade"] in settled else 0)
+            part = max((end for said, end in fact["parts"] if said <= block), default=0)
+            assert row["settled_quantity"] == (fact["quantity"] if row["trade"] in settled else part)
 
 
 def test_holdings_given_any_block_are_what_moved_until_then(asked: Audit, history: History) -> None:
@@ -218,10 +226,19 @@ def test_summary_given_schedules_charges_what_they_say(
     asked: Audit, story: Story, facts: list[dict[str, Any]]
 ) -> None:
     schedule = VenueSchedule.of(story.ledger.market.scenario)
-    settled = [row for row in facts if row["status"] == "settled"]
-    amounts = [row["settlement_amount_minor"] for row in settled]
-    fees = dict(zip((row["trade"] for row in settled), commission(schedule, amounts).tolist(), strict=True))
-    levies = dict(zip((row["trade"] for row in settled), levy(schedule, amounts).tolist(), strict=True))
+    amounts = [row["settlement_amount_minor"] for row in facts]
+
+    def of_parts(whole: list[int]) -> dict[str, int]:
+        """What of a total has settled: cumulative, rounded down."""
+        return {
+            row["trade"]: total * row["settled_quantity"] // row["quantity"]
+            for row, total in zip(facts, whole, strict=True)
+        }
+
+    fees, levies, paid = (
+        of_parts(each)
+        for each in (commission(schedule, amounts).tolist(), levy(schedule, amounts).tolist(), amounts)
+    )
     days = summary(asked).table.to_pylist()
     assert [str(row["trading_day"]) for row in days] == sorted({row["trade"][:10] for row in facts})
     for row in days:
@@ -232,12 +249,11 @@ def test_summary_given_schedules_charges_what_they_say(
         assert row["levy_minor"] == 2 * sum(levies.get(each["trade"], 0) for each in there)
     for row in summary(asked, by="institution").table.to_pylist():
         name = row["institution"]
-        sides = [each for each in settled for side in ("buyer", "seller") if each[side] == name]
+        sides = [each for each in facts for side in ("buyer", "seller") if each[side] == name]
         assert row["commission_minor"] == sum(fees[each["trade"]] for each in sides)
         assert row["trades"] == sum(name in (each["buyer"], each["seller"]) for each in facts)
         assert row["net_amount_minor"] == sum(
-            each["settlement_amount_minor"] * ((each["seller"] == name) - (each["buyer"] == name))
-            for each in settled
+            paid[each["trade"]] * ((each["seller"] == name) - (each["buyer"] == name)) for each in facts
         )
     assert (
         sum(row["breaks"] for row in days)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from settlement.audit import child, sandbox
 from settlement.audit.access import Access
 from settlement.audit.sandbox import Limits, Scene
-from settlement.audit.session import Audit
+from settlement.audit.session import Audit, session
 from settlement.audit.views import VIEWS
 from tests.unit.audit.revenue_story import Story
 
@@ -30,6 +34,20 @@ def answered(audit: Audit, sql: str) -> Any:
     return pa.ipc.open_stream(said).read_all().to_pylist()
 
 
+def test_views_given_their_columns_need_no_quotes_in_sql() -> None:
+    """DuckDB's own parser is asked, and its list: `select at from cash` is a syntax error, `"at"` is not."""
+    with duckdb.connect() as own:
+        rows = own.execute("select keyword_name, keyword_category from duckdb_keywords()").fetchall()
+        taken = {word for word, kind in rows if kind in ("reserved", "type_function")}
+        assert {"at", "from", "left"} <= taken
+        for view in VIEWS.values():
+            names = [column.name for column in view.columns]
+            assert not taken & {view.name, *names}, view.name
+            own.execute(f"create table {view.name} ({', '.join(f'{name} int' for name in names)})")
+            listed = ", ".join(names)
+            own.execute(f"select {listed} from {view.name} group by {listed} order by {listed}")
+
+
 @pytest.mark.parametrize("sees", ["all", "own", "masked"])
 def test_views_given_a_viewer_are_the_same_in_the_sandbox(story: Story, sees: str) -> None:
     audit = story.own("Aldersgate") if sees == "own" else story.audit(Access("x", sees))  # type: ignore[arg-type]
@@ -46,3 +64,27 @@ def test_views_given_a_viewer_are_the_same_in_the_sandbox(story: Story, sees: st
     if sees == "own":
         assert all("Aldersgate" in (each["buyer"], each["seller"]) for each in shown)
         assert found["trades"] < story.audit().rows("select count(*) from trades")[0][0]
+
+
+@pytest.mark.parametrize("name", ["L?", "L[1]", "quantity=5"])
+def test_views_given_a_directory_whose_name_duckdb_would_read_have_its_rows_only(
+    story: Story, tmp_path: Path, name: str
+) -> None:
+    """Patterns of names, which the directories beside it fit; columns that a name would give."""
+    whole = story.audit()
+    for each in (name, "L1", "Lx"):
+        shutil.copytree(whole.path / "index", tmp_path / each / "index")
+    segments = [
+        replace(
+            segment,
+            files={
+                table: tmp_path / name / file.relative_to(whole.path) for table, file in segment.files.items()
+            },
+        )
+        for segment in whole.segments
+    ]
+    rows = "select buyer, quantity from trades order by trade_index"
+    with duckdb.connect(":memory:") as connection:
+        audit = session(tmp_path / name, connection, segments, whole.as_of, access=whole.access)
+        assert audit.rows(rows) == whole.rows(rows)
+        assert [tuple(each.values()) for each in answered(audit, rows)] == audit.rows(rows)
