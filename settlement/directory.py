@@ -10,6 +10,7 @@ index/            the chain's facts as tables, which may be deleted and are made
 books/            the institutions' own books
 clients/          brokers' allocations to their clients and the secrets of their salts, for nobody else
 breaks.sqlite     what differed between books, and what was done about it
+sources.yaml      which books and statements each cycle is reconciled with; may be missing
 audit.sqlite      who asked what, digest-chained
 access.yaml       who sees what of answers; may be missing
 attested/         the books whose roots institutions signed, as they were then

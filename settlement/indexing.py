@@ -33,8 +33,8 @@ def rebuild(path: Path, *, progress: Progress | None = None) -> Manifest:
 
 
 def verify(path: Path, *, progress: Progress | None = None) -> tuple[Manifest, list[Finding]]:
-    """Compare it with the chain: what it is, and what in it is not what the chain gives. Raises IndexMissing,
-    IndexDamaged, IndexForeign.
+    """Compare it with the chain: what it is, and what in it is not what the chain gives. Raises
+    IndexUnusable.
     """
     with clients_of(path) as clients:
         found = verifying.verify(clients, path, DERIVE, progress=progress)

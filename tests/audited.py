@@ -1,4 +1,4 @@
-"""What auditors should be told of the four shared days, worked out from the raw files and the scenario's document.
+"""What auditors should be told of the four shared days: from the raw files and the scenario's document.
 
 The figures are tests/independent.py's, which imports nothing of the package. What files cannot know (numbers,
 times and hashes of blocks, which trades a choice left waiting) is given by whoever made the ledger, from the

@@ -38,11 +38,11 @@ def claim(verdict: Verdict) -> str:
 
 def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     """The whole verdict as text, a line each."""
-    limit = len(verdict.rows) + len(verdict.times) if everything else SHOWN
-    head, bundle = verdict.head, verdict.bundle
+    limit = len(verdict.rows) + len(verdict.headers) if everything else SHOWN
+    head, as_of, bundle = verdict.head, verdict.as_of, verdict.bundle
     yield f"{standing(verdict)}: {claim(verdict)}"
-    yield f"as of block {head.number:,}, {_moment(head.time_s)}"
-    yield f"  0x{head.hash.hex()}"
+    yield f"as of block {as_of.number:,}, {_moment(as_of.time_s)}"
+    yield f"  0x{as_of.hash.hex()}"
     yield ""
     if verdict.rows:
         yield from _table(_TRADES, [_cells(verdict, row) for row in verdict.rows], limit)
@@ -56,7 +56,8 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     yield from (f"  {name:<15} 0x{bundle.contracts[name].address.hex()}" for name in CONTRACTS)
     whole, every = len(bundle.blocks), len(bundle.headers)
     yield "Complete"
-    yield f"  blocks {verdict.first.number:,} to {head.number:,} follow each other; {whole:,} are here whole,"
+    first = verdict.headers[0].number
+    yield f"  blocks {first:,} to {head.number:,} follow each other; {whole:,} are here whole,"
     yield f"  {every - whole:,} are shown by their headers to hold nothing that the answer depends on"
     batches = _count(verdict.batches, "batch", "batches")
     yield f"  {verdict.trades:,} recorded trades in {batches} were looked through"
@@ -74,20 +75,20 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """The whole verdict; amounts in minor units as text, hashes in hex."""
-    bundle, head = verdict.bundle, verdict.head
+    bundle, as_of = verdict.bundle, verdict.as_of
     return {
         "verdict": standing(verdict),
         "exit_code": exit_code(verdict),
         "conditions": [list(astuple(each)) for each in bundle.conditions],
         "chain_id": bundle.chain_id,
-        "block": head.number,
-        "head": _hex(head.hash),
-        "time": _moment(head.time_s),
+        "as_of": {"block": as_of.number, "hash": _hex(as_of.hash), "time": _moment(as_of.time_s)},
+        "last_block": verdict.head.number,
+        "head": _hex(verdict.head.hash),
         "anchored_to": verdict.anchored_to,
         "anchored_by": list(verdict.anchored_by),
         "not_anchored": list(verdict.hints),
         "rests_on_block": verdict.last_block,
-        "first_block": verdict.first.number,
+        "first_block": verdict.headers[0].number,
         "whole_blocks": list(bundle.blocks),
         "batches": verdict.batches,
         "recorded_trades": verdict.trades,
@@ -114,7 +115,7 @@ def _row_json(row: Row, verdict: Verdict) -> dict[str, Any]:
         block, transaction = at
         if not transaction:
             return None
-        return {"block": block, "time": _moment(verdict.times[block]), "transaction": _hex(transaction)}
+        return {"block": block, "time": _moment(_time_of(verdict, block)), "transaction": _hex(transaction)}
 
     buyer, seller = row.affirmed_in
     return {
@@ -178,7 +179,7 @@ def _deeds(verdict: Verdict) -> Iterator[list[str]]:
             note(row.ended_in, row.status, "")
     for (block, transaction), said in sorted(found.items()):
         what = "; ".join(f"{did} {', '.join(who)}".strip() for did, who in said.items())
-        yield [f"{block:,}", _moment(verdict.times[block]), _hex(transaction), what]
+        yield [f"{block:,}", _moment(_time_of(verdict, block)), _hex(transaction), what]
 
 
 def _rests(verdict: Verdict) -> Iterator[str]:
@@ -190,7 +191,7 @@ def _rests(verdict: Verdict) -> Iterator[str]:
         if not verdict.anchored:
             yield f"but the answer depends on block {verdict.last_block:,}, which comes after"
         elif verdict.anchored_to < verdict.head.number:
-            yield "what came after that block, nobody vouches for"
+            yield f"what came after it up to block {verdict.head.number:,}, nobody vouches for"
     yield from verdict.hints
 
 
@@ -221,6 +222,10 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> 
         yield "  ".join(each).rstrip()
     if len(rows) > limit:
         yield f"… and {len(rows) - limit:,} more (--all)"
+
+
+def _time_of(verdict: Verdict, block: int) -> int:
+    return verdict.headers[block - verdict.headers[0].number].time_s
 
 
 def _amount(minor: int, exponent: int) -> str:

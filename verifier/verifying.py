@@ -18,22 +18,18 @@ class Verdict:
     """What a bundle proves, if what it rests on is true.
 
     `anchored_to` is the newest block that a trusted head or an affirmation vouches for, None where nothing
-    does; `anchored_by` says what does, in words. The answer is complete as of that block, and rests on events
-    up to `last_block`.
+    does; `anchored_by` says what does, in words. The answer rests on events up to `last_block`.
     """
 
     bundle: Bundle
     rows: tuple[Row, ...]
-    first: chain.Header
-    head: chain.Header
+    headers: Sequence[chain.Header]
     names: Mapping[int, str]
     codes: Mapping[int, str]
     exponents: Mapping[str, int]
     """Decimals of an asset's amounts, by its code."""
     venues: Mapping[bytes, str]
     """By batch, who recorded it."""
-    times: Mapping[int, int]
-    """By block, when it was made: seconds since 1970 UTC."""
     last_block: int
     anchored_to: int | None
     anchored_by: tuple[str, ...]
@@ -47,6 +43,17 @@ class Verdict:
     def anchored(self) -> bool:
         """Whether everything that the answer rests on is vouched for."""
         return self.anchored_to is not None and self.last_block <= self.anchored_to
+
+    @property
+    def head(self) -> chain.Header:
+        """The last block."""
+        return self.headers[-1]
+
+    @property
+    def as_of(self) -> chain.Header:
+        """The block that the answer is true and complete as of: where it is anchored, the newest that is
+        vouched for, as something may have happened after it; else the last."""
+        return self.headers[(self.anchored_to or 0) - self.headers[0].number] if self.anchored else self.head
 
     @property
     def balances_anchored(self) -> bool:
@@ -126,13 +133,11 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
     return Verdict(
         bundle=bundle,
         rows=tuple(rows),
-        first=headers[0],
-        head=headers[-1],
+        headers=headers,
         names=found.names,
         codes=found.codes,
         exponents={code: found.exponents[index] for index, code in found.codes.items()},
         venues={each.hash: found.names.get(each.venue, "") for each in found.batches.values()},
-        times={each.number: each.time_s for each in headers},
         last_block=claim.last_block(),
         anchored_to=max(anchors.found, default=None),
         anchored_by=tuple(anchors.found.get(max(anchors.found), ())) if anchors.found else (),

@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from ledger.chain.base import Block
-from ledger.index.errors import IndexDamaged, IndexMissing
+from ledger.index.errors import IndexDamaged, IndexMissing, IndexOtherVersion
 
-FORMAT = 1
+FORMAT = 2
+"""Rises whenever the manifest or a table has another shape: an index is made anew, never converted."""
 INDEX, MANIFEST, CHECKED = "index", "manifest.json", "checked.json"
 
 
@@ -145,7 +146,7 @@ class Manifest:
         """The index of the ledger in `folder`, all of whose files are there and are what was written.
 
         Cheap: a file is hashed again only where its size, times or inode are not those of when it was hashed
-        last. Raises IndexMissing, IndexDamaged.
+        last. Raises IndexMissing, IndexDamaged, IndexOtherVersion.
         """
         from ledger.index.checking import check_files
 
@@ -155,12 +156,13 @@ class Manifest:
 
     @classmethod
     def named(cls, folder: Path) -> Manifest:
-        """What the manifest says, without a look at the files. Raises IndexMissing, IndexDamaged."""
+        """What the manifest says, without a look at the files. Raises as `read`."""
         path = folder / INDEX / MANIFEST
         try:
             value = json.loads(path.read_bytes())
-            if value["format"] != FORMAT:
-                raise ValueError(f"format {value['format']} is another version's")
+            made = value["format"]
+            if isinstance(made, int) and made != FORMAT:
+                raise IndexOtherVersion(str(folder), made, FORMAT)
             found = cls(
                 folder, Ledger(**value["ledger"]), [Segment.of_json(each) for each in value["segments"]]
             )

@@ -5,8 +5,8 @@
     facts.breaks_kept, .break_log  as in `settlement.audit.breaks`
     facts."Contract_Event"         every event of the contracts
     facts.trades_now               trades as they stand: `trades` with the newest of `changes`
-    facts.moments                  transaction, block, hash, sender, at (UTC)
-    facts.times                    transaction, block, at (UTC); in memory
+    facts.moments                  transaction, block, hash, sender, date_time (UTC)
+    facts.times                    transaction, block, date_time (UTC); in memory
     facts.changed                  those of `trades_now` that changed after their segment, with old_status and
                                    old_settled_quantity
     facts.fails_last               batch, number, reasons, failed_days: of a trade's newest fail
@@ -112,11 +112,11 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
     _keep(
         script,
         "times",
-        "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as at"
+        "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as date_time"
         " from facts.transactions x join facts.blocks b using (block) order by 1",
     )
     script.run(
-        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.at"
+        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.date_time"
         " from facts.transactions x join facts.times b using (transaction)"
     )
     script.run(f"create view facts.fails_last as {fails_last()}")

@@ -5,7 +5,7 @@ is, and the chain itself.
 from __future__ import annotations
 
 from settlement.audit.access import Access
-from settlement.audit.view import AT, BLOCK, MINOR, MOMENT, MOMENT_SQL, TRANSACTION, Column, View
+from settlement.audit.view import BLOCK, DATE_TIME, MINOR, MOMENT, MOMENT_SQL, TRANSACTION, Column, View
 
 _ASSET = Column("asset", "Code of the security or currency")
 _AMOUNT = Column("amount", "How much", "units of a security, minor units of a currency")
@@ -33,8 +33,9 @@ def text_sql(word: str) -> str:
 
 def _cycles_sql(access: Access) -> str:
     return """
-    select institution_name(o.venue) as venue, o.cycle, o.block as opened_block, o.at as opened_at,
-        make_timestamp(o.deadline::bigint * 1000000) as deadline, c.block as closed_block, c.at as closed_at,
+    select institution_name(o.venue) as venue, o.cycle, o.block as opened_block, o.date_time as opened_at,
+        make_timestamp(o.deadline::bigint * 1000000) as deadline, c.block as closed_block,
+        c.date_time as closed_at,
         (select count(*) from facts."ClearingHouse_NettingSetSettled" n
             where n.venue = o.venue and n.cycle = o.cycle) as settlements
     from (select * from facts."ClearingHouse_CycleOpened" join facts.moments using (transaction)) o
@@ -177,7 +178,10 @@ def _attestations_sql(access: Access) -> str:
 
 
 def _blocks_sql(access: Access) -> str:
-    return "select block, make_timestamp(time_s * 1000000) as at, hex(hash) as block_hash from facts.blocks"
+    return (
+        "select block, make_timestamp(time_s * 1000000) as date_time, hex(hash) as block_hash"
+        " from facts.blocks"
+    )
 
 
 def _transactions_sql(access: Access) -> str:
@@ -357,14 +361,14 @@ VIEWS = (
     View(
         "blocks",
         "blocks with events of the ledger, and the newest",
-        (BLOCK, AT, Column("block_hash", "The block's hash")),
+        (BLOCK, DATE_TIME, Column("block_hash", "The block's hash")),
         _blocks_sql,
     ),
     View(
         "transactions",
         "transactions with events of the ledger",
         (
-            *(BLOCK, AT, TRANSACTION),
+            *(BLOCK, DATE_TIME, TRANSACTION),
             Column("sender", "Address that signed it"),
             Column("institution", "Whose signer that is, now or once"),
             Column("transaction_index", "Its place among them, from 1"),

@@ -35,8 +35,8 @@ def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "f
         {access.amount("t.settled_quantity::decimal(38, 0)")} as settled_quantity,
         reason_names(f.reasons) as reasons, f.failed_days,
         hex(b.hash) as batch, (t.trade - b.first_trade)::integer as position,
-        r.block as recorded_block, r.at as recorded_at,
-        e.block as ended_block, e.at as ended_at, c.cycle, t.trade as trade_index
+        r.block as recorded_block, r.date_time as recorded_at,
+        e.block as ended_block, e.date_time as ended_at, c.cycle, t.trade as trade_index
     from {source} t join facts.batches b using (batch)
     left join {fails} f on f.batch = t.batch and f.number = t.number
     left join facts.times r on r.transaction = b.transaction

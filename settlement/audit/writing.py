@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "csv", "parquet", "xlsx")
 _EITHER = {"amount", "before", "after", "position_limit", "exposure_limit"}
 """Columns that hold minor units of a currency or units of a security, by the row's `asset`."""
+_COUNTS = {"trades", "settled_trades", "parts", "sides", "breaks", "rows"}
+"""Columns that say how many; other whole numbers name what they are of, as a trade's or a block's."""
 _MINOR = "_minor"
 _CODES = {"trade", "security", "asset", "currency"}
 """Columns of codes, which text shows on one line."""
@@ -225,6 +227,8 @@ def _words(column: str, value: Any, row: Mapping[str, Any], decimals: Mapping[st
         return format_minor(int(value), exponent) if exponent else format_quantity(int(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int) and column in _COUNTS:
+        return format_quantity(value)
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list):

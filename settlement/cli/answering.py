@@ -28,17 +28,34 @@ _COLUMNS = {
         *("trade", "buyer", "seller", "security", "quantity", "settlement_amount_minor", "currency"),
         *("status", "reasons"),
     ),
-    "trade": ("step", "at", "institution", "side", "asset", "amount", "before", "after", "detail"),
-    "movements": ("at", "block", "sender", "receiver", "asset", "amount"),
+    "trade": ("step", "date_time", "institution", "side", "asset", "amount", "before", "after", "detail"),
+    "movements": ("date_time", "block", "sender", "receiver", "asset", "amount"),
     "institutions": ("institution", "roles", "suspended", "account", "signer"),
     "commission": (
-        *("at", "side", "payer", "commission_minor", "total_before_minor", "total_after_minor"),
+        *("date_time", "side", "payer", "commission_minor", "total_before_minor", "total_after_minor"),
         *("party", "share_ppm", "paid_minor", "whole", "currency"),
     ),
-    "charges": ("at", "cycle", "payer", "commission_minor", "levy_minor", "levy_beneficiary", "currency"),
+    "charges": (
+        "date_time",
+        "cycle",
+        "payer",
+        "commission_minor",
+        "levy_minor",
+        "levy_beneficiary",
+        "currency",
+    ),
     "revenue": (
-        *("at", "payer", "agreement_name", "period", "kind", "party", "amount_minor", "paid_minor"),
-        *("currency", "why"),
+        *(
+            "date_time",
+            "payer",
+            "agreement_name",
+            "period",
+            "kind",
+            "total_after_minor",
+            "party",
+            "amount_minor",
+        ),
+        *("paid_minor", "currency", "why"),
     ),
     "agreements": ("name", "payer", "parties", "version", "status", "currency"),
     "breaks": (
@@ -51,7 +68,7 @@ _COLUMNS = {
         "status",
         "value_at_risk_minor",
     ),
-    "approvals": ("at", "kind", "institution", "person", "subject", "detail"),
+    "approvals": ("date_time", "kind", "institution", "person", "subject", "detail"),
 }
 """What text shows; the other formats have every column."""
 

@@ -12,6 +12,7 @@ from ledger.chain import OUTBOX
 from ledger.chain.local import JOURNAL, STATES
 from ledger.chain.lock import LOCK
 from ledger.deploy import CONTRACTS, Deployment
+from ledger.index.manifest import INDEX
 from settlement.audit.log import FILE as QUERIES
 from settlement.audit.log import AuditLog
 from settlement.audit.policy import FILE as ACCESS
@@ -33,15 +34,17 @@ from settlement.directory import (
 from settlement.doctor.findings import Examination, Wrong, count, listed
 from settlement.errors import NotALedger
 from settlement.files import read_regular
+from settlement.sources.configured import FILE as SOURCES
 
 LEAST_FREE = 256 << 20
 _PARTIAL = re.compile(r".*\.partial|\..*\.part")
 _DATABASES = {
     name + end for name in (JOURNAL, OUTBOX, BREAKS, QUERIES) for end in ("", "-wal", "-shm", "-journal")
 }
-_FILES = {CONFIG, SCENARIO, DEPLOYMENT, LOCK, ACCESS, *_DATABASES}
+_FILES = {CONFIG, SCENARIO, DEPLOYMENT, LOCK, ACCESS, SOURCES, *_DATABASES}
 _FOLDERS = {
     STATES: re.compile(r"\d+\.state"),
+    INDEX: re.compile(r"manifest\.json|checked\.json|lock|writing|\d{6,}-[0-9a-f]{16}"),
     BOOKS: re.compile(r"trades-.*\.parquet|deposit-.*\.json"),
     ATTESTED: re.compile(r".*\.parquet"),
     CLIENTS: re.compile(r".*\.parquet|.*\.salt"),

@@ -9,6 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 
 import numpy as np
+import numpy.typing as npt
 
 from ledger.history import History
 from ledger.ids import day_number, parse_day_number
@@ -44,17 +45,32 @@ class Known:
 
     institutions: Collection[str]
     assets: Collection[str]
-    numbers: dict[str, Collection[int]] = field(default_factory=dict)
-    """Trading day → numbers of its trades."""
+    numbers: dict[str, list[npt.NDArray[np.uint32]]] = field(default_factory=dict)
+    """Trading day → numbers of its trades, by batch."""
 
     @classmethod
     def of(cls, history: History) -> Known:
         """All of a ledger."""
-        numbers: dict[str, set[int]] = {}
+        numbers: dict[str, list[npt.NDArray[np.uint32]]] = {}
         for batch in history.batches.values():
             day = parse_day_number(batch.header.trading_day).isoformat()
-            numbers.setdefault(day, set()).update(np.asarray(batch.records.number).tolist())
-        return cls(list(history.institutions), list(history.assets), dict(numbers))
+            numbers.setdefault(day, []).append(batch.records.number)
+        return cls(list(history.institutions), list(history.assets), numbers)
+
+    def days_of(self, number: int) -> list[str]:
+        """The trading days that have a trade of this number."""
+        return sorted(
+            day for day, several in self.numbers.items() if any((n == number).any() for n in several)
+        )
+
+    def near(self, number: int, day: str | None) -> list[int]:
+        """Numbers of trades next to this one, of any day where none is said; nearest first."""
+        found = set[int]()
+        for several in self.numbers.values() if day is None else [self.numbers[day]]:
+            for each in several:
+                distance = np.abs(each.astype(np.int64) - number)
+                found.update(each[np.argsort(distance, kind="stable")[:_NEAR]].tolist())
+        return sorted(found, key=lambda each: (abs(each - number), each))[:_NEAR]
 
 
 def of_trade(known: Known, name: str, day: date | None = None) -> tuple[Condition, ...]:
@@ -72,13 +88,12 @@ def of_trade(known: Known, name: str, day: date | None = None) -> tuple[Conditio
     wanted = found[1] or (day.isoformat() if day else None)
     if wanted is not None and wanted not in known.numbers:
         raise NameUnknown("trading day", wanted, sorted(known.numbers))
-    days = sorted(each for each, numbers in known.numbers.items() if number in numbers)
+    days = known.days_of(number)
     if wanted is None and len(days) > 1:
         raise TradingDayNeeded(days)
     if not days or wanted not in (None, *days):
-        near = {each for at, has in known.numbers.items() if wanted in (None, at) for each in has}
-        close = sorted(near, key=lambda each: (abs(each - number), each))[:_NEAR]
-        raise NameUnknown("trade", name, [str(each) for each in close], "there, nearest first")
+        near = [str(each) for each in known.near(number, wanted)]
+        raise NameUnknown("trade", name, near, "there, nearest first")
     return Condition("trading_day", "=", wanted or days[0]), Condition("number", "=", str(number))
 
 

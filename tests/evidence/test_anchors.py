@@ -11,6 +11,7 @@ both                          anchored                refused
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ import verifier
 from ledger.compile import Artifact
 from settlement.evidence.building import newest_statement
 from tests.evidence.altering import flipped
+from tests.evidence.forging import sealed
 from tests.evidence.making import Story, story
 from verifier import coding, given, telling
 from verifier.anchors import Statement, signer_of
@@ -66,6 +68,7 @@ def test_verify_given_a_trusted_head_is_anchored_up_to_it(ledger: Story, rewritt
         assert verdict.anchored_to == number
         assert telling.exit_code(verdict) == (0 if number >= last else 1)
         assert verdict.balances_anchored == (number == top)
+        assert verdict.as_of.number == (number if number >= last else top)
         text = "\n".join(telling.lines(verdict))
         assert ("depends on block" in text) == (number < last)
     for unknown in (rewritten.head, block_of(ledger, 0), bytes(32)):
@@ -171,3 +174,25 @@ def test_verify_given_known_contracts_refuses_others(ledger: Story) -> None:
     for name in ("Consortium", "AssetRegister", "ClearingHouse"):
         with pytest.raises(Refused, match=f"another ledger: its {name} is 0x"):
             verifier.verify(data, contracts=right | {name: keccak(b"")[:20]})
+
+
+def test_verify_given_nothing_found_says_as_of_the_block_that_is_vouched_for(ledger: Story) -> None:
+    """That there is no trade is known up to there only: another chain may go on otherwise."""
+    data = ledger.bundle("trading_day = 2018-01-01")
+    verdict = verifier.verify(data, trusted_head=block_of(ledger, 20))
+    assert (verdict.rows, verdict.anchored, verdict.as_of.number) == ((), True, 20)
+    text = "\n".join(telling.lines(verdict))
+    assert "as of block 20," in text
+    assert f"after it up to block {verdict.head.number}, nobody vouches for" in text
+    assert telling.as_json(verdict)["as_of"]["block"] == 20
+
+
+def test_verify_given_an_affirmation_of_another_past_is_refused(ledger: Story, rewritten: Story) -> None:
+    """One that members signed before the ledger was rewritten, with the same keys, among its own."""
+    bundle = coding.decode(rewritten.bundle(*TRADE))
+    for name in ("B1", "B2"):
+        mixed = replace(bundle, affirmations=(kept(ledger, name).affirmation,))
+        data = sealed(mixed)
+        assert not verifier.verify(data).anchored
+        with pytest.raises(Refused, match=f"{name} signed block 0x[0-9a-f]+, .*: the ledger was rewritten"):
+            verifier.verify(data, keys=keys_of(ledger, name))

@@ -35,7 +35,7 @@ from tests.evidence.forging import (
     word,
 )
 from tests.evidence.making import Story
-from verifier import coding, facts, telling
+from verifier import claims, coding, facts, telling
 from verifier.bundle import Condition, Contract, Refused
 from verifier.rlp import prefix
 from verifier.verifying import Given, check
@@ -59,6 +59,21 @@ def test_chain_given_rules_are_kept_is_consistent_and_unanchored() -> None:
     assert (verdict.anchored, verdict.code_proven) == (False, False)
 
 
+def test_answers_given_a_later_beginning_are_refused() -> None:
+    """Without the blocks before, nothing is there that a batch could be missed in."""
+    chain = forged()
+    chain.block()
+    chain.block()
+    whole = chain.bundle(ANYBODY)
+    for first in (2, 3, 4, 5):
+        rest = {n: block for n, block in whole.blocks.items() if n >= first and first > 3}
+        later = replace(
+            whole, first=first, headers=whole.headers[first - 1 :], blocks=rest, records=(), chosen=()
+        )
+        with pytest.raises(Refused, match="does not begin where the ledger began"):
+            verifier.verify(coding.encode(later))
+
+
 def test_answers_given_a_block_is_hidden_are_refused(ledger: Story) -> None:
     """Records and answer are made to fit what is left."""
     it = coding.decode(ledger.bundle("trading_day = 2019-11-21"))
@@ -75,10 +90,6 @@ def test_answers_given_a_block_is_hidden_are_refused(ledger: Story) -> None:
         ):
             verifier.verify(sealed(less))
     assert hidden > 8
-
-
-def _later(it: Forged) -> None:
-    it.blocks, it.headers = it.blocks[1:], it.headers[1:]
 
 
 def _settles(it: Forged, calldata: bytes, to: bytes = HOUSE) -> None:
@@ -257,10 +268,42 @@ def test_files_given_a_bomb_are_refused_before_it_goes_off(bomb: str) -> None:
     assert time.process_time() - started < 5
 
 
+def _whole_header(body: list[Any]) -> None:
+    body[4][1] = rlp.decode(forged().headers[1])
+
+
+OTHER_BYTES: dict[str, Callable[[list[Any]], Any]] = {
+    "a zero before a number": lambda body: body.__setitem__(3, b"\0\1"),
+    "contracts in another order": lambda body: body[1].reverse(),
+    "a contract twice": lambda body: body[1].append(body[1][-1]),
+    "zeros that are not counted": lambda body: body[5][0].__setitem__(
+        2, b"\0" + coding.unpack_zeros(body[5][0][2])
+    ),
+    "a header in full": _whole_header,
+    "records in full": lambda body: body[6][1][1].__setitem__(0, [b"\0" + forged().blocks[2][0]]),
+    "a piece of nothing": lambda body: body[6][1][1][0].append(b"\0"),
+    "a block twice": lambda body: body[6].append(body[6][-1]),
+    "a bit beyond the columns": lambda body: body[7][0].__setitem__(1, b"\x80" + body[7][0][1]),
+}
+
+
+@pytest.mark.parametrize("way", OTHER_BYTES)
+def test_files_given_the_same_in_other_bytes_are_refused(way: str) -> None:
+    """What is said, and the digest, would be right."""
+    good = forged().file(ANYBODY)
+    body = _lists(rlp.decode(good[len(coding.MAGIC) :]))
+    OTHER_BYTES[way](body)
+    data = coding.MAGIC + rlp.encode(body)
+    assert data != good
+    data = data[:-32] + claims.digest_of(verifier.verify(good).rows, data)
+    with pytest.raises(Refused, match=r"the same could be said in other bytes|no bundle of evidence"):
+        verifier.verify(data)
+
+
 ITEMS = st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, max_size=4), max_leaves=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_files_given_anything_raise_nothing_but_refused(data: st.DataObject) -> None:
     """Bytes, and a good file one item of which, at any depth, is another."""

@@ -35,8 +35,8 @@ QUERY = 'institution="58" trading_day>=2019-10-15 amount_minor>=10000000 status=
 @dataclass
 class RealDays:
     """The ledger at `path`, and what it should say. `order` is the assets' as they were listed; `evidence` is
-    of QUERY; `head` is the newest block, with its own hash. `proves_state` says whether the chain gives proofs
-    of balances."""
+    of QUERY; `head` is the newest block, with its own hash. `proves_state` says whether the chain
+    proves balances."""
 
     path: Path
     told: Told

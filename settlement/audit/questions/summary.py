@@ -25,9 +25,10 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
     By day and by status both sides' commission and levy count; by institution its own, what it bought and
     sold, and `net_amount_minor`, the cash it receives for what has settled less what it pays, before
     charges. By day `net_amount_minor` is the cash that changed hands, of netting sets with trades of that
-    day alone; null where a set had several days'. `breaks` are those that were ever found of the day's
-    trades, or in the institution's books. A trade of an institution with itself counts once among its
-    trades, and on both sides among bought, sold and charges. Raises NameUnknown and InvalidValue.
+    day alone; null where a set had several days', and where only some of a day's trades are looked at.
+    `breaks` are those that were ever found of the day's trades, or in the institution's books. A trade of an
+    institution with itself counts once among its trades, and on both sides among bought, sold and charges.
+    Raises NameUnknown and InvalidValue.
     """
     group = one_of("group", by, GROUPS)
     totals = _totals(audit, filters)
@@ -38,9 +39,9 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
     amount = audit.access.amount
     net, joined = "", ""
     if group == "day":
-        net = (
-            f", {amount('any_value(n.net)')} as net_amount_minor, coalesce(any_value(k.breaks), 0) as breaks"
-        )
+        is_whole = _used(filters) <= {"first", "last", "currency"} and audit.access.sees != "own"
+        moved = "any_value(n.net)" if is_whole else "null::decimal(38, 0)"
+        net = f", {amount(moved)} as net_amount_minor, coalesce(any_value(k.breaks), 0) as breaks"
         joined = (
             f"left join ({_NET}) n using (trading_day, cash_asset)"
             " left join (select trading_day, count(*) as breaks from breaks group by 1) k using (trading_day)"
@@ -111,9 +112,8 @@ def _totals(audit: Audit, filters: Filters) -> str:
 
     Those of all trades are added up once a session; filters of other columns need the trades themselves.
     """
-    used = {name for name in filters.__slots__ if getattr(filters, name) not in (None, ())}
     chosen = Chosen.of(audit, filters)
-    if not used <= _FAST:
+    if not _used(filters) <= _FAST:
         return f"({_added(audit, chosen.rows())})"
     whole = audit.kept("totals", _all_totals(audit))
     names = audit.names
@@ -123,6 +123,10 @@ def _totals(audit: Audit, filters: Filters) -> str:
     if audit.access.sees == "own":
         found.append(audit.access.concerns("t.buyer", "t.seller", "t.venue"))
     return f"(select t.* from {whole} t {'where ' + ' and '.join(found) if found else ''})"
+
+
+def _used(filters: Filters) -> set[str]:
+    return {name for name in filters.__slots__ if getattr(filters, name) not in (None, ())}
 
 
 def _all_totals(audit: Audit) -> str:
