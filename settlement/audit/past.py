@@ -35,13 +35,10 @@ def standing_at(transaction: int, source: str = "facts.trades_now") -> str:
             else coalesce(p.settled, 0) end)::ubigint as settled_quantity,
         case when {ended} then t.ended_in end as ended_in)
     from {source} t left join said s using (trade) left join parts p using (trade)
-    where t.trade < {recorded_end(transaction)})"""
+    where t.batch < {recorded_end(transaction)})"""
 
 
 def recorded_end(transaction: int) -> str:
-    """An expression in SQL: the number of trades that were recorded up to a transaction, which have the
+    """An expression in SQL: the number of batches that were recorded up to a transaction, which have the
     indexes below it."""
-    return (
-        "(select coalesce(max(first_trade + count), 0) from facts.batches"
-        f" where transaction <= {transaction})"
-    )
+    return f"(select coalesce(max(batch) + 1, 0) from facts.batches where transaction <= {transaction})"

@@ -21,7 +21,7 @@ from settlement.audit.facts import fails_last
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.moments import last_transaction, moment
 from settlement.audit.past import recorded_end, standing_at
-from settlement.audit.questions.totals import by_day
+from settlement.audit.questions.totals import by_day, used
 from settlement.audit.session import Audit
 from settlement.audit.views_trades import trades_sql
 
@@ -105,7 +105,7 @@ class Chosen:
             return cls(standing_at(transaction), tuple(found), tuple(status), filters, is_past=True)
         # What does not hang on how they stood then needs no look at how they did.
         [(end,)] = audit.rows(f"select {recorded_end(transaction)}")
-        return cls("", (*found, f"t.trade < {end}"), (), filters, is_past=True)
+        return cls("", (*found, f"t.batch < {end}"), (), filters, is_past=True)
 
     def rows(self, more: Sequence[str] = ()) -> str:
         """SQL for the rows, with the columns of `facts.trades_now`."""
@@ -118,6 +118,8 @@ class Chosen:
             kept = by_day(audit, self.filters, (*self.conditions, *self.status))
             if kept is not None:
                 return kept
+        if (few := self._few(audit)) is not None:
+            return few
         count = "select trading_day, count(*) as trades"
         where = _where(*self.conditions, *self.status)
         if self.source or not self.status or not audit.has("changes"):
@@ -132,6 +134,25 @@ class Chosen:
                 f" union all {count} from {changed} t {where} group by 1) group by 1 having sum(trades) <> 0"
             )
         )
+
+    def _few(self, audit: Audit) -> dict[date, int] | None:
+        """The same where batches, or fails, tell without a look at any trade; else None."""
+        asked = used(self.filters) - {"first", "last", "limit", "after"}
+        if audit.access.sees == "own" or self.status:
+            return None
+        if asked == {"at"}:
+            where = _where(*self.conditions)
+            return dict(
+                audit.rows(f"select trading_day, sum(count)::bigint from facts.batches t {where} group by 1")
+            )
+        if asked == {"reason"}:
+            # A trade has one row among them.
+            rows = f"select b.trading_day, f.reasons from {audit.kept('fails_last')} f join facts.batches b"
+            where = _where(*days(self.filters, "trading_day"), *reasons(self.filters, "reasons"))
+            return dict(
+                audit.rows(f"select trading_day, count(*) from ({rows} using (batch)) {where} group by 1")
+            )
+        return None
 
 
 def last_day(days: Mapping[date, int], size: int, after: str | None) -> list[str]:
