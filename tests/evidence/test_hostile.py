@@ -270,6 +270,26 @@ BOMBS = {
     "rows of no width": _body(_5=[[HUGE, b"", b"\0", []]]),
     "a count": _body(_6=[[b"\3", [], [[b"", b"\1", b"\1", b"\xff" * 40]]]]),
     "a transaction of batches": _body(_5=[SAME], _6=[[b"\3", [[[b""]] * 60_000], []]]),
+    "a transaction to look for batches in": _body(
+        _5=[
+            [b"\1", b"\0" * 4, coding.pack_zeros(bytes(30) + i.to_bytes(2, "big")), []] for i in range(1, 999)
+        ],
+        _6=[[b"\3", [[coding.pack_zeros(bytes(5 << 20))]], []]],
+    ),
+    "headers that repeat a long one": _body(
+        _4=[
+            [bytes(32), *[bytes(32)] * 7, b"\1", *[b""] * 6, bytes(50_000)],
+            *[[b"\1", b"\1" * 32]] * 5_000,
+        ],
+    ),
+    "wide rows": _body(_7=[[b"\1", b"\x80" * 60_000, coding.pack_zeros(bytes(480_000)), []], []]),
+    "wide rows that vary": _body(
+        _7=[
+            [b"\2", b"\xff" * 9_000 + bytes(61_000), coding.pack_zeros(bytes(488_000)), [b"\0\1\2"] * 72_000],
+            [],
+        ]
+    ),
+    "records without end": _body(_5=[[(10**6).to_bytes(3, "big"), b"\0" * 4, b"\1\0\x20", []]] * 2),
     "a deep list": coding.MAGIC + _deep(5_000),
     "deep lists": _body(**{f"_{i}": rlp.decode(_deep(90)) for i in range(13)}),
     "a length": coding.MAGIC + b"\xff" + b"\xff" * 8,
