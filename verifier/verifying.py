@@ -203,8 +203,8 @@ class _Anchors:
             first, last = self._ends
             if trusted not in self._numbers:
                 raise Refused(
-                    f"the trusted head 0x{trusted.hex()} is none of its blocks {first:,} to {last:,}: it is"
-                    " of another chain, or was made before that block"
+                    f"the trusted head 0x{trusted.hex()} is none of its blocks {first:,} to {last:,}: the"
+                    " bundle is of another chain, or was made before that block"
                 )
             self._add(trusted, "the trusted head")
 

@@ -29,8 +29,8 @@ _EITHER = {"amount", "before", "after", "position_limit", "exposure_limit"}
 _COUNTS = {"trades", "settled_trades", "parts", "sides", "breaks", "rows"}
 """Columns that say how many; other whole numbers name what they are of, as a trade's or a block's."""
 _MINOR = "_minor"
-_CODES = {"trade", "security", "asset", "currency"}
-"""Columns of codes, which text shows on one line."""
+_CODES = {"trade", "payer", "party", "agreement_name", "security", "asset", "currency"}
+"""Columns whose words text keeps on one line, however narrow it is."""
 _ROWS_AT_ONCE = 65_536
 
 
