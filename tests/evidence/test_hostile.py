@@ -119,6 +119,10 @@ LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
     "institution twice": (lambda it: it.block(admitted(2, "Z")), "two events give institution 2"),
     "name twice": (lambda it: it.block(admitted(4, "A")), "two events give institution 4 or the name A"),
     "code twice": (lambda it: it.block(listed(2, "S")), "two events give asset 2 or the name S"),
+    "decimals without end": (
+        lambda it: it.block(event("AssetRegister", "AssetListed", 0x8002, "D", 1, data=word(2**70))),
+        "lists an asset of 1180591620717411303424 decimals",
+    ),
     "batch twice": (_again, "was recorded before"),
     "no such party": (lambda it: it.record(trade(9, buyer=77)), "nothing names its party or asset 77"),
     "records that hash otherwise": (
@@ -201,6 +205,17 @@ def test_bundle_given_a_false_part_is_refused(change: dict[str, Any], said: str)
         check(bundle, bytes(32), Given())
     with pytest.raises(Refused, match=said):
         verifier.verify(coding.encode(bundle))
+
+
+def test_chain_given_a_time_that_cannot_be_written_is_refused() -> None:
+    """What says the verdict would end in an error, whose exit code is that of an unanchored bundle."""
+    chain = forged()
+    chain.block()
+    *before, last = chain.headers
+    parts = rlp.decode(last)
+    chain.headers = [*before, rlp.encode([*parts[:11], b"\1" * 2_000, *parts[12:]])]
+    with pytest.raises(Refused, match="something larger is in the place of a number"):
+        verifier.verify(chain.file(ANYBODY))
 
 
 def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
