@@ -100,5 +100,5 @@ def _after(after: str | None) -> int:
     if after is None:
         return 0
     if not (after.isascii() and after.isdigit() and len(after) < 16):
-        raise InvalidValue("after", after, "it is what an earlier page said comes next")
+        raise InvalidValue("cursor", after, "it is what an earlier page said comes next")
     return int(after)

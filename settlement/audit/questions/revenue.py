@@ -21,7 +21,7 @@ GROUPS = ("payer", "party", "agreement", "agreement_name", "period", "kind", "cy
 _WHY = """case kind
     when 'accrual' then coalesce(share_ppm || ' ppm', 'the clauses of version ' || version)
         || ' of commission, ' || total_before_minor || ' to ' || total_after_minor
-        || ', rounded down at each total'
+        || ' in minor units, rounded down at each total'
     when 'clause' then 'clause ' || line || ' computed for good, less what was had on account'
     when 'guarantee' then 'guarantee, line ' || line || ', held against what was reported'
     else 'reserve of clause ' || line || ' released' end as why"""
