@@ -27,7 +27,6 @@
     ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
     ├── QueryInvalid            no condition on a trade; in settlement.evidence.asking
     ├── Unproven                what no evidence can be made of; in settlement.evidence.building
-    ├── Unaffirmed              an institution that has affirmed nothing yet; in settlement.evidence.building
     ├── FileUnwritable          an output file that cannot be written
     ├── InstructionsInvalid     balances or instructions that nobody could settle, and where
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)

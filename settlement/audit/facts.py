@@ -1,7 +1,7 @@
 """Schema `facts` of a session: what the index holds, one view a table, and what every question needs of it.
 
     facts.<table>                  as in `ledger.index.schema`; where no segment has any, typed and empty
-    facts.<table>                  and as in `settlement.audit.revenue_tables`, likewise
+    facts.<table>                  and as in `settlement.audit.revenue_tables` and `totals_tables`, likewise
     facts.breaks_kept, .break_log  as in `settlement.audit.breaks`
     facts."Contract_Event"         every event of the contracts
     facts.trades_now               trades as they stand: `trades` with the newest of `changes`
@@ -24,6 +24,7 @@ Macros name what indexes stand for; an index that nobody has is null:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from settlement.audit.access import Access
 from settlement.audit.masking import MACROS
 from settlement.audit.names import CURRENCY, TRANSIT, Asset, Names
 from settlement.audit.revenue_tables import TABLES as REVENUE
+from settlement.audit.totals_tables import TABLES as TOTALS
 
 Files = Mapping[str, Sequence[Path]]
 """By table, in the chain's order."""
@@ -72,6 +74,8 @@ _CHANGED = """
     select t.* replace (c.status as status, c.settled_quantity as settled_quantity, c.ended_in as ended_in),
         t.status as old_status, t.settled_quantity as old_settled_quantity
     from facts.trades t join facts.changes_last c using (trade)"""
+WIDE = "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)"
+"""The macro that puts a number in two columns together."""
 _PART = """case when settled = quantity then total
     else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
 _FAILS_LAST = """
@@ -100,7 +104,7 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
     script.run("create schema facts")
     for table, columns in tables():
         found = files.get(table, ())
-        source = f"read_parquet({literal([str(each) for each in found])})" if found else _empty(columns)
+        source = parquet(found) if found else _empty(columns)
         script.run(f'create view facts."{table}" as select * from {source}')
     _keep(script, "changes_last", _CHANGES_LAST)
     if files.get("changes"):
@@ -124,12 +128,20 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
         "cycle_of",
         'select distinct transaction, cycle from facts."ClearingHouse_SliceSettled"',
     )
-    held = (
-        f"read_parquet({literal([str(newest['balances'])])})"
-        if "balances" in newest
-        else "facts.balances where false"
-    )
+    held = parquet([newest["balances"]]) if "balances" in newest else "facts.balances where false"
     script.run(f"create view facts.balances_now as select * from {held}")
+
+
+def parquet(files: Sequence[Path]) -> str:
+    """SQL that reads these files, no others and nothing else: DuckDB would take *, ? and [ in a path for a
+    pattern of names, and a directory `quantity=5` for a column of that name in place of the file's own."""
+    paths = literal([plain(str(each)) for each in files])
+    return f"read_parquet({paths}, hive_partitioning = false)"
+
+
+def plain(path: str) -> str:
+    """The pattern of names that only this path fits."""
+    return re.sub(r"[*?[]", r"[\g<0>]", path)
 
 
 def fails_last(condition: str = "true") -> str:
@@ -159,7 +171,7 @@ def macros(script: Script, names: Names, access: Access) -> None:
         "hex(b) as '0x' || lower(to_hex(b))",
         f"part_of(total, settled, quantity) as {_PART}",
         f"asset_issuer(i) as {_by_asset(names, lambda each: each.issuer, 'integer')}",
-        "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)",
+        WIDE,
     ):
         script.run(f"create macro {made}")
 
@@ -175,7 +187,7 @@ def _reasons() -> str:
 
 def tables() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Every table with its columns and their types in SQL."""
-    for name, schema in (TABLES | REVENUE).items():
+    for name, schema in (TABLES | REVENUE | TOTALS).items():
         yield name, [(field.name, _ARROW.get(field.type, "BLOB")) for field in schema]
     compiled = artifacts()
     for contract in CONTRACTS:

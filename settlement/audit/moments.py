@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ledger.errors import InvalidValue
 from settlement.audit.answer import AsOf
-from settlement.audit.facts import literal
+from settlement.audit.facts import parquet
 from settlement.audit.session import Audit
 from settlement.errors import SettlementError
 
@@ -89,11 +87,6 @@ def newest_balances(audit: Audit, at: AsOf, where: str = "true") -> str:
         "(select institution, asset, wide(amount_low, amount_high) as amount"
         f" from facts.balances_now where {where})"
     )
-
-
-def parquet(files: Sequence[Path]) -> str:
-    """SQL that reads these files, one after the other."""
-    return f"read_parquet({literal([str(each) for each in files])})"
 
 
 def _block_of(audit: Audit, transaction: int) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import InvalidValue
 from settlement.audit.child import ANSWER, BROKEN, LENGTH, STOPPED, WRONG
+from settlement.audit.facts import plain
 from settlement.audit.statement import Refused, check_text
 from settlement.errors import SettlementError
 
@@ -133,8 +134,14 @@ def _framed(sql: str, scene: Scene, limits: Limits) -> bytes:
         "sql": sql,
         "statements": list(scene.statements),
         "views": {name: list(columns) for name, columns in scene.views.items()},
-        # As it is written in the views, and where it really is.
-        "folders": sorted({str(scene.folder), str(scene.folder.absolute()), str(scene.folder.resolve())}),
+        # As it is written in the views, where it really is, and each as the pattern that the views have.
+        "folders": sorted(
+            {
+                form
+                for each in (scene.folder, scene.folder.absolute(), scene.folder.resolve())
+                for form in (str(each), plain(str(each)))
+            }
+        ),
         "tables": list(scene.tables),
         "barrier": scene.rows_left_out,
         **{name: getattr(limits, name) for name in Limits.__slots__},

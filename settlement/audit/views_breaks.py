@@ -50,18 +50,21 @@ def _approvals_sql(access: Access) -> str:
     # kind, institution, person, proposed by, day, subject, detail, transaction, event, time, seen
     every = f"""
     select 'affirmation' as kind, a.institution as who, null::varchar as person, null::varchar as proposed_by,
-        b.trading_day as day, hex(b.hash) as subject, a.exceptions::varchar || ' exceptions' as detail,
+        b.trading_day as day, {access.hashed("hex(b.hash)")} as subject,
+        a.exceptions::varchar || ' exceptions' as detail,
         a.transaction, null::bigint as event, null::timestamp as date_time,
         {access.concerns("a.institution", "b.venue")} as seen
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     union all
     select case when s.said = 'consented' then 'consent' else 'consent_withdrawn' end, s.institution, null,
-        null, null, s.name || ' version ' || s.version, hex(s."termsHash"), s.transaction, null, null,
+        null, null, institution_name(s.payer) || '/' || s.name || ' version ' || s.version,
+        hex(s."termsHash"), s.transaction, null, null,
         {any_of(access, "s.signatories")}
     from {consents_source()} s
     union all
     select 'measure', c.institution, null, null, null,
-        coalesce(n.name, '') || ' ' || (c.period // 12) || '-' || lpad((c.period % 12 + 1)::varchar, 2, '0'),
+        coalesce(institution_name(n.payer) || '/' || n.name, '') || ' '
+            || (c.period // 12) || '-' || lpad((c.period % 12 + 1)::varchar, 2, '0'),
         {_text(access, "replace(decode(c.measure, 'replace'), chr(0), '') || ' = ' || c.value")},
         c.transaction, null, null, {access.concerns("c.institution", "n.payer")}
     from facts."RevenueSharing_MeasureCountersigned" c
@@ -160,7 +163,7 @@ VIEWS = (
             Column("person", "Who approved, of a break"),
             Column("proposed_by", "The other person, who proposed it"),
             Column("trading_day", "Of the batch or break"),
-            Column("subject", "The batch, the terms, the measure's agreement and period, the break"),
+            Column("subject", "The batch, the payer's agreement and its version or period, the break"),
             Column("detail", "Exceptions of an affirmation, hash of the terms, the measure, the reason"),
             Column("block", "Block it is in; null of a break, which the chain does not know"),
             Column("date_time", "When it was, UTC"),

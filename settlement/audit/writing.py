@@ -24,14 +24,13 @@ from settlement.report.wording import cell, plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMATS = ("text", "json", "csv", "parquet", "xlsx")
 _EITHER = {"amount", "before", "after", "position_limit", "exposure_limit"}
 """Columns that hold minor units of a currency or units of a security, by the row's `asset`."""
+_COUNTS = {"trades", "settled_trades", "parts", "sides", "breaks", "rows", "failed_days", "age_days"}
+"""Columns that say how many; other whole numbers name what they are of, as a trade's or a block's."""
 _MINOR = "_minor"
-_CODES = {"trade", "security", "asset", "currency"}
-"""Columns of codes, which text shows on one line."""
-_COUNTS = {"trades", "settled_trades", "breaks", "sides", "rows", "failed_days", "age_days"}
-"""Columns of plain integers that count, where others name."""
+_CODES = {"trade", "payer", "party", "agreement_name", "security", "asset", "currency"}
+"""Columns whose words text keeps on one line, however narrow it is."""
 _TERMS = {"roles", "status", "kind", "step", "what", "level", "outcome"}
 """Columns of the ledger's own terms, which text writes as words: settlement bank for settlement_bank."""
 _NONE = {"sender": "(issued)", "receiver": "(redeemed)"}

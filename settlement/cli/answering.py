@@ -45,8 +45,17 @@ _COLUMNS = {
         "currency",
     ),
     "revenue": (
-        *("date_time", "payer", "agreement_name", "period", "kind", "party", "amount_minor", "paid_minor"),
-        "currency",
+        *(
+            "date_time",
+            "payer",
+            "agreement_name",
+            "period",
+            "kind",
+            "total_after_minor",
+            "party",
+            "amount_minor",
+        ),
+        *("paid_minor", "currency", "why"),
     ),
     "agreements": ("name", "payer", "parties", "version", "status", "currency"),
     "breaks": (

@@ -119,17 +119,9 @@ class Unproven(SettlementError):
         self.reason = reason
 
 
-class Unaffirmed(SettlementError):
-    """`institution` has affirmed no batch with a key of its own."""
-
-    def __init__(self, institution: str) -> None:
-        super().__init__(f"{institution} has affirmed nothing that can be kept: no batch, or with no key")
-        self.institution = institution
-
-
 def newest_statement(clients: Clients, history: History, institution: str) -> tuple[Statement, int]:
     """An institution's newest affirmation, for an auditor to keep, and the block that has it. Raises
-    Unaffirmed.
+    Unproven where it has none.
     """
     index, house = history.institutions[institution], clients.clearing_house
     own = [
@@ -143,7 +135,9 @@ def newest_statement(clients: Clients, history: History, institution: str) -> tu
         statement = Statement(house.chain.chain_id, to_canonical_address(house.address), said)
         if anchors.signer_of(said, statement.chain_id, statement.clearing_house) is not None:
             return statement, block
-    raise Unaffirmed(institution)
+    raise Unproven(
+        f"{institution} has affirmed nothing that can be kept: no batch, or with no key of its own"
+    )
 
 
 def _said(clients: Clients, batch: RecordedBatch, transaction: bytes) -> dict[int, Affirmation]:

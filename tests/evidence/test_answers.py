@@ -111,10 +111,10 @@ def test_conditions_given_any_are_what_a_filter_finds(ledger: Story) -> None:
     rows = verifier.verify(ledger.bundle()).rows
     singles = [(f"{name} = {value}", [r for r in rows if test(r, value)]) for name, test, value in _texts()]
     for (name, value_of), how in product(NUMBERS.items(), COMPARED):
-        for bound in sorted({value_of(row) for row in rows})[::4]:  # type: ignore[type-var]
+        for bound in sorted({value_of(row) for row in rows})[::6]:  # type: ignore[type-var]
             wanted = [row for row in rows if COMPARED[how](value_of(row), bound)]
             singles.append((f"{name} {how} {bound}", wanted))
-    assert len(singles) > 40
+    assert len(singles) > 35
     for one, two in zip(singles, singles[7:] + singles[:7], strict=True):
         both = [one[0]] if one[0].split()[0] == two[0].split()[0] else [one[0], two[0]]
         wanted = [row for row in one[1] if len(both) == 1 or row in two[1]]

@@ -63,7 +63,7 @@ def test_files_given_any_bit_flipped_are_refused(bundles: list[tuple[bytes, byte
         for each in altered:
             kinds[re.sub(r"\d+|0x\w+|\(.*", "", said_of(each))] += 1
     assert not {"", "something in it is malformed: "} & kinds.keys()
-    assert sum(kinds.values()) >= 400 * DEEPER
+    assert sum(kinds.values()) >= 350 * DEEPER + 50
     assert len(kinds) > 12, kinds
 
 

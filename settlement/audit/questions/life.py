@@ -58,11 +58,11 @@ def trade(audit: Audit, name: str) -> Answer:
     )
     about = audit.table(trades_sql(audit.access, "main._page", audit.kept("fails_last")))
     steps = [
-        *_said(audit),
+        *_said(audit, about["security"][0].as_py()),
         *_balances(audit),
         *_charges(audit),
         *_revenue(audit, index),
-        *_breaks(audit, index),
+        *_breaks(audit, index, about["currency"][0].as_py()),
     ]
     table = pa.Table.from_pylist(steps, schema=STEPS)
     return audit.answer("trade", table, total=table.num_rows, about=about)
@@ -96,7 +96,7 @@ def _near(audit: Audit, day: date | None, number: int, own: str) -> list[str]:
     return [each for (each,) in other]
 
 
-def _said(audit: Audit) -> Iterator[dict[str, Any]]:
+def _said(audit: Audit, security: str) -> Iterator[dict[str, Any]]:
     rows = audit.table(_STATUS.format(statuses=statuses_sql(audit.access, "main._page")))
     for row in rows.to_pylist():
         yield {
@@ -105,6 +105,7 @@ def _said(audit: Audit) -> Iterator[dict[str, Any]]:
                 name: row[name]
                 for name in ("date_time", "block", "institution", "side", "transaction_hash", "signer")
             },
+            "asset": security if row["settled_quantity"] is not None else None,
             "amount": row["settled_quantity"],
             "detail": row["reasons"],
         }
@@ -186,12 +187,13 @@ def _revenue(audit: Audit, index: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _breaks(audit: Audit, index: int) -> Iterator[dict[str, Any]]:
+def _breaks(audit: Audit, index: int, currency: str) -> Iterator[dict[str, Any]]:
     for row in breaks_of(audit, index).to_pylist():
         yield {
             "step": "break",
             "date_time": row["date_time"],
             "institution": row["institution"],
+            "asset": currency,
             "amount": row["value_at_risk_minor"],
             "detail": f"{row['id']} {row['kind']} ({row['level']}): {row['what']}"
             + (f" by {row['person']}" if row["person"] else ""),

@@ -20,8 +20,7 @@ GROUPS = ("payer", "party", "agreement", "agreement_name", "period", "kind", "cy
 """What sums can be by."""
 _WHY = """case kind
     when 'accrual' then coalesce(share_ppm || ' ppm', 'the clauses of version ' || version)
-        || ' of commission, ' || total_before_minor || ' to ' || total_after_minor
-        || ' in minor units, rounded down at each total'
+        || ' of the running total, rounded down, less what it was before'
     when 'clause' then 'clause ' || line || ' computed for good, less what was had on account'
     when 'guarantee' then 'guarantee, line ' || line || ', held against what was reported'
     else 'reserve of clause ' || line || ' released' end as why"""

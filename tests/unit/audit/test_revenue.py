@@ -261,7 +261,7 @@ def test_approvals_given_all_kinds_say_who_what_and_when(story: Story, audit: Au
     assert rows(approvals(audit, person="Ann Ames").table) == [closed]
     (measure,) = (row for row in found if row["kind"] == "measure")
     assert (measure["institution"], measure["subject"], measure["detail"]) == (
-        *("Aldersgate", "platform 2019-10", "USERS = 1500000"),
+        *("Aldersgate", "Aldersgate/platform 2019-10", "USERS = 1500000"),
     )
     affirmed = rows(approvals(audit, Filters(institution="Birchwood", first=LATER, last=LATER)).table)
     assert {(row["kind"], row["trading_day"]) for row in affirmed} == {("affirmation", LATER)}
