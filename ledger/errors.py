@@ -28,6 +28,7 @@
     ├── IndexUnusable         an index that questions cannot be asked of; in ledger.index.errors
     │   ├── IndexMissing      there is none yet
     │   ├── IndexDamaged      it is not what was written
+    │   ├── IndexOtherVersion another version of this package made it
     │   └── IndexForeign      it is of another chain or other contracts
     ├── IndexBusy             other processes read or write the index without end; in ledger.index.errors
     ├── KeystoreUnusable      a file of keys cannot be read or written, or is no encrypted key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ledger.clients import Clients, attach
 from ledger.index import following, verifying
@@ -12,7 +13,19 @@ from ledger.index.following import Derive, Progress
 from ledger.index.manifest import Manifest
 from ledger.index.verifying import Finding
 from settlement import directory
-from settlement.audit.entitlements import derive
+from settlement.audit import entitlements, totals
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ledger.index.extracting import Extracted
+    from ledger.index.known import Known
+
+
+def derive(segment: Extracted, earlier: Known) -> dict[str, pa.Table]:
+    """The tables of the business that a segment has: what revenue sharing came to, and totals."""
+    return entitlements.derive(segment, earlier) | totals.derive(segment, earlier)
+
 
 DERIVE: Derive = derive
 """What adds the tables of the business to each segment."""
@@ -33,8 +46,8 @@ def rebuild(path: Path, *, progress: Progress | None = None) -> Manifest:
 
 
 def verify(path: Path, *, progress: Progress | None = None) -> tuple[Manifest, list[Finding]]:
-    """Compare it with the chain: what it is, and what in it is not what the chain gives. Raises IndexMissing,
-    IndexDamaged, IndexForeign.
+    """Compare it with the chain: what it is, and what in it is not what the chain gives. Raises
+    IndexUnusable.
     """
     with clients_of(path) as clients:
         found = verifying.verify(clients, path, DERIVE, progress=progress)

@@ -5,7 +5,6 @@ secp256k1 are all it stands on. To read it in one sitting, go in this order:
 
     verifying   all of it in one page, from the file's bytes to a verdict
     bundle      what is in a file, as values
-    coding      how the file says that, in one way only
     rlp, trie   Ethereum's encoding and its tries
     chain       headers that follow each other, and what their blocks hold
     facts       the trades, worked out from calldata and events
@@ -13,7 +12,12 @@ secp256k1 are all it stands on. To read it in one sitting, go in this order:
     state       balances and code, by the state of the last block
     anchors     who vouches for which block
 
-What follows only reads what an auditor brings and prints what was found:
+That is what a verdict's truth rests on. How the file says these values, in one way only, matters less:
+whatever is read from it is held against the headers.
+
+    coding      the file's bytes and back
+
+And this only reads what an auditor brings and prints what was found:
 
     given       keys, hashes, affirmations from text and files
     telling     the verdict in words and as JSON

@@ -111,7 +111,7 @@ class Anchors:
         if head is not None and head not in self._numbers:
             raise Refused(
                 f"the trusted head 0x{head.hex()} is none of its blocks {headers[0].number:,} to"
-                f" {headers[-1].number:,}: it is of another chain, or was made before that block"
+                f" {headers[-1].number:,}: the bundle is of another chain, or was made before that block"
             )
         if head is not None:
             self._add(self._numbers[head], "the trusted head")

@@ -49,8 +49,8 @@ def headers(first: int, raws: Sequence[bytes]) -> list[Header]:
         if found and fields[_PARENT] != found[-1].hash:
             raise Refused(f"block {number:,} does not follow block {number - 1:,}: it names another parent")
         state, calls, receipts = (fields[at] for at in (_STATE, _TRANSACTIONS, _RECEIPTS))
-        bloom, time_s = (_number(fields[at]) for at in (_BLOOM, _TIME))
-        found.append(Header(number, keccak(raw), state, calls, receipts, bloom, time_s))
+        bloom = int.from_bytes(fields[_BLOOM], "big")
+        found.append(Header(number, keccak(raw), state, calls, receipts, bloom, _number(fields[_TIME])))
     return found
 
 

@@ -29,8 +29,11 @@ MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _KIND = 57
 """Bytes of an event that have its contract and most of its first topic."""
-_ROOM = 1_000
-"""Bytes that a byte of a file may unpack to."""
+_ROOM, _OF_ZEROS, _LOOKED_AT = 1_000, 16, 64
+"""Bytes that a byte of a file may unpack to: in all; by its zeros; of records and headers, which are read
+one by one."""
+_LOOKED_THROUGH = 8
+"""Bytes that may be looked through for one that may be unpacked."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
 
 
@@ -62,8 +65,10 @@ def decode(data: bytes) -> Bundle:
     if not data.startswith(MAGIC):
         raise Refused("it is no bundle of evidence: it does not begin as one")
     try:
+        room, of_zeros, looked_at = (_Room(each * len(data)) for each in (_ROOM, _OF_ZEROS, _LOOKED_AT))
+        of_zeros.take(sum(run[1][0] for run in _COUNTED.finditer(data, len(MAGIC), len(data) - WORD)))
         body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
-        bundle = _decode(body, data[-WORD:], _Room(_ROOM * len(data)))
+        bundle = _decode(body, data[-WORD:], room, looked_at)
         again = encode(bundle)
     except Refused:
         raise
@@ -86,10 +91,10 @@ class _Room:
             raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
 
 
-def _decode(body: Item, digest: bytes, room: _Room) -> Bundle:
+def _decode(body: Item, digest: bytes, room: _Room, looked_at: _Room) -> Bundle:
     chain_id, contracts, conditions, first, headers, batches, blocks, rows, *rest = body
     chosen, affirmations, state, balances = rest
-    records = tuple(b"".join(_rows(each, room)) for each in batches)
+    records = tuple(b"".join(_rows(each, looked_at)) for each in batches)
     events = iter(_unpack_rows(rows, room))
     found: dict[int, Block] = {}
     for height, calls, receipts in blocks:
@@ -104,7 +109,7 @@ def _decode(body: Item, digest: bytes, room: _Room) -> Bundle:
         contracts={name.decode(): Contract(*_fitting(at, 20, 32)) for name, *at in contracts},
         conditions=tuple(Condition(*(part.decode() for part in each)) for each in conditions),
         first=number(first),
-        headers=tuple(_unpack_rows(headers, room)),
+        headers=tuple(_unpack_rows(headers, looked_at)),
         blocks=found,
         records=records,
         chosen=tuple(chosen),
@@ -193,4 +198,6 @@ def _unpack_call(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
     for each in pieces:
         found.append(records[number(each[0])] if isinstance(each, list) else each)
         room.take(len(found[-1]))
+    # Encoding it again looks for every batch in it.
+    room.take(sum(map(len, found)) * len(records) // _LOOKED_THROUGH)
     return b"".join(found)

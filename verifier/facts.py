@@ -183,7 +183,7 @@ class _Transaction:
             _give(facts.codes, event, "asset")
             facts.exponents[event.topic(1)] = event.word(0)
             if event.word(0) > _MOST_DECIMALS:
-                raise Refused(f"{self._named} gives an asset of {event.word(0)} decimals")
+                raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
         elif name == "BatchRecorded":
             self._record(event)
         elif (batch := facts.batches.get(event.topics[3 if name == "SliceSettled" else 1])) is not None:

@@ -50,11 +50,13 @@ def split(data: bytes, at: int = 0) -> Iterator[bytes]:
     """The items of the list that begins at a place and ends with the data, each as it is encoded. Raises
     ValueError where there is none."""
     is_list, at, end = content(data, at)
-    while is_list and at < end == len(data):
+    if not is_list or end != len(data):
+        raise ValueError("a list is wanted")
+    while at < end:
         after = content(data, at)[2]
         yield data[at:after]
         at = after
-    if at != len(data):
+    if at != end:
         raise ValueError("an item is longer than what it is in")
 
 
@@ -78,7 +80,8 @@ def content(data: bytes, at: int) -> tuple[bool, int, int]:
 
 
 def number(item: Item) -> int:
-    """The number that bytes are. Raises ValueError where the item is a list."""
-    if not isinstance(item, bytes):
-        raise ValueError("a list is in the place of a number")
+    """The number that bytes are. Raises ValueError where the item is a list, or larger than Ethereum has any:
+    what comes after would take long over it, and not be able to write it."""
+    if not isinstance(item, bytes) or len(item) > 32:
+        raise ValueError("a list or something larger is in the place of a number")
     return int.from_bytes(item, "big")

@@ -28,6 +28,9 @@ class Verdict:
     anchored_by: tuple[str, ...]
     hints: tuple[str, ...]
     """What would vouch for blocks if the auditor said more."""
+    contracts_known: bool
+    """Whether the auditor said where the contracts are, and they are there. If not, all rests on their being
+    the ledger's: anybody may have others put on the same chain, with other names, or nothing but a part."""
 
     @property
     def anchored(self) -> bool:
@@ -117,4 +120,5 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         anchored_to=anchored_to,
         anchored_by=() if anchored_to is None else tuple(anchors.found[anchored_to]),
         hints=tuple(anchors.hints),
+        contracts_known=given.contracts.keys() >= set(CONTRACTS),
     )

@@ -25,6 +25,18 @@ class IndexDamaged(IndexUnusable):
         self.where = where
 
 
+class IndexOtherVersion(IndexUnusable):
+    """Another version of this package made it, in a format `found`; `expected` is this version's."""
+
+    def __init__(self, folder: str, found: int, expected: int) -> None:
+        age = "an earlier" if found < expected else "a later"
+        super().__init__(
+            folder, f"was made by {age} version of clearing (format {found}; this version reads {expected})"
+        )
+        self.found = found
+        self.expected = expected
+
+
 class IndexForeign(IndexUnusable):
     """It is of another chain, or of contracts at other places; `what` differs, `found` in the index and
     `expected` on the ledger."""

@@ -55,7 +55,7 @@ def follow(
     clients: Clients, folder: Path, *, derive: Derive | None = None, progress: Progress | None = None
 ) -> Manifest:
     """Bring the index of the ledger in `folder` up to its chain's newest block, making it where there is
-    none. Raises IndexDamaged, IndexForeign, IndexBusy, StoreUnusable, and EngineFailed where the chain
+    none. Raises IndexUnusable, IndexBusy, StoreUnusable, and EngineFailed where the chain
     contradicts itself.
     """
     with writing(folder):

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ledger.errors import EngineFailed
@@ -14,7 +16,7 @@ from ledger.index.decoding import event_tables
 from ledger.index.errors import IndexDamaged
 from ledger.index.extracting import Counted
 from ledger.index.manifest import Manifest, Segment
-from ledger.index.schema import TABLES
+from ledger.index.schema import TABLES, TRADES
 from ledger.index.standing import STANDS, Standing
 
 KEPT_TRADES = 4_000_000
@@ -51,6 +53,30 @@ class Known:
         if not parts and schema is not None:
             return schema.empty_table().select(list(columns or schema.names))
         return pa.concat_tables(parts) if parts else None
+
+    def trades(self, indexes: pa.ChunkedArray) -> pa.Table:
+        """The trades of earlier segments with these indexes, which rise, as they stand: with the columns of
+        `trades`, rising. Raises IndexDamaged where a file cannot be read."""
+        wanted = indexes.to_numpy()
+        parts, start = [TRADES.empty_table()], 0
+        for place, segment in enumerate(self.segments):
+            own = wanted[(wanted >= start) & (wanted < segment.next.trade)]
+            start = segment.next.trade
+            if not len(own):
+                continue
+            found = self._rows(segment, "trades", own)
+            for later in self.segments[place + 1 :]:
+                if "changes" in later.files:
+                    found = _changed(found, self._rows(later, "changes", own))
+            parts.append(found)
+        return pa.concat_tables(parts)
+
+    def _rows(self, segment: Segment, name: str, trades: npt.NDArray[np.int64]) -> pa.Table:
+        """Those of these trades, rising."""
+        between = [("trade", ">=", int(trades[0])), ("trade", "<=", int(trades[-1]))]
+        found = self.read(segment, name, None, between)
+        mask = pa.array(np.isin(found["trade"].to_numpy(), trades))
+        return found.filter(mask).sort_by("trade")
 
     def batches_of(self, changes: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
         """The batches that these changes of trades, rising, are of, and those of each."""
@@ -126,3 +152,17 @@ class Known:
         except (OSError, pa.ArrowException) as error:
             where = f"{segment.name}/{path.name}"
             raise IndexDamaged(str(self.folder), where, f"cannot be read: {error}") from None
+
+
+def _changed(trades: pa.Table, changes: pa.Table) -> pa.Table:
+    """Trades, rising, with what a later segment says of some of them."""
+    if not len(changes):
+        return trades
+    places = np.searchsorted(trades["trade"].to_numpy(), changes["trade"].to_numpy())
+    taken = np.arange(len(trades))
+    taken[places] = len(trades) + np.arange(len(changes))
+    for name in STANDS:
+        both = pa.chunked_array([*trades[name].chunks, *changes[name].chunks], TRADES.field(name).type)
+        at = trades.schema.get_field_index(name)
+        trades = trades.set_column(at, TRADES.field(name), pc.take(both, pa.array(taken)))
+    return trades

@@ -1,7 +1,7 @@
 """What lies in an index: its manifest, which names every segment and the hash of each of its files.
 
     index/manifest.json      what there is, and nothing else counts
-    index/checked.json       files that were hashed and found right, by size, time and inode; may be deleted
+    index/checked.json       files that were hashed and found right, by size, times and inode; may be deleted
     index/lock               held by readers together, and by a writer while it deletes what is not named
     index/writing            held by the one who writes
     index/000012-ab12cd34/   a segment: a Parquet file a table
@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from ledger.chain.base import Block
-from ledger.index.errors import IndexDamaged, IndexMissing
+from ledger.index.errors import IndexDamaged, IndexMissing, IndexOtherVersion
 
-FORMAT = 1
+FORMAT = 2
+"""Rises whenever the manifest or a table has another shape: an index is made anew, never converted."""
 INDEX, MANIFEST, CHECKED = "index", "manifest.json", "checked.json"
 
 
@@ -144,8 +145,8 @@ class Manifest:
     def read(cls, folder: Path) -> Manifest:
         """The index of the ledger in `folder`, all of whose files are there and are what was written.
 
-        Cheap: a file is hashed again only where its size, time or inode is not that of when it was hashed
-        last. Raises IndexMissing, IndexDamaged.
+        Cheap: a file is hashed again only where its size, times or inode are not those of when it was hashed
+        last. Raises IndexMissing, IndexDamaged, IndexOtherVersion.
         """
         from ledger.index.checking import check_files
 
@@ -155,12 +156,13 @@ class Manifest:
 
     @classmethod
     def named(cls, folder: Path) -> Manifest:
-        """What the manifest says, without a look at the files. Raises IndexMissing, IndexDamaged."""
+        """What the manifest says, without a look at the files. Raises as `read`."""
         path = folder / INDEX / MANIFEST
         try:
             value = json.loads(path.read_bytes())
-            if value["format"] != FORMAT:
-                raise ValueError(f"format {value['format']} is another version's")
+            made = value["format"]
+            if isinstance(made, int) and made != FORMAT:
+                raise IndexOtherVersion(str(folder), made, FORMAT)
             found = cls(
                 folder, Ledger(**value["ledger"]), [Segment.of_json(each) for each in value["segments"]]
             )

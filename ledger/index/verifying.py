@@ -48,7 +48,7 @@ def verify(
     """Compare the index with the chain: hashes of all files, then each segment's tables, made again.
 
     Blocks that were not final and have been replaced since are not compared: `follow` replaces them. Tables
-    of the business are compared where `derive` is given. Raises IndexMissing, IndexDamaged, IndexForeign.
+    of the business are compared where `derive` is given. Raises as `Manifest.read`, and IndexForeign.
     """
     with reading(folder):
         manifest = Manifest.named(folder)

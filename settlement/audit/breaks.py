@@ -48,7 +48,7 @@ KEPT: Mapping[str, str] = {
 }
 LOG: Mapping[str, str] = {
     "event": "BIGINT",
-    "at": "TIMESTAMP",
+    "date_time": "TIMESTAMP",
     "number": "BIGINT",
     "institution": "INTEGER",
     "what": "VARCHAR",
@@ -148,7 +148,7 @@ def _log(each: Kept, index: Mapping[str, int]) -> list[Row]:
         rows.append(
             {
                 "event": event.number,
-                "at": _utc(event.when),
+                "date_time": _utc(event.when),
                 "number": event.subject,
                 "institution": index.get(each.found.institution, -1),
                 "what": event.what,

@@ -1,12 +1,12 @@
 """Schema `facts` of a session: what the index holds, one view a table, and what every question needs of it.
 
     facts.<table>                  as in `ledger.index.schema`; where no segment has any, typed and empty
-    facts.<table>                  and as in `settlement.audit.revenue_tables`, likewise
+    facts.<table>                  and as in `settlement.audit.revenue_tables` and `totals_tables`, likewise
     facts.breaks_kept, .break_log  as in `settlement.audit.breaks`
     facts."Contract_Event"         every event of the contracts
     facts.trades_now               trades as they stand: `trades` with the newest of `changes`
-    facts.moments                  transaction, block, hash, sender, at (UTC)
-    facts.times                    transaction, block, at (UTC); in memory
+    facts.moments                  transaction, block, hash, sender, date_time (UTC)
+    facts.times                    transaction, block, date_time (UTC); in memory
     facts.changed                  those of `trades_now` that changed after their segment, with old_status and
                                    old_settled_quantity
     facts.fails_last               batch, number, reasons, failed_days: of a trade's newest fail
@@ -41,6 +41,7 @@ from settlement.audit.access import Access
 from settlement.audit.masking import MACROS
 from settlement.audit.names import CURRENCY, TRANSIT, Asset, Names
 from settlement.audit.revenue_tables import TABLES as REVENUE
+from settlement.audit.totals_tables import TABLES as TOTALS
 
 Files = Mapping[str, Sequence[Path]]
 """By table, in the chain's order."""
@@ -73,6 +74,8 @@ _CHANGED = """
     select t.* replace (c.status as status, c.settled_quantity as settled_quantity, c.ended_in as ended_in),
         t.status as old_status, t.settled_quantity as old_settled_quantity
     from facts.trades t join facts.changes_last c using (trade)"""
+WIDE = "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)"
+"""The macro that puts a number in two columns together."""
 _PART = """case when settled = quantity then total
     else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
 _FAILS_LAST = """
@@ -112,11 +115,11 @@ def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
     _keep(
         script,
         "times",
-        "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as at"
+        "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as date_time"
         " from facts.transactions x join facts.blocks b using (block) order by 1",
     )
     script.run(
-        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.at"
+        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.date_time"
         " from facts.transactions x join facts.times b using (transaction)"
     )
     script.run(f"create view facts.fails_last as {fails_last()}")
@@ -168,7 +171,7 @@ def macros(script: Script, names: Names, access: Access) -> None:
         "hex(b) as '0x' || lower(to_hex(b))",
         f"part_of(total, settled, quantity) as {_PART}",
         f"asset_issuer(i) as {_by_asset(names, lambda each: each.issuer, 'integer')}",
-        "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)",
+        WIDE,
     ):
         script.run(f"create macro {made}")
 
@@ -184,7 +187,7 @@ def _reasons() -> str:
 
 def tables() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Every table with its columns and their types in SQL."""
-    for name, schema in (TABLES | REVENUE).items():
+    for name, schema in (TABLES | REVENUE | TOTALS).items():
         yield name, [(field.name, _ARROW.get(field.type, "BLOB")) for field in schema]
     compiled = artifacts()
     for contract in CONTRACTS:

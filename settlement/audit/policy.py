@@ -35,7 +35,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from settlement.errors import Mistake, SettlementError, listed
+from settlement.errors import DocumentInvalid, Mistake
 from settlement.files import read_regular
 
 FILE = "access.yaml"
@@ -67,13 +67,8 @@ class Policy:
         return {name: self.roles[name] for bit, name in enumerate(ROLES) if roles >> bit & 1}
 
 
-class AccessInvalid(SettlementError):
-    """The access policy `source` has mistakes: all that were found, in the order of its lines."""
-
-    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        self.source = source
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(listed(source, self.mistakes))
+class AccessInvalid(DocumentInvalid):
+    """`source` is an access policy."""
 
 
 def load(folder: Path, institutions: Sequence[str]) -> Policy:

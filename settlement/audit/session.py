@@ -92,7 +92,7 @@ def opened(
 ) -> Iterator[Audit]:
     """The ledger at `path` for a viewer: as the access policy says, all of it where nobody is named.
 
-    Raises NotALedger, LedgerUnfinished, what following the chain raises, IndexDamaged, IndexForeign, and
+    Raises NotALedger, LedgerUnfinished, what following the chain raises, IndexUnusable, and
     NameUnknown where the policy knows no such viewer.
     """
     with ExitStack() as stack:

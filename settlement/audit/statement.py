@@ -8,7 +8,6 @@ the child process that answers, and imports nothing but the standard library and
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -68,7 +67,7 @@ def check(
     """
     found = json.loads(parse(sql))
     if found["error"]:
-        raise Refused(_parser_said(found) + _reserved(sql, parse, views))
+        raise Refused(_parser_said(found))
     statements = found["statements"]
     if len(statements) != 1:
         raise Refused(f"one SELECT is wanted, not {len(statements)} statements")
@@ -90,16 +89,6 @@ def _parser_said(found: Mapping[str, Any]) -> str:
     if "Only SELECT" in said:
         return "only a SELECT is answered here, nothing that changes, sets, loads, attaches or explains"
     return said
-
-
-def _reserved(sql: str, parse: Callable[[str], str], views: Mapping[str, Sequence[str]]) -> str:
-    """A hint where a statement that is no SQL names a column that SQL has other plans for."""
-    words = set(re.findall(r"\w+", sql.lower()))
-    columns = sorted({column for each in views.values() for column in each if column.lower() in words})
-    for column in columns:
-        if json.loads(parse(f"select {column} from a"))["error"]:
-            return f'; the column {column} is a word of SQL as well: write "{column}", in quotes'
-    return ""
 
 
 def _walked(tree: Any) -> Iterator[dict[str, Any]]:

@@ -29,10 +29,10 @@ class View:
 
 MINOR, UNITS = "minor units", "units"
 BLOCK = Column("block", "Block it is in")
-AT = Column("at", "Time of the block, UTC")
+DATE_TIME = Column("date_time", "Time of the block, UTC")
 TRANSACTION = Column("transaction_hash", "Transaction it is in")
-MOMENT = (BLOCK, AT, TRANSACTION)
-MOMENT_SQL = "m.block, m.at, hex(m.hash) as transaction_hash"
+MOMENT = (BLOCK, DATE_TIME, TRANSACTION)
+MOMENT_SQL = "m.block, m.date_time, hex(m.hash) as transaction_hash"
 TRADE = Column("trade", "The trade, as its file names it: YYYY-MM-DD/NUMBER")
 DAY = Column("trading_day", "Day it was traded on")
 NUMBER = Column("trade_number", "The trade's number at the venue")

@@ -32,7 +32,8 @@ def _breaks_sql(access: Access) -> str:
 
 def _events_sql(access: Access) -> str:
     return f"""
-    select g.event, g.at, 'B-' || g.number as id, institution_name(nullif(g.institution, -1)) as institution,
+    select g.event, g.date_time, 'B-' || g.number as id,
+        institution_name(nullif(g.institution, -1)) as institution,
         g.what, {access.name("g.person")} as person, {_text(access, "g.text")} as text, g.action,
         {access.name("g.proposed_by")} as proposed_by, g.proposal, g.number as break_number
     from facts.break_log g where {access.concerns("g.institution")}"""
@@ -49,8 +50,9 @@ def _approvals_sql(access: Access) -> str:
     # kind, institution, person, proposed by, day, subject, detail, transaction, event, time, seen
     every = f"""
     select 'affirmation' as kind, a.institution as who, null::varchar as person, null::varchar as proposed_by,
-        b.trading_day as day, hex(b.hash) as subject, a.exceptions::varchar || ' exceptions' as detail,
-        a.transaction, null::bigint as event, null::timestamp as at,
+        b.trading_day as day, {access.hashed("hex(b.hash)")} as subject,
+        a.exceptions::varchar || ' exceptions' as detail,
+        a.transaction, null::bigint as event, null::timestamp as date_time,
         {access.concerns("a.institution", "b.venue")} as seen
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     union all
@@ -71,13 +73,14 @@ def _approvals_sql(access: Access) -> str:
     union all
     select case when g.action = 'close' then 'break_closed' else 'break_corrected' end,
         nullif(g.institution, -1), g.person, g.proposed_by, k.trading_day, 'B-' || g.number, p.text, null,
-        g.event, g.at, {access.concerns("g.institution")}
+        g.event, g.date_time, {access.concerns("g.institution")}
     from facts.break_log g join facts.breaks_kept k using (number)
     left join facts.break_log p on p.event = g.proposal where g.what = 'approved'"""
     return f"""
     select e.kind, institution_name(e.who) as institution, {access.name("e.person")} as person,
         {access.name("e.proposed_by")} as proposed_by, e.day as trading_day,
-        {_subject(access)} as subject, {_detail(access)} as detail, m.block, coalesce(m.at, e.at) as at,
+        {_subject(access)} as subject, {_detail(access)} as detail, m.block,
+        coalesce(m.date_time, e.date_time) as date_time,
         hex(m.hash) as transaction_hash, e.event as break_event
     from ({every}) e left join facts.moments m using (transaction) where e.seen"""
 
@@ -131,7 +134,7 @@ VIEWS = (
         "what happened to a break",
         (
             Column("event", "Number of the event, over all breaks, from 1"),
-            Column("at", "When it happened, UTC"),
+            Column("date_time", "When it happened, UTC"),
             _ID,
             _INSTITUTION,
             Column(
@@ -163,7 +166,7 @@ VIEWS = (
             Column("subject", "The batch, the payer's agreement and its version or period, the break"),
             Column("detail", "Exceptions of an affirmation, hash of the terms, the measure, the reason"),
             Column("block", "Block it is in; null of a break, which the chain does not know"),
-            Column("at", "When it was, UTC"),
+            Column("date_time", "When it was, UTC"),
             Column("transaction_hash", "Transaction it is in"),
             Column("break_event", "Number of the break's event"),
         ),

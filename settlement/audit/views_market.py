@@ -5,7 +5,7 @@ is, and the chain itself.
 from __future__ import annotations
 
 from settlement.audit.access import Access
-from settlement.audit.view import AT, BLOCK, MINOR, MOMENT, MOMENT_SQL, TRANSACTION, Column, View
+from settlement.audit.view import BLOCK, DATE_TIME, MINOR, MOMENT, MOMENT_SQL, TRANSACTION, Column, View
 
 _ASSET = Column("asset", "Code of the security or currency")
 _AMOUNT = Column("amount", "How much", "units of a security, minor units of a currency")
@@ -33,8 +33,9 @@ def text_sql(word: str) -> str:
 
 def _cycles_sql(access: Access) -> str:
     return """
-    select institution_name(o.venue) as venue, o.cycle, o.block as opened_block, o.at as opened_at,
-        make_timestamp(o.deadline::bigint * 1000000) as deadline, c.block as closed_block, c.at as closed_at,
+    select institution_name(o.venue) as venue, o.cycle, o.block as opened_block, o.date_time as opened_at,
+        make_timestamp(o.deadline::bigint * 1000000) as deadline, c.block as closed_block,
+        c.date_time as closed_at,
         (select count(*) from facts."ClearingHouse_NettingSetSettled" n
             where n.venue = o.venue and n.cycle = o.cycle) as settlements
     from (select * from facts."ClearingHouse_CycleOpened" join facts.moments using (transaction)) o
@@ -52,12 +53,20 @@ def _settlements_sql(access: Access) -> str:
             ("levy", "levy_minor"),
         )
     )
+    # Of a set of one trade the totals are what it cost: they are for who is in the set.
+    own = "true"
+    if access.sees == "own":
+        own = (
+            f"({access.concerns('n.venue')} or exists (select 1 from facts.movements v"
+            f" where v.transaction = n.transaction and {access.concerns('v.sender', 'v.receiver')}))"
+        )
     return f"""
     select institution_name(n.venue) as venue, n.cycle, n.model, asset_code(n."cashAsset") as currency,
         {money},
         (select sum(s.count)::bigint from facts."ClearingHouse_SliceSettled" s
             where s.transaction = n.transaction) as trades, {MOMENT_SQL}
-    from facts."ClearingHouse_NettingSetSettled" n join facts.moments m on m.transaction = n.transaction"""
+    from facts."ClearingHouse_NettingSetSettled" n join facts.moments m on m.transaction = n.transaction
+    where {own}"""
 
 
 def _movements_sql(access: Access) -> str:
@@ -177,7 +186,10 @@ def _attestations_sql(access: Access) -> str:
 
 
 def _blocks_sql(access: Access) -> str:
-    return "select block, make_timestamp(time_s * 1000000) as at, hex(hash) as block_hash from facts.blocks"
+    return (
+        "select block, make_timestamp(time_s * 1000000) as date_time, hex(hash) as block_hash"
+        " from facts.blocks"
+    )
 
 
 def _transactions_sql(access: Access) -> str:
@@ -209,7 +221,7 @@ VIEWS = (
     ),
     View(
         "settlements",
-        "netting sets, each settled in one transaction",
+        "netting sets, each settled in one transaction; shown to whom it moved something",
         (
             _VENUE,
             _CYCLE,
@@ -357,14 +369,14 @@ VIEWS = (
     View(
         "blocks",
         "blocks with events of the ledger, and the newest",
-        (BLOCK, AT, Column("block_hash", "The block's hash")),
+        (BLOCK, DATE_TIME, Column("block_hash", "The block's hash")),
         _blocks_sql,
     ),
     View(
         "transactions",
         "transactions with events of the ledger",
         (
-            *(BLOCK, AT, TRANSACTION),
+            *(BLOCK, DATE_TIME, TRANSACTION),
             Column("sender", "Address that signed it"),
             Column("institution", "Whose signer that is, now or once"),
             Column("transaction_index", "Its place among them, from 1"),

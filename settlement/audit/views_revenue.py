@@ -93,7 +93,7 @@ def _agreements_sql(access: Access) -> str:
         [institution_name(x) for x in e.signatories if list_contains(e.consented, x)] as consented,
         [institution_name(x) for x in e.signatories if not list_contains(e.consented, x)] as missing,
         hex(e.terms_hash) as terms_hash, institution_name(e.proposed_by) as proposed_by, {MOMENT_SQL},
-        d.block as concluded_block, d.at as concluded_at
+        d.block as concluded_block, d.date_time as concluded_at
     from every e join facts.moments m using (transaction)
     left join facts.moments d on d.transaction = e.concluded_in
     where {any_of(access, "e.signatories")}"""

@@ -122,7 +122,7 @@ def log(
             rows = [
                 {
                     "number": each.number,
-                    "at": each.when.replace(tzinfo=None),
+                    "date_time": each.when.replace(tzinfo=None),
                     "viewer": each.viewer,
                     "user": each.user,
                     "question": each.question,
@@ -150,6 +150,17 @@ def _log_schema() -> Any:
     import pyarrow as pa
 
     texts = ("viewer", "user", "question", "details", "outcome", "error")
-    kinds = {"number": pa.int64(), "at": pa.timestamp("us"), "block": pa.int64(), "rows": pa.int64()}
-    order = ("number", "at", "viewer", "user", "question", "details", "outcome", "block", "rows", "error")
+    kinds = {"number": pa.int64(), "date_time": pa.timestamp("us"), "block": pa.int64(), "rows": pa.int64()}
+    order = (
+        "number",
+        "date_time",
+        "viewer",
+        "user",
+        "question",
+        "details",
+        "outcome",
+        "block",
+        "rows",
+        "error",
+    )
     return pa.schema([(name, pa.string() if name in texts else kinds[name]) for name in order])

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import rlp
+from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,10 @@ LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
     "institution twice": (lambda it: it.block(admitted(2, "Z")), "two events give institution 2"),
     "name twice": (lambda it: it.block(admitted(4, "A")), "two events give institution 4 or the name A"),
     "code twice": (lambda it: it.block(listed(2, "S")), "two events give asset 2 or the name S"),
+    "decimals without end": (
+        lambda it: it.block(event("AssetRegister", "AssetListed", 0x8002, "D", 1, data=word(2**70))),
+        "lists an asset of 1180591620717411303424 decimals",
+    ),
     "batch twice": (_again, "was recorded before"),
     "no such party": (lambda it: it.record(trade(9, buyer=77)), "nothing names its party or asset 77"),
     "records that hash otherwise": (
@@ -203,6 +208,17 @@ def test_bundle_given_a_false_part_is_refused(change: dict[str, Any], said: str)
         verifier.verify(coding.encode(bundle))
 
 
+def test_chain_given_a_time_that_cannot_be_written_is_refused() -> None:
+    """What says the verdict would end in an error, whose exit code is that of an unanchored bundle."""
+    chain = forged()
+    chain.block()
+    *before, last = chain.headers
+    parts = rlp.decode(last)
+    chain.headers = [*before, rlp.encode([*parts[:11], b"\1" * 2_000, *parts[12:]])]
+    with pytest.raises(Refused, match="something larger is in the place of a number"):
+        verifier.verify(chain.file(ANYBODY))
+
+
 def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     chain = forged()
     names = [b"\x1b[2J", b"X\nanchored: yes", "Ａ".encode(), b"", b"\xff\xfe"]
@@ -215,6 +231,33 @@ def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     assert [row.buyer for row in verdict.rows[2:]] == [
         "\\x1b[2J", "X\\nanchored: yes", "\\xef\\xbc\\xa1", "", "\\xff\\xfe"
     ]  # fmt: skip
+
+
+def test_chain_given_other_contracts_on_it_rests_on_the_contracts_that_are_named() -> None:
+    """Another consortium and another register, later on the very chain of a trusted head: two of three trades
+    are left out, and names are exchanged."""
+    chain, at = forged(), {"Consortium": b"\x66" * 20, "AssetRegister": b"\x67" * 20}
+    begun = len(chain.headers)
+    others = [(at["Consortium"], *admitted(i, name)[1:]) for i, name in enumerate(("V", "B", "A"), start=1)]
+    others += [(at["AssetRegister"], *listed(i, code)[1:]) for i, code in ((1, "S"), (0x8001, "C"))]
+    chain.block(*others)
+    chain.record(trade(3), day=20240316)
+    it = replace(
+        forged().bundle(),
+        contracts=CONTRACTS | {name: Contract(address, bytes(32)) for name, address in at.items()},
+        first=begun + 1,
+        headers=tuple(chain.headers[begun:]),
+        blocks={number: block for number, block in chain.whole().items() if number > begun},
+    )
+    data, known = sealed(fitting(it)), keccak(chain.headers[-1])
+    verdict = verifier.verify(data, trusted_head=known)
+    assert [(row.number, row.buyer) for row in verdict.rows] == [(3, "B")]
+    assert not verdict.contracts_known
+    rests = "\n".join(telling.lines(verdict)).partition("What it rests on")[2]
+    assert "are the ledger's, and no others on its chain" in rests
+    real = {name: each.address for name, each in CONTRACTS.items()}
+    with pytest.raises(Refused, match="another ledger: its Consortium"):
+        verifier.verify(data, trusted_head=known, contracts=real)
 
 
 def _body(**changes: Any) -> bytes:
@@ -249,6 +292,7 @@ def _deep(times: int) -> bytes:
 
 HUGE = (2**40).to_bytes(6, "big")
 COLUMNS = [HUGE, [b"\0"] * 32]
+FEW = (5_000).to_bytes(2, "big")
 MANY = [(10**6).to_bytes(3, "big"), [b"\0"] * 32]
 SAME = [b"\xff\xff", [b"\0"] * 32]
 BOMBS = {
@@ -258,8 +302,17 @@ BOMBS = {
     "rows of no width": _body(_5=[[HUGE, []]]),
     "a count": _body(_6=[[b"\3", [], [[b"", b"\1", b"\1", b"", b"\xff" * 40]]]]),
     "a transaction of batches": _body(_5=[SAME], _6=[[b"\3", [[[b""]] * 60_000], []]]),
+    "a transaction to look for batches in": _body(
+        _5=[[b"\1", [b"\0"] * 30 + [bytes([i >> 8]), bytes([i & 255])]] for i in range(1, 999)],
+        _6=[[b"\3", [[bytes(5 << 20)]], []]],
+    ),
+    "headers that repeat a long one": _body(_4=[[FEW, [b"\0"] * 2], [[FEW, [b"\0"] * 50_000]]]),
+    "wide rows": _body(_7=[[b"\1", [b"\0"] * 2], [[b"\1", [b"\0"] * 480_000]]]),
+    "wide rows that vary": _body(_7=[[b"\2", [b"\0"] * 2], [[b"\2", [b"\0\1"] * 15_000 + [b"\0"] * 85_000]]]),
+    "records without end": _body(_5=[MANY] * 2),
     "a deep list": coding.MAGIC + _deep(5_000) + bytes(32),
     "zeros": coding.MAGIC + b"\xbf" + b"\0\xff" * 100_000,
+    "items without end": coding.MAGIC + coding.pack_zeros(b"\xfa\x40\0\0" + bytes(1 << 22)) + bytes(32),
     "deep lists": _body(**{f"_{i}": rlp.decode(_deep(90)) for i in range(12)}),
     "a length": coding.MAGIC + b"\xff" + b"\xff" * 8,
     "a length with zeros": coding.MAGIC + b"\xb9\0\x40" + bytes(64),

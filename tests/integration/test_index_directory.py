@@ -5,15 +5,18 @@ given any byte is flipped ─ IndexDamaged, which names the file; also where siz
 given a file is gone, or the manifest ─ said, and rebuilt
 given whoever alters a row makes all digests fit ─ `verify` names segment, table and row, and ends with 1
 given another ledger's index, or another block in a final one's place ─ IndexForeign, with both
+given another version made it ─ IndexOtherVersion, and what helps; who changes the format raises its number
 given a backup           ─ has no index, and makes one
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,7 +27,8 @@ from ledger.index.checking import hashed
 from ledger.index.errors import IndexDamaged, IndexForeign, IndexMissing
 from ledger.index.following import follow, newest_of
 from ledger.index.keeping import reading
-from ledger.index.manifest import File, Ledger, Manifest, Segment
+from ledger.index.manifest import FORMAT, File, Ledger, Manifest, Segment
+from ledger.index.schema import TABLES
 from settlement import cli, indexing, sample
 from tests.indexed import altered, require_events, require_history, rows
 from tests.integration.steps import FIRST, Clearing, trades_of
@@ -114,9 +118,8 @@ def test_index_given_it_was_changed_on_disk_says_where(ledger: Path, clearing: C
                 os.utime(path, ns=(looked.st_atime_ns, looked.st_mtime_ns))
                 with pytest.raises(IndexDamaged, match=rf"{segment.name}/{table}.parquet.*SHA-256"):
                     indexing.verify(ledger)
-            else:
-                with pytest.raises(IndexDamaged, match=rf"{segment.name}/{table}.parquet.*index rebuild"):
-                    Manifest.read(ledger)
+            with pytest.raises(IndexDamaged, match=rf"{segment.name}/{table}.parquet.*index rebuild"):
+                Manifest.read(ledger)
             _flip(path, len(path.read_bytes()) // 2)
     path = manifest.files("trades")[0]
     data = path.read_bytes()
@@ -135,6 +138,29 @@ def test_index_given_it_was_changed_on_disk_says_where(ledger: Path, clearing: C
         _flip(ledger / "index" / "manifest.json", place)
     (ledger / "index" / "checked.json").write_text("[")
     assert Manifest.read(ledger).digest == manifest.digest
+
+
+def test_index_given_another_version_made_it_says_so_and_what_helps(ledger: Path, clearing: Clearing) -> None:
+    indexing.follow(ledger)
+    path = ledger / "index" / "manifest.json"
+    kept = json.loads(path.read_bytes())
+    for made, said in ((FORMAT - 1, "an earlier version"), (FORMAT + 1, "a later version")):
+        # As another format would have it: without what this one has, and with what it does not know.
+        path.write_text(json.dumps({"format": made, "parts": kept["segments"]}))
+        for asked in (("index", "verify", ledger), ("audit", ledger, "summary")):
+            ran = clearing(*asked)
+            assert ran.code == 2
+            assert f"was made by {said} of clearing (format {made}; this version reads {FORMAT})" in ran.err
+            assert "clearing index rebuild" in ran.err
+    assert clearing("index", "rebuild", ledger).code == 0
+    assert clearing("index", "verify", ledger).code == 0
+
+
+def test_format_given_the_tables_have_another_shape_rises() -> None:
+    """Who changes a table or the manifest raises FORMAT, and puts the new shape's digest here."""
+    shape = {name: [(each.name, str(each.type)) for each in schema] for name, schema in TABLES.items()}
+    said = json.dumps([sorted(shape.items()), [each.name for each in fields(Segment)]])
+    assert (FORMAT, hashlib.sha256(said.encode()).hexdigest()[:16]) == (2, "6180d1c461a558ff")
 
 
 def test_verify_given_a_row_was_altered_and_digests_fit_finds_it(ledger: Path, clearing: Clearing) -> None:

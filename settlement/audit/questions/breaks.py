@@ -66,7 +66,7 @@ def breaks_of(audit: Audit, trade: int) -> pa.Table:
     among all trades."""
     return audit.table(
         """
-    select b.id, b.institution, b.level, b.kind, b.reason, b.status, e.event, e.at, e.what, e.person,
+    select b.id, b.institution, b.level, b.kind, b.reason, b.status, e.event, e.date_time, e.what, e.person,
         e.action, e.proposed_by, e.text, b.value_at_risk_minor, b.fields
     from breaks b join break_events e using (break_number)
     where list_contains(b.trades, (
@@ -94,8 +94,8 @@ def approvals(
     found.words("kind", kind, APPROVALS, "kind")
     if person is not None:
         found.where("? in (person, proposed_by)", person)
-    found.days(filters.first, filters.last, 'coalesce(trading_day, "at"::date)')
-    order = '"at", block nulls last, transaction_hash, kind, institution, break_event'
+    found.days(filters.first, filters.last, "coalesce(trading_day, date_time::date)")
+    order = "date_time, block nulls last, transaction_hash, kind, institution, break_event"
     return found.answer("approvals", order, filters.limit, filters.after)
 
 

@@ -21,7 +21,7 @@ from settlement.errors import TradingDayNeeded
 STEPS = pa.schema(
     [
         ("step", pa.string()),
-        ("at", pa.timestamp("us")),
+        ("date_time", pa.timestamp("us")),
         ("block", pa.int64()),
         ("institution", pa.string()),
         ("side", pa.string()),
@@ -62,7 +62,7 @@ def trade(audit: Audit, name: str) -> Answer:
         *_balances(audit),
         *_charges(audit),
         *_revenue(audit, index),
-        *_breaks(audit, index),
+        *_breaks(audit, index, about["currency"][0].as_py()),
     ]
     table = pa.Table.from_pylist(steps, schema=STEPS)
     return audit.answer("trade", table, total=table.num_rows, about=about)
@@ -103,7 +103,7 @@ def _said(audit: Audit, security: str) -> Iterator[dict[str, Any]]:
             "step": row["status"],
             **{
                 name: row[name]
-                for name in ("at", "block", "institution", "side", "transaction_hash", "signer")
+                for name in ("date_time", "block", "institution", "side", "transaction_hash", "signer")
             },
             "asset": security if row["settled_quantity"] is not None else None,
             "amount": row["settled_quantity"],
@@ -114,7 +114,7 @@ def _said(audit: Audit, security: str) -> Iterator[dict[str, Any]]:
 def _balances(audit: Audit) -> Iterator[dict[str, Any]]:
     """What both parties had of the trade's assets around each of its settlements."""
     settled = audit.rows(
-        """select distinct m.transaction, m.block, m.at, hex(m.hash) from (
+        """select distinct m.transaction, m.block, m.date_time, hex(m.hash) from (
             select ended_in as transaction from main._page where status = 3 union
             select p.transaction from facts."ClearingHouse_TradeSettledInPart" p join
             (main._page t join facts.batches b using (batch))
@@ -146,7 +146,13 @@ def _balances(audit: Audit) -> Iterator[dict[str, Any]]:
             where {access.concerns("w.who")} order by side, a.asset"""
         )
         for row in rows.to_pylist():
-            yield {"step": "balance", "at": at, "block": block, "transaction_hash": transaction_hash, **row}
+            yield {
+                "step": "balance",
+                "date_time": at,
+                "block": block,
+                "transaction_hash": transaction_hash,
+                **row,
+            }
 
 
 def _charges(audit: Audit) -> Iterator[dict[str, Any]]:
@@ -167,7 +173,7 @@ def _revenue(audit: Audit, index: int) -> Iterator[dict[str, Any]]:
     for row in rows.to_pylist():
         yield {
             "step": "revenue",
-            "at": row.get("at"),
+            "date_time": row.get("date_time"),
             "block": row.get("block"),
             "institution": row["party"],
             "side": row.get("side"),
@@ -181,12 +187,13 @@ def _revenue(audit: Audit, index: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _breaks(audit: Audit, index: int) -> Iterator[dict[str, Any]]:
+def _breaks(audit: Audit, index: int, currency: str) -> Iterator[dict[str, Any]]:
     for row in breaks_of(audit, index).to_pylist():
         yield {
             "step": "break",
-            "at": row["at"],
+            "date_time": row["date_time"],
             "institution": row["institution"],
+            "asset": currency,
             "amount": row["value_at_risk_minor"],
             "detail": f"{row['id']} {row['kind']} ({row['level']}): {row['what']}"
             + (f" by {row['person']}" if row["person"] else ""),

@@ -25,7 +25,7 @@ def movements(audit: Audit, filters: Filters = NONE) -> Answer:
     found = [*parties(names, filters, "v.sender", "v.receiver")]
     if as_of.block < audit.as_of.block:
         found.append(f"v.transaction <= {last_transaction(audit, as_of)}")
-    if between := days(filters, '"at"::date'):
+    if between := days(filters, "date_time::date"):
         # Blocks go on in time, and so do transactions: a day is a range of them.
         picked = f"(from facts.times where {' and '.join(between)})"
         for compared, end in ((">=", "min"), ("<=", "max")):

@@ -62,7 +62,7 @@ def revenue(
     found.equal("cycle", cycle)
     found.equal("currency", filters.currency)
     found.words("kind", kind, tuple(Kind), "kind")
-    found.days(filters.first, filters.last, '"at"::date')
+    found.days(filters.first, filters.last, "date_time::date")
     if by:
         return _sums(found, [one_of("group", each, GROUPS) for each in by], filters)
     order = "transaction_index, agreement, kind, line, place"
@@ -99,7 +99,7 @@ def agreements(
     _agreement(found, agreement, "name")
     found.equal("currency", filters.currency)
     found.words("status", filters.status, STATUSES, "status")
-    found.days(filters.first, filters.last, '"at"::date')
+    found.days(filters.first, filters.last, "date_time::date")
     return found.answer("agreements", "block, agreement, version, terms_hash", filters.limit, filters.after)
 
 
@@ -117,7 +117,7 @@ def charges(
     found.institution(payer, "payer")
     found.equal("cycle", cycle)
     found.equal("currency", filters.currency)
-    found.days(filters.first, filters.last, '"at"::date')
+    found.days(filters.first, filters.last, "date_time::date")
     order = "transaction_index, payer, currency"
     return found.answer("charges", order, filters.limit, filters.after)
 
@@ -151,13 +151,13 @@ def _charges_sql(audit: Audit) -> str:
     )
     select institution_name(s.who) as payer, count(*) as sides, {commission} as commission_minor,
         institution_name(f."levyBeneficiary") as levy_beneficiary, {levy} as levy_minor,
-        asset_code(s.cash_asset) as currency, any_value(c.cycle) as cycle, m.block, m.at,
+        asset_code(s.cash_asset) as currency, any_value(c.cycle) as cycle, m.block, m.date_time,
         hex(m.hash) as transaction_hash, s.settled_in as transaction_index
     from sides s join facts."ClearingHouse_FeeScheduleRegistered" f on f."feeScheduleId" = s.fee_schedule
     join facts.moments m on m.transaction = s.settled_in
     left join facts.cycle_of c on c.transaction = s.settled_in
     where {access.concerns("s.who", 'f."levyBeneficiary"')}
-    group by s.who, f."levyBeneficiary", s.cash_asset, m.block, m.at, m.hash, s.settled_in"""
+    group by s.who, f."levyBeneficiary", s.cash_asset, m.block, m.date_time, m.hash, s.settled_in"""
 
 
 def commission(audit: Audit, trade: int) -> pa.Table:
@@ -227,7 +227,7 @@ def commission(audit: Audit, trade: int) -> pa.Table:
         e.agreement, e.version, e.share_ppm, {amounts},
         coalesce(e.earned = c.commission, true) as whole,
         institution_name(c.beneficiary) as levy_beneficiary, asset_code(c.cash_asset) as currency, m.block,
-        m.at, hex(m.hash) as transaction_hash
+        m.date_time, hex(m.hash) as transaction_hash
     from charged c join facts.moments m using (transaction)
     left join parts e on e.transaction = c.transaction and e.payer = c.payer
         and coalesce(e.currency, c.cash_asset) = c.cash_asset

@@ -77,11 +77,12 @@ def _statuses(audit: Audit, indexes: list[int], block: int) -> dict[int, list[Ro
     found = audit.table(
         f"""
     select * from (
-        select trade_index, status, institution, side, settled_quantity, reasons, block, "at",
+        select trade_index, status, institution, side, settled_quantity, reasons, block, date_time,
             transaction_hash, null::boolean as stands from statuses where trade_index in ({chosen})
         union all
         select t.trade, 'hold', institution_name(c.institution),
-            case when c.institution = t.buyer then 'buyer' else 'seller' end, null, null, m.block, m.at,
+            case when c.institution = t.buyer then 'buyer' else 'seller' end, null, null, m.block,
+            m.date_time,
             hex(m.hash), c.stands
         from facts."Conditions_ConditionChanged" c join facts.batches b on b.hash = c."batchHash"
         join facts.trades t on t.batch = b.batch and t.number = c."tradeNo"
@@ -133,7 +134,7 @@ class _Trail:
         sender = text("Id", told["institution"] or "")
         return tag(
             "StsTrl",
-            text("StsDt", _time(told["at"])),
+            text("StsDt", _time(told["date_time"])),
             tag("SndgOrgId", tag("Othr", sender, text("Issr", ISSUER))) if sender else "",
             *said,
             self._supplement(told),

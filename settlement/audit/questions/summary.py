@@ -5,17 +5,15 @@ from __future__ import annotations
 import pyarrow as pa
 
 from settlement.audit.answer import Answer
-from settlement.audit.charges import charge_columns
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.names import one_of
+from settlement.audit.questions.totals import table_for, totals_of, used
 from settlement.audit.questions.trades import Chosen
 from settlement.audit.session import Audit
+from settlement.audit.totals import added
+from settlement.audit.totals_tables import BY_PARTIES
 
 GROUPS = ("day", "status", "institution")
-_SUMS = ("trades", "settled_trades", "gross", "settled", "commission", "levy")
-_KEYS = "trading_day, status, buyer, seller, cash_asset, venue"
-_FAST = {"institution", "counterparty", "first", "last", "status", "currency"}
-"""Filters that the kept totals know."""
 
 
 def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
@@ -31,7 +29,7 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
     Raises NameUnknown and InvalidValue.
     """
     group = one_of("group", by, GROUPS)
-    totals = _totals(audit, filters)
+    totals = _totals(audit, filters, group)
     if group == "institution":
         return audit.answer("summary", _by_institution(audit, filters, totals))
     key = "trading_day" if group == "day" else "status_name(status) as status"
@@ -39,7 +37,7 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
     amount = audit.access.amount
     net, joined = "", ""
     if group == "day":
-        is_whole = _used(filters) <= {"first", "last", "currency"} and audit.access.sees != "own"
+        is_whole = used(filters) <= {"first", "last", "currency"} and audit.access.sees != "own"
         moved = "any_value(n.net)" if is_whole else "null::decimal(38, 0)"
         net = f", {amount(moved)} as net_amount_minor, coalesce(any_value(k.breaks), 0) as breaks"
         joined = (
@@ -107,58 +105,11 @@ def _by_institution(audit: Audit, filters: Filters, totals: str) -> pa.Table:
     )
 
 
-def _totals(audit: Audit, filters: Filters) -> str:
-    """SQL with the totals by `_KEYS` of the trades that filters choose, for one side each.
-
-    Those of all trades are added up once a session; filters of other columns need the trades themselves.
-    """
+def _totals(audit: Audit, filters: Filters, group: str) -> str:
+    """SQL with the totals of the trades that filters choose, for one side each; filters that no kept totals
+    know need the trades themselves."""
     chosen = Chosen.of(audit, filters)
-    if not _used(filters) <= _FAST:
-        return f"({_added(audit, chosen.rows())})"
-    whole = audit.kept("totals", _all_totals(audit))
-    names = audit.names
-    found = [each for each in (*chosen.conditions, *chosen.status) if "t.batch in" not in each]
-    if filters.currency is not None:
-        found.append(f"t.cash_asset = {names.currency(filters.currency)}")
-    if audit.access.sees == "own":
-        found.append(audit.access.concerns("t.buyer", "t.seller", "t.venue"))
-    return f"(select t.* from {whole} t {'where ' + ' and '.join(found) if found else ''})"
-
-
-def _used(filters: Filters) -> set[str]:
-    return {name for name in filters.__slots__ if getattr(filters, name) not in (None, ())}
-
-
-def _all_totals(audit: Audit) -> str:
-    if not audit.has("changes"):
-        return _added(audit, "from facts.trades")
-    # As segments ended, less what changed since as it was, and it as it is.
-    changed = audit.kept("changed")
-    was = (
-        "select * exclude (old_status, old_settled_quantity)"
-        f" replace (old_status as status, old_settled_quantity as settled_quantity) from {changed}"
-    )
-    now = f"select * exclude (old_status, old_settled_quantity) from {changed}"
-    less = ", ".join(f"-{name} as {name}" for name in _SUMS)
-    sums = ", ".join(f"sum({name}) as {name}" for name in _SUMS)
-    return f"""select {_KEYS}, {sums} from (
-        {_added(audit, "from facts.trades")}
-        union all select {_KEYS}, {less} from ({_added(audit, was)})
-        union all {_added(audit, now)}) group by all"""
-
-
-def _added(audit: Audit, rows: str) -> str:
-    """SQL that adds up rows with the columns of `facts.trades_now`."""
-    gross, commission, levy = charge_columns(audit.small)
-    kind = "bigint" if audit.small else "hugeint"
-    part = "case when settled_quantity = quantity then {0} when settled_quantity = 0 then 0 else {1} end"
-    part_of = {
-        name: part.format(f"({each})::{kind}", f"(({each})::hugeint * settled_quantity // quantity)::{kind}")
-        for name, each in (("settled", gross), ("commission", commission), ("levy", levy))
-    }
-    return f"""select {_KEYS}, count(*) as trades, count(*) filter (status = 3) as settled_trades,
-        sum({gross}) as gross, sum({part_of["settled"]}) as settled,
-        sum({part_of["commission"]}) as commission, sum({part_of["levy"]}) as levy
-        from (select x.*, b.cash_asset, b.venue, b.fee_schedule
-            from ({rows}) x join facts.batches b using (batch))
-        group by all"""
+    table = table_for(audit, filters, parties=group == "institution")
+    if table is None:
+        return f"({added(BY_PARTIES, chosen.rows(), small=audit.small)})"
+    return totals_of(audit, filters, table, (*chosen.conditions, *chosen.status))

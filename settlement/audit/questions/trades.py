@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from settlement.audit.answer import Answer
 from settlement.audit.conditions import (
@@ -19,7 +20,8 @@ from settlement.audit.conditions import (
 from settlement.audit.facts import fails_last
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.moments import last_transaction, moment
-from settlement.audit.past import recorded_by, standing_at
+from settlement.audit.past import recorded_end, standing_at
+from settlement.audit.questions.totals import by_day, used
 from settlement.audit.session import Audit
 from settlement.audit.views_trades import trades_sql
 
@@ -34,8 +36,13 @@ def trades(audit: Audit, filters: Filters = NONE) -> Answer:
     as_of = moment(audit, filters.at)
     at = None if as_of.block == audit.as_of.block else last_transaction(audit, as_of)
     chosen = Chosen.of(audit, filters, at)
-    total = chosen.count(audit) if size or filters.after else None
     more = behind(filters.after, "t.trading_day", "t.number", "t.trade")
+    total = None
+    if size or filters.after:
+        counts = chosen.count(audit)
+        total = sum(counts.values())
+        if size is not None:
+            more += last_day(counts, size, filters.after)
     page = chosen.rows(more) + " order by trading_day, number, trade"
     if size is not None:
         page += f" limit {size + 1}"
@@ -64,6 +71,9 @@ class Chosen:
     source: str
     conditions: tuple[str, ...]
     status: tuple[str, ...]
+    filters: Filters
+    is_past: bool = False
+    """Whether they are those of an earlier block."""
 
     @classmethod
     def of(cls, audit: Audit, filters: Filters, transaction: int | None = None) -> Chosen:
@@ -90,31 +100,74 @@ class Chosen:
             found.append(f"({access.concerns('t.buyer', 't.seller')} or {venue})")
         status = statuses(filters, "t.status")
         if transaction is None:
-            return cls("", tuple(found), tuple(status))
+            return cls("", tuple(found), tuple(status), filters)
         if status:
-            return cls(standing_at(transaction), tuple(found), tuple(status))
+            return cls(standing_at(transaction), tuple(found), tuple(status), filters, is_past=True)
         # What does not hang on how they stood then needs no look at how they did.
-        return cls("", (*found, recorded_by(transaction)), ())
+        [(end,)] = audit.rows(f"select {recorded_end(transaction)}")
+        return cls("", (*found, f"t.batch < {end}"), (), filters, is_past=True)
 
     def rows(self, more: Sequence[str] = ()) -> str:
         """SQL for the rows, with the columns of `facts.trades_now`."""
         source = self.source or "facts.trades_now"
         return f"select t.* from {source} t {_where(*self.conditions, *self.status, *more)}"
 
-    def count(self, audit: Audit) -> int:
-        """How many there are."""
+    def count(self, audit: Audit) -> dict[date, int]:
+        """How many there are of each trading day that has any."""
+        if not self.source and not self.is_past:
+            kept = by_day(audit, self.filters, (*self.conditions, *self.status))
+            if kept is not None:
+                return kept
+        if (few := self._few(audit)) is not None:
+            return few
+        count = "select trading_day, count(*) as trades"
+        where = _where(*self.conditions, *self.status)
         if self.source or not self.status or not audit.has("changes"):
-            count = f"select count(*) from {self.source or 'facts.trades'} t"
-            return int(audit.rows(f"{count} {_where(*self.conditions, *self.status)}")[0][0])
+            return dict(audit.rows(f"{count} from {self.source or 'facts.trades'} t {where} group by 1"))
         # Ten million statuses are counted faster as they were, and what changed of them put right.
-        was = self.status[0].replace("t.status", "t.old_status")
+        was = _where(*self.conditions, self.status[0].replace("t.status", "t.old_status"))
         changed = audit.kept("changed")
-        found = audit.rows(
-            f"select (select count(*) from facts.trades t {_where(*self.conditions, *self.status)})"
-            f" - (select count(*) from {changed} t {_where(*self.conditions, was)})"
-            f" + (select count(*) from {changed} t {_where(*self.conditions, *self.status)})"
+        return dict(
+            audit.rows(
+                "select trading_day, sum(trades)::bigint from"
+                f" ({count} from facts.trades t {where} group by 1"
+                f" union all select trading_day, -count(*) from {changed} t {was} group by 1"
+                f" union all {count} from {changed} t {where} group by 1) group by 1 having sum(trades) <> 0"
+            )
         )
-        return int(found[0][0])
+
+    def _few(self, audit: Audit) -> dict[date, int] | None:
+        """The same where batches, or fails, tell without a look at any trade; else None."""
+        asked = used(self.filters) - {"first", "last", "limit", "after"}
+        if audit.access.sees == "own" or self.status:
+            return None
+        if asked == {"at"}:
+            where = _where(*self.conditions)
+            return dict(
+                audit.rows(f"select trading_day, sum(count)::bigint from facts.batches t {where} group by 1")
+            )
+        if asked == {"reason"}:
+            # A trade has one row among them.
+            rows = f"select b.trading_day, f.reasons from {audit.kept('fails_last')} f join facts.batches b"
+            where = _where(*days(self.filters, "trading_day"), *reasons(self.filters, "reasons"))
+            return dict(
+                audit.rows(f"select trading_day, count(*) from ({rows} using (batch)) {where} group by 1")
+            )
+        return None
+
+
+def last_day(days: Mapping[date, int], size: int, after: str | None) -> list[str]:
+    """A condition that leaves out days which a page of this size, behind a cursor, does not reach: with each
+    day's number of trades most of the ledger need not be looked at."""
+    start = None if after is None else date.fromisoformat(after[:10])
+    rows = 0
+    for day in sorted(days):
+        # Of the cursor's own day there may be none left.
+        if start is None or day > start:
+            rows += days[day]
+            if rows > size:
+                return [f"t.trading_day <= date '{day}'"]
+    return []
 
 
 def _where(*conditions: str) -> str:

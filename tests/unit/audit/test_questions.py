@@ -18,10 +18,10 @@ from ledger.errors import InvalidValue
 from ledger.history import History
 from ledger.index import following
 from ledger.units import parse_minor
+from settlement import indexing
 from settlement.audit import writing
 from settlement.audit.access import Access, AccessRefused
 from settlement.audit.answer import AsOf
-from settlement.audit.entitlements import derive
 from settlement.audit.filters import Filters
 from settlement.audit.moments import MomentUnknown
 from settlement.audit.questions.holdings import cash, holders, positions
@@ -46,7 +46,7 @@ def asked(request: pytest.FixtureRequest, story: Story, tmp_path_factory: Any) -
     folder: Path = tmp_path_factory.mktemp("segments")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(following, "SEGMENT_ROWS", 12)
-        manifest = following.follow(story.ledger.market.clients, folder, derive=derive)
+        manifest = following.follow(story.ledger.market.clients, folder, derive=indexing.derive)
     segments = [
         Segment(each.first_block, each.last.number, {n: manifest.path(each, n) for n in each.files})
         for each in manifest.segments

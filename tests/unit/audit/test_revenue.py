@@ -265,7 +265,7 @@ def test_approvals_given_all_kinds_say_who_what_and_when(story: Story, audit: Au
     )
     affirmed = rows(approvals(audit, Filters(institution="Birchwood", first=LATER, last=LATER)).table)
     assert {(row["kind"], row["trading_day"]) for row in affirmed} == {("affirmation", LATER)}
-    assert [row["at"] for row in found] == sorted(row["at"] for row in found)
+    assert [row["date_time"] for row in found] == sorted(row["date_time"] for row in found)
 
 
 def test_views_given_an_institution_show_what_concerns_it(story: Story, audit: Audit) -> None:
