@@ -22,8 +22,9 @@ from typing import Any, Self
 from ledger.chain.base import Block
 from ledger.index.errors import IndexDamaged, IndexMissing, IndexOtherVersion
 
-FORMAT = 2
-"""Rises whenever the manifest or a table has another shape: an index is made anew, never converted."""
+FORMAT = 3
+"""Rises whenever the manifest or a table has another shape, of the business, too: an index is made
+anew, never converted."""
 INDEX, MANIFEST, CHECKED = "index", "manifest.json", "checked.json"
 
 

@@ -13,6 +13,7 @@
     view, views, views_*             the views: SQL for a viewer, documented columns
     facts, charges, breaks           what views are made of: the index, fees in SQL, reconciliation's breaks
     entitlements, revenue_tables     what revenue sharing came to, as tables that the index keeps
+    totals, totals_tables            totals of trades, which the index keeps, too
     access, policy, masking          who sees what: the rules, access.yaml, what is left under a mask
     sandbox, child                   one SELECT in a process of its own
     statement, functions             what such a SELECT may be, and call
