@@ -196,6 +196,8 @@ class _Transaction:
                     self._facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
                 case "AssetListed":
                     _give(self._facts.codes, event, "asset")
+                    if event.word(0) > 0xFF:
+                        raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
                     self._facts.exponents[event.topic(1)] = event.word(0)
                 case "BatchRecorded":
                     self._record(event)

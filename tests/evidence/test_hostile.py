@@ -119,6 +119,10 @@ LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
     "institution twice": (lambda it: it.block(admitted(2, "Z")), "two events give institution 2"),
     "name twice": (lambda it: it.block(admitted(4, "A")), "two events give institution 4 or the name A"),
     "code twice": (lambda it: it.block(listed(2, "S")), "two events give asset 2 or the name S"),
+    "decimals without end": (
+        lambda it: it.block(event("AssetRegister", "AssetListed", 0x8002, "D", 1, data=word(2**70))),
+        "lists an asset of 1180591620717411303424 decimals",
+    ),
     "batch twice": (_again, "was recorded before"),
     "no such party": (lambda it: it.record(trade(9, buyer=77)), "nothing names its party or asset 77"),
     "records that hash otherwise": (
@@ -203,6 +207,17 @@ def test_bundle_given_a_false_part_is_refused(change: dict[str, Any], said: str)
         verifier.verify(coding.encode(bundle))
 
 
+def test_chain_given_a_time_that_cannot_be_written_is_refused() -> None:
+    """What says the verdict would end in an error, whose exit code is that of an unanchored bundle."""
+    chain = forged()
+    chain.block()
+    *before, last = chain.headers
+    parts = rlp.decode(last)
+    chain.headers = [*before, rlp.encode([*parts[:11], b"\1" * 2_000, *parts[12:]])]
+    with pytest.raises(Refused, match="something larger is in the place of a number"):
+        verifier.verify(chain.file(ANYBODY))
+
+
 def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     chain = forged()
     names = [b"\x1b[2J", b"X\nanchored: yes", "Ａ".encode(), b"", b"\xff\xfe"]
@@ -270,6 +285,26 @@ BOMBS = {
     "rows of no width": _body(_5=[[HUGE, b"", b"\0", []]]),
     "a count": _body(_6=[[b"\3", [], [[b"", b"\1", b"\1", b"\xff" * 40]]]]),
     "a transaction of batches": _body(_5=[SAME], _6=[[b"\3", [[[b""]] * 60_000], []]]),
+    "a transaction to look for batches in": _body(
+        _5=[
+            [b"\1", b"\0" * 4, coding.pack_zeros(bytes(30) + i.to_bytes(2, "big")), []] for i in range(1, 999)
+        ],
+        _6=[[b"\3", [[coding.pack_zeros(bytes(5 << 20))]], []]],
+    ),
+    "headers that repeat a long one": _body(
+        _4=[
+            [bytes(32), *[bytes(32)] * 7, b"\1", *[b""] * 6, bytes(50_000)],
+            *[[b"\1", b"\1" * 32]] * 5_000,
+        ],
+    ),
+    "wide rows": _body(_7=[[b"\1", b"\x80" * 60_000, coding.pack_zeros(bytes(480_000)), []], []]),
+    "wide rows that vary": _body(
+        _7=[
+            [b"\2", b"\xff" * 9_000 + bytes(61_000), coding.pack_zeros(bytes(488_000)), [b"\0\1\2"] * 72_000],
+            [],
+        ]
+    ),
+    "records without end": _body(_5=[[(10**6).to_bytes(3, "big"), b"\0" * 4, b"\1\0\x20", []]] * 2),
     "a deep list": coding.MAGIC + _deep(5_000),
     "deep lists": _body(**{f"_{i}": rlp.decode(_deep(90)) for i in range(13)}),
     "a length": coding.MAGIC + b"\xff" + b"\xff" * 8,
