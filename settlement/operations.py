@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +28,11 @@ from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
 from settlement.books.settlements import Tellings, Told, terms_of
 from settlement.books.shelf import Shelf
-from settlement.clients.columns import Allocations
 from settlement.clients.committing import client_root
 from settlement.clients.kept import Kept
 from settlement.errors import NameUnknown
 from settlement.funding import need
 from settlement.limits import issued_at_once
-from settlement.liquidity import Search
 from settlement.market import Market
 from settlement.model import Intake, Trades
 from settlement.outcomes import Outcomes
@@ -45,11 +44,15 @@ from settlement.reconciliation.ledger_side import (
     settled_parts,
     trades_of,
 )
-from settlement.reconciliation.model import Refused
-from settlement.reconciliation.running import Amend, Reconciled, as_it_is, reconcile
 from settlement.rules import call_requirements, set_rules
-from settlement.sources import Source
 from settlement.verification import verify
+
+if TYPE_CHECKING:
+    from settlement.clients.columns import Allocations
+    from settlement.liquidity import Search
+    from settlement.reconciliation.model import Refused
+    from settlement.reconciliation.running import Amend, Reconciled
+    from settlement.sources import Source
 
 Progress = Callable[[str], None]
 STAGES = ("market", "books", "record", "affirm", "fund", "settle", "reconcile")
@@ -300,15 +303,17 @@ class Ledger:
         scope: Scope = EVERYTHING,
         sources: Sequence[Source] = (),
         refused: Sequence[Refused] = (),
-        amend: Amend = as_it_is,
+        amend: Amend | None = None,
         unread: Collection[str] = (),
     ) -> Reconciled:
         """Hold books and statements against the ledger: the `sources`, and of each broker that brings none
         its own records, unless its book is `unread`; both as `amend` corrects them. Of one trading day its
         trades, and positions and cash as they stand; of one cycle what it moved. Raises NameUnknown.
         """
+        from settlement.reconciliation.running import as_it_is, reconcile
+
         with self._stage("reconcile"):
-            return reconcile(self, scope, sources, refused, amend, unread)
+            return reconcile(self, scope, sources, refused, amend or as_it_is, unread)
 
     def closed_books(self) -> dict[str, Book]:
         """Every broker's book as it closes now, by what the broker was told."""
