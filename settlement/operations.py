@@ -22,7 +22,7 @@ from ledger.chain import LocalChain, Receipt
 from ledger.clients.clearing_house import NET
 from ledger.clock import Clock, SystemClock
 from ledger.history import History, RecordedBatch, read
-from ledger.ids import day_number, parse_day_number
+from ledger.ids import day_number
 from ledger.records import Records
 from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
@@ -61,15 +61,6 @@ STAGES = ("market", "books", "record", "affirm", "fund", "settle", "reconcile")
 
 def quiet(_: str) -> None:
     """Progress that nobody looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Excepted:
-    """A recorded trade that an institution's book does not have, or has otherwise."""
-
-    institution: str
-    trading_day: date
-    trade: int
 
 
 @dataclass(slots=True)
@@ -197,7 +188,7 @@ class Ledger:
 
     def affirm(
         self, institution: str | None = None, book: Mapping[date, Trades] | None = None
-    ) -> list[Excepted]:
+    ) -> list[entering.Excepted]:
         """Affirm what was recorded and is not affirmed yet: every broker that is not suspended
         from its own book, or one `institution`, from `book` where it is given. Returns what they except.
         """
@@ -222,7 +213,8 @@ class Ledger:
             roots = client_root(self.market, self.allocations)
             done = entering.affirm(self.market, unaffirmed, books, sender, roots)
             self.receipts.setdefault("affirm", []).extend(done)
-        return self._newly_disputed(before)
+        names = {index: name for name, index in self.market.index.items()}
+        return entering.newly_excepted(names, self._batches(), before)
 
     def fund(self, cover_ppm: int | None = None) -> dict[tuple[str, str], int]:
         """Issue what the pending trades need beyond what is held; of cash the scenario's cover, or another.
@@ -365,16 +357,6 @@ class Ledger:
 
     def _batches(self) -> list[tuple[bytes, RecordedBatch]]:
         return list(self.read().batches.items())
-
-    def _newly_disputed(self, before: Mapping[bytes, Mapping[int, list[int]]]) -> list[Excepted]:
-        names = {index: name for name, index in self.market.index.items()}
-        return [
-            Excepted(names[who], parse_day_number(batch.header.trading_day), number)
-            for key, batch in self._batches()
-            for number, everyone in batch.disputed.items()
-            for who in everyone
-            if who not in before.get(key, {}).get(number, ())
-        ]
 
     def _issue(self, issuer: str, amounts: Mapping[tuple[str, str], int]) -> Receipt:
         """Issue under a reference that follows from how often the issuer has sent: the same when repeated.

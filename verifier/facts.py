@@ -21,6 +21,8 @@ STATUSES = ("unknown", "pending", "disputed", "settled", "held", "cancelled", "c
 PENDING, DISPUTED, SETTLED = (STATUSES.index(name) for name in ("pending", "disputed", "settled"))
 ENDED = frozenset(STATUSES.index(name) for name in ("cancelled", "compensated", "closed_out"))
 _HEADER_WORDS = 6
+_MOST_SLICES = 255
+"""The clearing house takes no more at once."""
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 _AFFIRMATION = "(uint16,uint32,uint64,bytes32,uint32[],bytes)"
 _SLICE = f"({_HEADER},bytes32[],uint256[],uint256[])"
@@ -166,6 +168,9 @@ class _Transaction:
         self._place = block, keccak(raw)
         self._named = f"transaction 0x{keccak(raw).hex()} (block {block:,})"
         self._masks: dict[bytes, list[list[int]]] | None = None
+        """By batch, what slices say of it."""
+        self._affirmations: dict[int, int] | None = None
+        """By institution, where in the arguments its affirmation is."""
         signed_for, self._to, data = call_of(raw)
         self._selector, self._arguments = data[:4], data[4:]
         if signed_for not in (0, chain_id):
@@ -191,9 +196,7 @@ class _Transaction:
 
     def _record(self, event: Event) -> None:
         body = self._calldata(_RECORD, _CLEAR)
-        if self._selector == _CLEAR:
-            body = next(_tuples(body, 1))
-        records = _array(body, _HEADER_WORDS)
+        records = _array(body, _HEADER_WORDS, next(_tuples(body, 1)) if self._selector == _CLEAR else 0)
         header, batch_hash = event.data[64 : 64 + _HEADER_WORDS * WORD], event.topics[1]
         if keccak(records) != event.data[:WORD] or not records:
             raise Refused(f"the records in {self._named} are not those that the contract recorded")
@@ -229,12 +232,15 @@ class _Transaction:
 
     def _affirm(self, event: Event, batch: Batch) -> None:
         body, who = self._calldata(_AFFIRM, _CLEAR), event.topic(2)
-        given = _tuples(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2)
-        part = next((each for each in given if _word(each, 0) == who), None)
-        if part is None:
+        if self._affirmations is None:
+            self._affirmations = {}
+            for at in _tuples(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2):
+                self._affirmations.setdefault(_word(body, 0, at), at)
+        if who not in self._affirmations:
             raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
-        excepted, signature = _array(part, 4), part[_word(part, 5) :]
-        numbers = (batch.records[at * WORD : at * WORD + 4] for at in _words(excepted))
+        at = self._affirmations[who]
+        excepted, signature = _words(_array(body, 4, at)), at + _word(body, 5, at)
+        numbers = (batch.records[position * WORD : position * WORD + 4] for position in excepted)
         said = Affirmation(
             batch_hash=batch.hash,
             institution=who,
@@ -242,21 +248,22 @@ class _Transaction:
             exceptions_hash=keccak(b"".join(numbers)),
             client_root=event.data[2 * WORD : 3 * WORD],
             prior_block_hash=event.data[3 * WORD : 4 * WORD],
-            signature=signature[WORD : WORD + _word(signature, 0)],
+            signature=body[signature + WORD : signature + WORD + _word(body, 0, signature)],
         )
         batch.affirmed[who] = said, self._place
 
     def _settle(self, batch: Batch) -> None:
         """What a call settles: of each slice the bits of its mask, from each word's lowest."""
         if self._masks is None:
-            self._masks = {}
-            for part in _tuples(self._calldata(_SETTLE, _CLEAR), 1):
-                key = keccak(part[: _HEADER_WORDS * WORD] + keccak(_array(part, _HEADER_WORDS)))
-                mask = _words(_array(part, _HEADER_WORDS + 1))
+            body, self._masks = self._calldata(_SETTLE, _CLEAR), {}
+            for at in _tuples(body, 1, most=_MOST_SLICES):
+                header, records = body[at : at + _HEADER_WORDS * WORD], _array(body, _HEADER_WORDS, at)
+                key, mask = keccak(header + keccak(records)), _words(_array(body, _HEADER_WORDS + 1, at))
                 self._masks.setdefault(key, []).append(mask)
         if batch.hash not in self._masks:
             raise Refused(f"{self._named} settles a batch that is not in its calldata")
-        for mask in self._masks[batch.hash]:
+        masks, self._masks[batch.hash] = self._masks[batch.hash], []  # Once, however many events say so.
+        for mask in masks:
             for position in range(min(len(batch), 256 * len(mask))):
                 if mask[position >> 8] >> (position & 255) & 1:
                     batch.settled_in[position] = self._place
@@ -268,27 +275,31 @@ class _Transaction:
         return self._arguments
 
 
-def _word(data: bytes, index: int) -> int:
-    """A word of arguments, which are words and, behind them, what words tell the places of."""
-    if len(data) < (index + 1) * WORD:
+def _word(data: bytes, index: int, at: int = 0) -> int:
+    """A word of what begins at a place: words and, behind them, what words tell the places of."""
+    end = at + (index + 1) * WORD
+    if len(data) < end:
         raise Refused("calldata ends before its arguments do")
-    return int.from_bytes(data[index * WORD : (index + 1) * WORD], "big")
+    return int.from_bytes(data[end - WORD : end], "big")
 
 
-def _array(data: bytes, index: int) -> bytes:
+def _array(data: bytes, index: int, at: int = 0) -> bytes:
     """The elements of the array of words whose place a word tells."""
-    part = data[_word(data, index) :]
-    end = WORD + _word(part, 0) * WORD
-    if len(part) < end:
+    start = at + _word(data, index, at)
+    end = start + WORD + _word(data, 0, start) * WORD
+    if len(data) < end:
         raise Refused("calldata ends before its arguments do")
-    return part[WORD:end]
+    return data[start + WORD : end]
 
 
-def _tuples(data: bytes, index: int) -> Iterator[bytes]:
-    """The elements of the array of tuples whose place a word tells, each from where it begins."""
-    part = data[_word(data, index) :]
-    for k in range(_word(part, 0)):
-        yield part[WORD + _word(part, k + 1) :]
+def _tuples(data: bytes, index: int, most: int = 1 << 32) -> Iterator[int]:
+    """Where the elements begin of the array of tuples whose place a word tells."""
+    start = _word(data, index)
+    count = _word(data, 0, start)
+    if count > most:
+        raise Refused(f"calldata ends before its arguments do, or has {count:,} slices")
+    for k in range(count):
+        yield start + WORD + _word(data, k + 1, start)
 
 
 def _words(data: bytes) -> list[int]:

@@ -16,14 +16,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from ledger.chain.base import Block
 from ledger.index.errors import IndexDamaged, IndexMissing, IndexOtherVersion
 
-FORMAT = 2
-"""Rises whenever the manifest or a table has another shape: an index is made anew, never converted."""
+FORMAT = 3
+"""Rises whenever the manifest or a table has another shape, of the business, too: an index is made
+anew, never converted."""
 INDEX, MANIFEST, CHECKED = "index", "manifest.json", "checked.json"
 
 
@@ -45,7 +47,7 @@ class Counters:
     trade: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segment:
     """Blocks `first_block` to `last.number`, both included. One that is not `final` holds blocks that the
     chain may still replace. One that is `full` is kept as it is, where the chain keeps its blocks; another is
@@ -61,12 +63,12 @@ class Segment:
     previous: str
     """The digest of the segment before it; of the ledger, for the first."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256, in hex, of all that is said here."""
         return hashlib.sha256(json.dumps(self._said(), sort_keys=True).encode()).hexdigest()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Of its directory."""
         return f"{self.first_block:06d}-{self.digest[:16]}"
@@ -104,7 +106,10 @@ class Segment:
             "full": self.full,
             "derived": self.derived,
             "next": asdict(self.next),
-            "files": {name: asdict(each) for name, each in sorted(self.files.items())},
+            "files": {
+                name: {"sha256": each.sha256, "bytes": each.bytes, "rows": each.rows}
+                for name, each in sorted(self.files.items())
+            },
             "previous": self.previous,
         }
 

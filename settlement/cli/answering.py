@@ -52,10 +52,11 @@ _COLUMNS = {
             "period",
             "kind",
             "total_after_minor",
+            "share_ppm",
             "party",
             "amount_minor",
         ),
-        *("paid_minor", "currency", "why"),
+        *("paid_minor", "currency"),
     ),
     "agreements": ("name", "payer", "parties", "version", "status", "currency"),
     "breaks": (

@@ -4,14 +4,11 @@ given a forged chain that keeps the rules         ─ consistent, unanchored: no
 given a trade left out, by any of its blocks      ─ refused: the bloom of the block tells
 given facts that contradict each other            ─ refused, with what does
 given names that would pass for others on a screen ─ shown as what they are
-given a file that would take all memory or time   ─ refused before it does
 given any bytes                                   ─ refused, nothing else is raised
 """
 
 from __future__ import annotations
 
-import time
-import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -39,7 +36,6 @@ from tests.evidence.making import Story
 from verifier import claims, coding, facts, telling
 from verifier.anchors import Given
 from verifier.bundle import Condition, Contract, Refused
-from verifier.rlp import join
 from verifier.verifying import check
 
 ANYBODY = Condition("quantity", ">=", "0")
@@ -114,6 +110,16 @@ def _again(it: Forged) -> None:
     it.record(trade(9), day=20240315)
 
 
+def _affirmed(it: Forged) -> None:
+    """By as many as there is calldata for; each of them is found at once."""
+    batch, n = it.record(trade(9), day=20240315), 3_000
+    places = b"".join(word(32 * (n + 7 * k)) for k in range(n))
+    parts = b"".join(word(k + 1) + bytes(96) + word(192) * 2 + word(0) for k in range(n))
+    calldata = facts._AFFIRM + bytes(32 * 7) + word(32 * 8) + word(n) + places + parts
+    said = (event("ClearingHouse", "BatchAffirmed", batch, k + 1, data=bytes(128)) for k in range(n))
+    it.block(*said, event("ClearingHouse", "BatchAffirmed", batch, n + 1, data=bytes(128)), calldata=calldata)
+
+
 SETTLE = facts._SETTLE + word(3)
 CUT = facts._RECORD + bytes(100)
 LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
@@ -147,6 +153,11 @@ LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
     "settles another batch": (
         lambda it: _settles(it, SETTLE + word(64) + word(0)),
         "settles a batch that is not in its calldata",
+    ),
+    "affirmed by who is not in it": (_affirmed, "has not the affirmation of institution 3001"),
+    "settles more slices than there can be": (
+        lambda it: _settles(it, SETTLE + word(64) + word(256) + bytes(256 * 32)),
+        "or has 256 slices",
     ),
     "settles too many slices": (
         lambda it: _settles(it, SETTLE + word(64) + word(9)),
@@ -260,15 +271,7 @@ def test_chain_given_other_contracts_on_it_rests_on_the_contracts_that_are_named
         verifier.verify(data, trusted_head=known, contracts=real)
 
 
-def _body(**changes: Any) -> bytes:
-    """A small file with some parts of its body as given; counted as in `coding.encode`."""
-    body = _opened(forged().file(ANYBODY))
-    for name, value in changes.items():
-        body[int(name[1:])] = value
-    return _closed(body)
-
-
-def _opened(data: bytes) -> list[Any]:
+def opened(data: bytes) -> list[Any]:
     """The body of a file."""
     return _lists(rlp.decode(coding.unpack_zeros(data[len(coding.MAGIC) : -32])))
 
@@ -277,65 +280,9 @@ def _lists(item: Any) -> Any:
     return [_lists(each) for each in item] if isinstance(item, list | tuple) else item
 
 
-def _closed(body: Any, digest: bytes = bytes(32)) -> bytes:
+def closed(body: Any, digest: bytes = bytes(32)) -> bytes:
     """The file with this body."""
     return coding.MAGIC + coding.pack_zeros(rlp.encode(body)) + digest
-
-
-def _deep(times: int) -> bytes:
-    """A list in a list, and so on."""
-    made = b"\xc0"
-    for _ in range(times):
-        made = join([made])
-    return made
-
-
-HUGE = (2**40).to_bytes(6, "big")
-COLUMNS = [HUGE, [b"\0"] * 32]
-FEW = (5_000).to_bytes(2, "big")
-MANY = [(10**6).to_bytes(3, "big"), [b"\0"] * 32]
-SAME = [b"\xff\xff", [b"\0"] * 32]
-BOMBS = {
-    "records": _body(_5=[COLUMNS]),
-    "many records": _body(_5=[MANY] * 900),
-    "events": _body(_7=[COLUMNS, [COLUMNS]]),
-    "rows of no width": _body(_5=[[HUGE, []]]),
-    "a count": _body(_6=[[b"\3", [], [[b"", b"\1", b"\1", b"", b"\xff" * 40]]]]),
-    "a transaction of batches": _body(_5=[SAME], _6=[[b"\3", [[[b""]] * 60_000], []]]),
-    "a transaction to look for batches in": _body(
-        _5=[[b"\1", [b"\0"] * 30 + [bytes([i >> 8]), bytes([i & 255])]] for i in range(1, 999)],
-        _6=[[b"\3", [[bytes(5 << 20)]], []]],
-    ),
-    "headers that repeat a long one": _body(_4=[[FEW, [b"\0"] * 2], [[FEW, [b"\0"] * 50_000]]]),
-    "wide rows": _body(_7=[[b"\1", [b"\0"] * 2], [[b"\1", [b"\0"] * 480_000]]]),
-    "wide rows that vary": _body(_7=[[b"\2", [b"\0"] * 2], [[b"\2", [b"\0\1"] * 15_000 + [b"\0"] * 85_000]]]),
-    "records without end": _body(_5=[MANY] * 2),
-    "a deep list": coding.MAGIC + _deep(5_000) + bytes(32),
-    "zeros": coding.MAGIC + b"\xbf" + b"\0\xff" * 100_000,
-    "items without end": coding.MAGIC + coding.pack_zeros(b"\xfa\x40\0\0" + bytes(1 << 22)) + bytes(32),
-    "deep lists": _body(**{f"_{i}": rlp.decode(_deep(90)) for i in range(12)}),
-    "a length": coding.MAGIC + b"\xff" + b"\xff" * 8,
-    "a length with zeros": coding.MAGIC + b"\xb9\0\x40" + bytes(64),
-    "a header": _body(_4=[[b"\1", [b"\0", b"\0"]], [[b"\1", [b"\xff"] * 1000]]]),
-    "a number": _body(_0=b"\xff" * 100_000),
-    "zeros before a number": _body(_3=b"\0\1"),
-    "a first block": _body(_3=b"\xff" * 5000),
-    "text that is none": _body(_2=[[b"\xff", b"=", b"1"]]),
-    "a part too many": _closed([*_opened(forged().file(ANYBODY)), b""]),
-    "parts too few": _closed([b""] * 5),
-}
-
-
-@pytest.mark.parametrize("bomb", BOMBS)
-def test_files_given_a_bomb_are_refused_before_it_goes_off(bomb: str) -> None:
-    tracemalloc.start()
-    started = time.process_time()
-    with pytest.raises(Refused):
-        verifier.verify(BOMBS[bomb])
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 100_000_000
-    assert time.process_time() - started < 5
 
 
 OTHER_BYTES: dict[str, Callable[[list[Any]], Any]] = {
@@ -356,9 +303,9 @@ OTHER_BYTES: dict[str, Callable[[list[Any]], Any]] = {
 def test_files_given_the_same_in_other_bytes_are_refused(way: str) -> None:
     """What is said, and the digest, would be right."""
     good = forged().file(ANYBODY)
-    body = _opened(good)
+    body = opened(good)
     OTHER_BYTES[way](body)
-    data = _closed(body)
+    data = closed(body)
     assert data != good
     data = data[:-32] + claims.digest_of(verifier.verify(good).rows, data)
     with pytest.raises(Refused, match=r"the same could be said in other bytes|no bundle of evidence"):
@@ -382,7 +329,7 @@ ITEMS = st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, max_s
 @given(st.data())
 def test_files_given_anything_raise_nothing_but_refused(data: st.DataObject) -> None:
     """Bytes, and a good file one item of which, at any depth, is another."""
-    body = _opened(forged().file(ANYBODY))
+    body = opened(forged().file(ANYBODY))
     at = body
     for _ in range(data.draw(st.integers(0, 5))):
         inner = [i for i, each in enumerate(at) if isinstance(each, list) and each]
@@ -392,7 +339,7 @@ def test_files_given_anything_raise_nothing_but_refused(data: st.DataObject) -> 
     place = data.draw(st.integers(0, len(at) - 1))
     at[place : place + data.draw(st.integers(0, 1))] = [data.draw(ITEMS)]
     for file in (
-        _closed(body, forged().file(ANYBODY)[-32:]),
+        closed(body, forged().file(ANYBODY)[-32:]),
         coding.MAGIC + data.draw(st.binary(max_size=200)),
     ):
         if file != forged().file(ANYBODY):

@@ -129,8 +129,8 @@ class Chosen:
         changed = audit.kept("changed")
         return dict(
             audit.rows(
-                "select trading_day, sum(trades)::bigint from"
-                f" ({count} from facts.trades t {where} group by 1"
+                "select trading_day, sum(trades)::bigint from ("
+                f"{count} from facts.trades t {where} group by 1"
                 f" union all select trading_day, -count(*) from {changed} t {was} group by 1"
                 f" union all {count} from {changed} t {where} group by 1) group by 1 having sum(trades) <> 0"
             )
