@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import rlp as other_rlp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
@@ -29,6 +29,10 @@ def test_encoding_given_any_item_is_the_other_librarys(item: Any, noise: bytes) 
     encoded = rlp.encode(item)
     assert encoded == other_rlp.encode(item)
     assert rlp.decode(encoded) == item
+    if isinstance(item, list):
+        assert list(rlp.split(encoded)) == [rlp.encode(each) for each in item]
+        with pytest.raises(ValueError, match="a list is wanted"):
+            list(rlp.split(encoded + b"\0"))
     for data in (noise, encoded + noise[:1], encoded[:-1], noise + encoded):
         try:
             expected = lists(other_rlp.decode(data))
@@ -40,6 +44,7 @@ def test_encoding_given_any_item_is_the_other_librarys(item: Any, noise: bytes) 
 
 
 @settings(max_examples=60, deadline=None)
+@example({b"\1": b"x"}, [b"\1\2", b"\2"])
 @given(st.dictionaries(KEYS, st.binary(min_size=1, max_size=50), max_size=20), st.lists(KEYS, max_size=5))
 def test_tries_given_any_pairs_have_the_other_librarys_root_and_values(
     pairs: dict[bytes, bytes], absent: list[bytes]
