@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
 
-from settlement.clients.columns import Allocations
-from settlement.cycle import Settled
-from settlement.liquidity import Search
-from settlement.model import Intake
-from settlement.operations import Ledger
-from settlement.reconciliation.running import Reconciled
+if TYPE_CHECKING:
+    from settlement.clients.columns import Allocations
+    from settlement.cycle import Settled
+    from settlement.liquidity import Search
+    from settlement.model import Intake
+    from settlement.operations import Ledger
+    from settlement.reconciliation.running import Reconciled
 
 OPENING = time(9)
 """Of the simulated day's clock, UTC."""

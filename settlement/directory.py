@@ -39,12 +39,6 @@ from ledger.chain.store import copy_database
 from ledger.clock import Clock, SteppedClock, SystemClock
 from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
-from settlement import scenario as scenarios
-from settlement.audit.log import FILE as QUERIES
-from settlement.audit.policy import FILE as ACCESS
-from settlement.books.shelf import Shelf
-from settlement.breaks.events import FILE as BREAKS
-from settlement.clients.kept import Kept
 from settlement.day import opens_at
 from settlement.errors import (
     ClockRuns,
@@ -58,13 +52,12 @@ from settlement.errors import (
     ScenarioDiffers,
 )
 from settlement.files import read_regular, write_whole
-from settlement.market import OPERATOR, establish, opened, seed_signers
-from settlement.operations import Ledger, Progress, quiet
-from settlement.scenario import Scenario
 
 if TYPE_CHECKING:
     from ledger.chain.network import NetworkConfig
     from ledger.chain.resync import Resynced
+    from settlement.operations import Ledger, Progress
+    from settlement.scenario import Scenario
 
 CONFIG, SCENARIO, DEPLOYMENT = "ledger.json", "scenario.yaml", "deployment.json"
 BOOKS, KEYS, ATTESTED, CLIENTS = "books", "keys", "attested", "clients"
@@ -123,6 +116,8 @@ def config(path: str | Path) -> Config:
 
 def scenario_of(path: str | Path) -> Scenario:
     """The scenario of the ledger at `path`."""
+    from settlement import scenario as scenarios
+
     file = Path(path) / SCENARIO
     return scenarios.parse(read_regular(file), source=str(file))
 
@@ -142,7 +137,7 @@ def init(
     *,
     join: Path | None = None,
     start: datetime | None = None,
-    progress: Progress = quiet,
+    progress: Progress | None = None,
     passphrase: Passphrase = no_passphrase,
 ) -> None:
     """Make a ledger at `path` with the scenario's market on it, or go on with an `init` that was interrupted.
@@ -151,6 +146,9 @@ def init(
     up on the network. Raises LedgerExists, ScenarioDiffers, FileUnwritable, and what loading a scenario and
     connecting to a chain raise.
     """
+    from settlement import scenario as scenarios
+    from settlement.market import establish
+
     folder = Path(path)
     data = scenarios.source(scenario)
     loaded = scenarios.parse(data, source=scenario)
@@ -164,7 +162,8 @@ def init(
     elif read_regular(folder / SCENARIO) != data:
         raise ScenarioDiffers(str(path), scenario_of(path).name, loaded.name)
     with connected(folder, write=True, start=start) as chain:
-        progress("market")
+        if progress is not None:
+            progress("market")
         if join is None:
             deployment = establish(chain, loaded, _signers(folder, loaded, passphrase, new=True)).deployment
         else:
@@ -177,7 +176,7 @@ def open_ledger(
     path: str | Path,
     *,
     write: bool,
-    progress: Progress = quiet,
+    progress: Progress | None = None,
     start: datetime | None = None,
     today: date | None = None,
     passphrase: Passphrase = no_passphrase,
@@ -188,6 +187,11 @@ def open_ledger(
     opening, and raises ClockRuns or DayPast where it cannot be that day. Raises NotALedger, LedgerUnfinished,
     LedgerOutdated, LedgerLocked, StoreUnusable, JournalDamaged and what starting the engine raises.
     """
+    from settlement.books.shelf import Shelf
+    from settlement.clients.kept import Kept
+    from settlement.market import opened
+    from settlement.operations import Ledger, quiet
+
     folder = Path(path)
     found = config(path)
     if today is not None:
@@ -204,7 +208,12 @@ def open_ledger(
         # As with keys: on a local ledger nothing is a secret to whoever has the scenario.
         kept = Kept(folder / CLIENTS, f"{loaded.name}/{loaded.seed}" if found.is_local else None)
         yield Ledger(
-            market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock, allocations=kept
+            market,
+            Shelf(folder / BOOKS),
+            path=folder,
+            progress=progress or quiet,
+            clock=clock,
+            allocations=kept,
         )
 
 
@@ -249,6 +258,10 @@ def backup(path: str | Path, to: str | Path) -> Block:
 
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """
+    from settlement.audit.log import FILE as QUERIES
+    from settlement.audit.policy import FILE as ACCESS
+    from settlement.breaks.events import FILE as BREAKS
+
     source, target = Path(path), Path(to)
     found = config(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -313,6 +326,8 @@ def _signers(
     """The keys in the directory: on a local chain those that follow from the scenario's seed; on a network's
     those in keystores, `new` ones where there are none.
     """
+    from settlement.market import OPERATOR, seed_signers
+
     if config(folder).is_local:
         return seed_signers(scenario)
     from ledger.keystore import Keyring

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -40,6 +41,15 @@ _AFFIRMED_AT_ONCE = 64
 """Batches affirmed over one block's hash: the chain knows those of its last 256 blocks."""
 _OLDEST_PRIOR = 128
 """A final block further back is not signed over, but the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excepted:
+    """A recorded trade that an institution's book does not have, or has otherwise."""
+
+    institution: str
+    trading_day: date
+    trade: int
 
 
 def batches_of(market: Market, trades: Trades, *, largest: int | None = None) -> list[tuple[Header, Records]]:
@@ -204,6 +214,22 @@ def _prior_block(market: Market) -> Block:
 def _rows(words: Words) -> npt.NDArray[np.uint64]:
     """A row a record, as four words of 64 bits, for comparing."""
     return np.frombuffer(words, dtype=np.uint64).reshape(-1, WORD // 8)
+
+
+def newly_excepted(
+    names: Mapping[int, str],
+    batches: Iterable[tuple[bytes, RecordedBatch]],
+    before: Mapping[bytes, Mapping[int, Sequence[int]]],
+) -> list[Excepted]:
+    """What institutions except now and did not `before`: batch's hash → trade number → who did. `names` are
+    by index."""
+    return [
+        Excepted(names[who], parse_day_number(batch.header.trading_day), number)
+        for key, batch in batches
+        for number, everyone in batch.disputed.items()
+        for who in everyone
+        if who not in before.get(key, {}).get(number, ())
+    ]
 
 
 def by_holders(trades: Trades) -> list[str]:

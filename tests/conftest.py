@@ -26,6 +26,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 LONGEST = (
     "tests/repo/test_readme.py",
     "tests/integration/test_ledger_directory.py",
+    "tests/invariant/test_machine.py",
     "tests/invariant/test_days.py",
 )
 """Files with tests that take long by themselves: what comes last should be short, or one worker waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -46,10 +47,18 @@ def main() -> int:
         print(f"refused: {refused}", file=sys.stderr)
         return telling.REFUSED
     if asked.json:
-        print(json.dumps(telling.as_json(verdict), indent=2))
+        _write(json.dumps(telling.as_json(verdict), indent=2))
     else:
-        print("\n".join(telling.lines(verdict, everything=asked.all)))
+        _write("\n".join(telling.lines(verdict, everything=asked.all)))
     return telling.exit_code(verdict)
+
+
+def _write(text: str) -> None:
+    """Also to who stops reading: the exit code says the verdict."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -35,6 +35,10 @@ WORD = 32
 _PARENT, _BLOOM, _NUMBER = 0, 6, 8
 _ROOM = 1_000
 """Bytes that a byte of a file may unpack to."""
+_OF_RECORDS = 64
+"""The same of records, which are looked at one by one: no two are alike, so each takes a byte at least."""
+_LOOKED = 8
+"""Bytes that may be looked through for one that may be unpacked."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
 
 
@@ -80,7 +84,8 @@ def decode(data: bytes) -> Bundle:
     if not data.startswith(MAGIC):
         raise Refused("it is no bundle of evidence: it does not begin as one")
     try:
-        bundle = _decode(rlp.decode(data[len(MAGIC) :]), _Room(_ROOM * len(data)))
+        room, of_records = _Room(_ROOM * len(data)), _Room(_OF_RECORDS * len(data))
+        bundle = _decode(rlp.decode(data[len(MAGIC) :]), room, of_records)
         again = encode(bundle)
     except Refused:
         raise
@@ -103,10 +108,10 @@ class _Room:
             raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
 
 
-def _decode(body: Item, room: _Room) -> Bundle:
+def _decode(body: Item, room: _Room, of_records: _Room) -> Bundle:
     chain_id, contracts, conditions, first, headers, records, blocks, events, *rest = body
     chosen, affirmations, state, balances, digest = rest
-    unpacked = tuple(b"".join(unpack_planes(each, room)) for each in records)
+    unpacked = tuple(b"".join(unpack_planes(each, of_records)) for each in records)
     following = iter(_unpack_events(events, room))
     found: dict[int, Block] = {}
     for number, raws, receipts in blocks:
@@ -120,7 +125,7 @@ def _decode(body: Item, room: _Room) -> Bundle:
         contracts={name.decode(): Contract(_bytes(at, 20), _bytes(code, 32)) for name, at, code in contracts},
         conditions=tuple(Condition(*(part.decode() for part in each)) for each in conditions),
         first=_number(first),
-        headers=tuple(_unpack_headers(headers)),
+        headers=tuple(_unpack_headers(headers, room)),
         blocks=found,
         records=unpacked,
         chosen=tuple(unpack_zeros(each) for each in chosen),
@@ -149,13 +154,11 @@ def pack_planes(rows: Sequence[bytes]) -> Item:
     first = rows[0] if rows else b""
     width, count, whole = len(first), len(rows), b"".join(rows)
     planes = [whole[column::width] for column in range(width)] if count > 1 else []
-    varied = [column for column, plane in enumerate(planes) if plane.count(first[column]) < count]
-    mask, same = 0, bytearray(first)
-    for column in reversed(varied):
-        mask |= 1 << (width - 1 - column)
-        del same[column]
-    varying = [pack_zeros(planes[column]) for column in varied]
-    return [_int(count), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(bytes(same)), varying]
+    varies = [plane.count(first[column]) < count for column, plane in enumerate(planes)] or [False] * width
+    mask = int("".join(map(str, map(int, varies))) or "0", 2)
+    same = bytes(value for value, varied in zip(first, varies, strict=True) if not varied)
+    varying = [pack_zeros(plane) for plane, varied in zip(planes, varies, strict=False) if varied]
+    return [_int(count), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(same), varying]
 
 
 def unpack_planes(item: Item, room: _Room) -> list[bytes]:
@@ -163,14 +166,14 @@ def unpack_planes(item: Item, room: _Room) -> list[bytes]:
     count, mask, same = _number(item[0]), int.from_bytes(item[1], "big"), unpack_zeros(item[2])
     varying = [unpack_zeros(plane) for plane in item[3]]
     width = len(same) + len(varying)
-    varied = [column for column in range(width) if mask >> (width - 1 - column) & 1]
-    if len(varied) != len(varying) or any(len(plane) != count for plane in varying):
+    # Each step in time that is in proportion to the width: a hostile file may have made it large.
+    varies = f"{mask:b}".zfill(width) if mask else "0" * width
+    varied = [column for column, bit in enumerate(varies) if bit == "1"]
+    if len(varies) != width or len(varied) != len(varying) or any(len(plane) != count for plane in varying):
         raise ValueError("rows and columns do not fit each other")
     room.take(count * max(width, 1))
-    row = bytearray(same)
-    for column in varied:
-        row.insert(column, 0)
-    whole = row * count
+    rest = iter(same)
+    whole = bytearray(0 if bit == "1" else next(rest) for bit in varies) * count
     for column, plane in zip(varied, varying, strict=True):
         whole[column::width] = plane
     return pieces(bytes(whole), width)
@@ -213,7 +216,7 @@ def _pack_headers(headers: Iterable[bytes]) -> Iterator[Item]:
         before, parent = fields, own_hash
 
 
-def _unpack_headers(items: Iterable[Item]) -> Iterator[bytes]:
+def _unpack_headers(items: Iterable[Item], room: _Room) -> Iterator[bytes]:
     before: Sequence[bytes] = ()
     parent = b""
     for item in items:
@@ -224,6 +227,8 @@ def _unpack_headers(items: Iterable[Item]) -> Iterator[bytes]:
             for i, value in zip(changed, item[1:], strict=True):
                 fields[i] = unpack_zeros(value) if i == _BLOOM else value
         raw = rlp.encode(fields)
+        # Of the smallest, of an empty block, a byte is 70 or so.
+        room.take(8 * len(raw))
         yield raw
         before, parent = fields_of(raw)
 
@@ -260,6 +265,8 @@ def _unpack_raw(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
     for piece in pieces:
         found.append(records[_number(piece[0])] if isinstance(piece, list) else unpack_zeros(piece))
         room.take(len(found[-1]))
+    # Encoding it again looks for every batch in it.
+    room.take(sum(map(len, found)) * len(records) // _LOOKED)
     return b"".join(found)
 
 

@@ -25,6 +25,8 @@ STATUSES = ("unknown", "pending", "disputed", "settled", "held", "cancelled", "c
 PENDING, DISPUTED, SETTLED = (STATUSES.index(name) for name in ("pending", "disputed", "settled"))
 ENDED = frozenset(STATUSES.index(name) for name in ("cancelled", "compensated", "closed_out"))
 _HEADER_WORDS = 6
+_MOST_SLICES = 255
+"""The clearing house takes no more at once."""
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 _AFFIRMATION = "(uint16,uint32,uint64,bytes32,uint32[],bytes)"
 _SLICE = f"({_HEADER},bytes32[],uint256[],uint256[])"
@@ -181,6 +183,8 @@ class _Transaction:
         self._house = house
         self._place = place
         self._masks: dict[bytes, bytes] | None = None
+        self._affirmations: dict[int, int] | None = None
+        """By institution, where in the arguments its affirmation is."""
         signed_for, self._to, self._data = call_of(raw)
         if signed_for not in (0, chain_id):
             raise Refused(f"{self._named} is signed for chain {signed_for}, not for chain {chain_id}")
@@ -196,6 +200,8 @@ class _Transaction:
                     self._facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
                 case "AssetListed":
                     _give(self._facts.codes, event, "asset")
+                    if event.word(0) > 0xFF:
+                        raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
                     self._facts.exponents[event.topic(1)] = event.word(0)
                 case "BatchRecorded":
                     self._record(event)
@@ -245,12 +251,16 @@ class _Transaction:
 
     def _affirm(self, event: Event, batch: Batch) -> None:
         body, who = self._calldata(_AFFIRM, _CLEAR), event.topic(2)
-        start = _word(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2)
-        given = [body[start + WORD + _word(body[start + WORD :], k) :] for k in range(_word(body[start:], 0))]
-        part = next((each for each in given if _word(each, 0) == who), None)
-        if part is None:
+        if self._affirmations is None:
+            start = _word(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2)
+            places = (start + WORD + _word(body, k, start + WORD) for k in range(_word(body, 0, start)))
+            self._affirmations = {}
+            for at in places:
+                self._affirmations.setdefault(_word(body, 0, at), at)
+        if who not in self._affirmations:
             raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
-        excepted, signature = _array(part, _word(part, 4)), part[_word(part, 5) :]
+        at = self._affirmations[who]
+        excepted, signature = _array(body, at + _word(body, 4, at)), at + _word(body, 5, at)
         positions = (_word(excepted, k) for k in range(len(excepted) // WORD))
         numbers = b"".join(batch.records[at * WORD : at * WORD + 4] for at in positions)
         batch.affirmed_in[who] = self._place
@@ -261,7 +271,7 @@ class _Transaction:
             exceptions_hash=keccak(numbers),
             client_root=event.data[2 * WORD : 3 * WORD],
             prior_block_hash=event.data[3 * WORD : 4 * WORD],
-            signature=signature[WORD : WORD + _word(signature, 0)],
+            signature=body[signature + WORD : signature + WORD + _word(body, 0, signature)],
         )
 
     def _settle(self, batch: Batch) -> None:
@@ -302,14 +312,19 @@ class _Transaction:
 def _slices(body: bytes) -> Iterator[bytes]:
     """The slices of `settle` and `clear`, each from where it begins to the end of the calldata."""
     start = _word(body, 1)
-    for k in range(_word(body[start:], 0)):
-        yield body[start + WORD + _word(body[start + WORD :], k) :]
+    count = _word(body, 0, start)
+    if count > _MOST_SLICES:
+        raise Refused(f"calldata ends before its arguments do, or has {count:,} slices")
+    for k in range(count):
+        yield body[start + WORD + _word(body, k, start + WORD) :]
 
 
-def _word(data: bytes, index: int) -> int:
-    if len(data) < (index + 1) * WORD:
+def _word(data: bytes, index: int, at: int = 0) -> int:
+    """A word of what begins at a place."""
+    end = at + (index + 1) * WORD
+    if len(data) < end:
         raise Refused("calldata ends before its arguments do")
-    return int.from_bytes(data[index * WORD : (index + 1) * WORD], "big")
+    return int.from_bytes(data[end - WORD : end], "big")
 
 
 def _array(data: bytes, offset: int) -> bytes:

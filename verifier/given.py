@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from verifier.anchors import Statement
-from verifier.bundle import Affirmation
+from verifier.bundle import CONTRACTS, Affirmation
 
 STATEMENT = "clearing affirmation 1"
 _WORDS = ("batch_hash", "records_hash", "exceptions_hash", "client_root", "prior_block_hash")
@@ -68,6 +68,8 @@ def deployment_from(data: bytes) -> dict[str, bytes]:
     addresses = said.get("addresses") if isinstance(said, dict) else None
     if not isinstance(addresses, dict) or not all(isinstance(each, str) for each in addresses.values()):
         raise Unusable('is no deployment record: it has no "addresses" by contract')
+    if missing := [name for name in CONTRACTS if name not in addresses]:
+        raise Unusable(f"is no deployment record: its addresses have no {missing[0]}")
     return {name: hash_from(each, 20) for name, each in addresses.items()}
 
 

@@ -75,9 +75,10 @@ def number_bytes(value: int) -> bytes:
 
 
 def number(item: Item) -> int:
-    """The number that bytes are. Raises ValueError where the item is a list."""
-    if not isinstance(item, bytes):
-        raise ValueError("a list is in the place of a number")
+    """The number that bytes are. Raises ValueError where the item is a list, or larger than Ethereum has any:
+    what comes after would take long over it, and not be able to write it."""
+    if not isinstance(item, bytes) or len(item) > 32:
+        raise ValueError("a list or something larger is in the place of a number")
     return int.from_bytes(item, "big")
 
 

@@ -52,7 +52,8 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     yield "What it rests on"
     yield from (f"  {each}" for each in _rests(verdict))
     yield "Which ledger"
-    yield f"  chain {bundle.chain_id}, and these contracts (--deployment FILE compares them with yours):"
+    which = "those that you gave" if verdict.contracts_known else "which nobody vouches for"
+    yield f"  chain {bundle.chain_id}, and these contracts, {which}:"
     yield from (f"  {name:<15} 0x{bundle.contracts[name].address.hex()}" for name in CONTRACTS)
     whole, every = len(bundle.blocks), len(bundle.headers)
     yield "Complete"
@@ -93,6 +94,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "batches": verdict.batches,
         "recorded_trades": verdict.trades,
         "code_proven": verdict.code_proven,
+        "contracts_known": verdict.contracts_known,
         "contracts": {
             name: {"address": _hex(at.address), "code_hash": _hex(at.code_hash)}
             for name, at in sorted(bundle.contracts.items())
@@ -192,6 +194,9 @@ def _rests(verdict: Verdict) -> Iterator[str]:
             yield f"but the answer depends on block {verdict.last_block:,}, which comes after"
         elif verdict.anchored_to < verdict.head.number:
             yield f"what came after it up to block {verdict.head.number:,}, nobody vouches for"
+    if not verdict.contracts_known:
+        yield "that the contracts named below are the ledger's, and no others on its chain: compare them, or"
+        yield "give its deployment record (--deployment FILE)"
     yield from verdict.hints
 
 

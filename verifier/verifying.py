@@ -38,6 +38,9 @@ class Verdict:
     batches: int
     trades: int
     code_proven: bool
+    contracts_known: bool
+    """Whether the auditor said where the contracts are, and they are there. If not, all rests on their being
+    the ledger's: anybody may have others put on the same chain, with other names, or nothing but a part."""
 
     @property
     def anchored(self) -> bool:
@@ -145,6 +148,7 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         batches=len(found.batches),
         trades=sum(map(len, found.batches.values())),
         code_proven=bool(bundle.state),
+        contracts_known=given.contracts.keys() >= set(CONTRACTS),
     )
 
 
@@ -199,8 +203,8 @@ class _Anchors:
             first, last = self._ends
             if trusted not in self._numbers:
                 raise Refused(
-                    f"the trusted head 0x{trusted.hex()} is none of its blocks {first:,} to {last:,}: it is"
-                    " of another chain, or was made before that block"
+                    f"the trusted head 0x{trusted.hex()} is none of its blocks {first:,} to {last:,}: the"
+                    " bundle is of another chain, or was made before that block"
                 )
             self._add(trusted, "the trusted head")
 

@@ -12,7 +12,8 @@ from ledger.index.errors import IndexDamaged
 from ledger.index.manifest import CHECKED, INDEX, Manifest
 
 Look = list[object]
-"""SHA-256, size, time of the last change in ns, inode: a file that was hashed, as it was then."""
+"""SHA-256, size, times of its last change and of its inode's in ns, inode: a file that was hashed, as it was
+then. Whoever changes a file can put its own time back, but not the inode's."""
 
 
 def check_files(manifest: Manifest, *, again: bool = False) -> None:
@@ -48,7 +49,7 @@ def hashed(path: Path) -> str:
 def look_at(path: Path, sha256: str) -> Look:
     """What a file that has this hash looks like now."""
     found = path.stat()
-    return [sha256, found.st_size, found.st_mtime_ns, found.st_ino]
+    return [sha256, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def remember(folder: Path, looks: dict[str, Look]) -> None:

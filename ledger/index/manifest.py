@@ -1,7 +1,7 @@
 """What lies in an index: its manifest, which names every segment and the hash of each of its files.
 
     index/manifest.json      what there is, and nothing else counts
-    index/checked.json       files that were hashed and found right, by size, time and inode; may be deleted
+    index/checked.json       files that were hashed and found right, by size, times and inode; may be deleted
     index/lock               held by readers together, and by a writer while it deletes what is not named
     index/writing            held by the one who writes
     index/000012-ab12cd34/   a segment: a Parquet file a table
@@ -23,8 +23,9 @@ from typing import Any, Self
 from ledger.chain.base import Block
 from ledger.index.errors import IndexDamaged, IndexMissing, IndexOtherVersion
 
-FORMAT = 2
-"""Rises whenever the manifest or a table has another shape: an index is made anew, never converted."""
+FORMAT = 3
+"""Rises whenever the manifest or a table has another shape, of the business, too: an index is made
+anew, never converted."""
 INDEX, MANIFEST, CHECKED = "index", "manifest.json", "checked.json"
 
 
@@ -149,7 +150,7 @@ class Manifest:
     def read(cls, folder: Path) -> Manifest:
         """The index of the ledger in `folder`, all of whose files are there and are what was written.
 
-        Cheap: a file is hashed again only where its size, time or inode is not that of when it was hashed
+        Cheap: a file is hashed again only where its size, times or inode are not those of when it was hashed
         last. Raises IndexMissing, IndexDamaged, IndexOtherVersion.
         """
         from ledger.index.checking import check_files

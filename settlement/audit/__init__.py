@@ -1,5 +1,23 @@
 """Questions to a ledger's index, and who may see what of the answers.
 
+    index ─ reading ─▶ facts, charges, breaks ─ views of a viewer ─▶ session ─ questions ─▶ answer ─ writing
+                                                                        └─ sandbox ─ a SELECT ─▶ answer
+
+    session, reading                 opens a ledger's index as of one block, for one viewer
+    asking, log                      asks with the log: what was asked and how it ended, digest-chained
+    questions/                       each question as a function: trades, life, holdings, movements, revenue,
+                                     breaks, summary, totals, semt022
+    answer, writing                  rows as of a block; as text, JSON, CSV, Parquet and workbooks
+    filters, conditions, narrowing   what a question is narrowed by, in SQL; a page of what is left
+    names, moments, past             names of the ledger; earlier blocks, and how trades stood then
+    view, views, views_*             the views: SQL for a viewer, documented columns
+    facts, charges, breaks           what views are made of: the index, fees in SQL, reconciliation's breaks
+    entitlements, revenue_tables     what revenue sharing came to, as tables that the index keeps
+    totals, totals_tables            totals of trades that the index keeps, so that nobody adds them up again
+    access, policy, masking          who sees what: the rules, access.yaml, what is left under a mask
+    sandbox, child                   one SELECT in a process of its own
+    statement, functions             what such a SELECT may be, and call
+
 Errors of its own, below those of `settlement.errors`:
 
     SettlementError

@@ -68,6 +68,11 @@ class Access:
         """An expression in SQL for an institution's name or account as the viewer sees it."""
         return f"mask_name({expression})" if self.sees == "masked" else expression
 
+    def hashed(self, expression: str) -> str:
+        """An expression in SQL for a hash over names and amounts as the viewer sees it: nothing where they
+        are masked. What is left of them leaves few enough to try them all."""
+        return "null::varchar" if self.sees == "masked" else expression
+
 
 class AccessRefused(SettlementError):
     """`viewer` may see nothing of the ledger, for a `reason`."""

@@ -54,7 +54,7 @@ def parties(names: Names, filters: Filters, buyer: str, seller: str) -> list[str
 def days(filters: Filters, column: str) -> list[str]:
     """Conditions on a day. Raises InvalidValue where the first is after the last."""
     if filters.first is not None and filters.last is not None and filters.first > filters.last:
-        raise InvalidValue("from", str(filters.first), f"it is after {filters.last}, the last day")
+        raise InvalidValue("first day", str(filters.first), f"it is after {filters.last}, the last day")
     found = []
     if filters.first is not None:
         found.append(f"{column} >= date '{filters.first}'")
@@ -136,7 +136,7 @@ def behind(after: str | None, day: str, number: str, trade: str) -> list[str]:
         first = date.fromisoformat(found[1])
     except ValueError:
         wanted = "what an answer said to go on with is wanted, or a trade, as 2019-03-25/1071"
-        raise InvalidValue("after", after, wanted) from None
+        raise InvalidValue("cursor", after, wanted) from None
     index = int(found[3]) if found[3] is not None else (1 << 62)
     # The first part alone lets row groups be left out.
     return [f"{day} >= date '{first}'", f"({day}, {number}, {trade}) > (date '{first}', {found[2]}, {index})"]
@@ -154,5 +154,5 @@ def row_after(after: str | None) -> int:
     if after is None:
         return 0
     if not (after.isascii() and after.isdigit() and len(after) < 16):
-        raise InvalidValue("after", after, "what an answer said to go on with is wanted")
+        raise InvalidValue("cursor", after, "what an answer said to go on with is wanted")
     return int(after)

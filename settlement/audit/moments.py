@@ -103,7 +103,7 @@ def _parsed(at: str | int | datetime) -> tuple[int | None, int]:
             at = datetime.fromisoformat(at)
         except ValueError:
             wanted = "a block's number or a time is wanted, as 2019-03-25T12:00"
-            raise InvalidValue("at", at, wanted) from None
+            raise InvalidValue("moment", at, wanted) from None
     if isinstance(at, int):
         return None, at
     # Whole seconds, towards the past: a block of this very second is not later.

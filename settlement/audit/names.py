@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.errors import NameUnknown
-from settlement.scenario_explain import nearest
 
 TRANSIT = "clearing house"
 """What the transit account, which has index 0, is called."""
@@ -68,6 +67,8 @@ class Names:
 
 def unknown(what: str, name: str, known: Iterable[str], of: str = "on this ledger") -> NameUnknown:
     """The error that says which name is nearest to one that nobody has."""
+    from settlement.scenario_explain import nearest
+
     listed: Sequence[str] = list(known)
     return NameUnknown(what, name, listed or ["none"], of + nearest(name, listed))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ledger.errors import InvalidValue
 from settlement.audit.answer import Answer
+from settlement.audit.conditions import limited, row_after
 from settlement.audit.names import one_of, unknown
 from settlement.audit.session import Audit
 
@@ -72,9 +73,7 @@ class Narrowed:
         self, question: str, order: str, limit: int | None, after: str | None, columns: str = "*"
     ) -> Answer:
         """A page of the rows in an order in which new ones come last. Raises InvalidValue."""
-        start = _after(after)
-        if limit is not None and limit < 1:
-            raise InvalidValue("limit", limit, "a page has at least 1 row")
+        start, limit = row_after(after), limited(limit)
         [(total,)] = self.audit.rows(f"select count(*) from ({self.statement()})", self.parameters)
         page = f"limit {limit} " if limit is not None else ""
         table = self.audit.table(
@@ -94,11 +93,3 @@ def one_trade(audit: Audit, name: str) -> dict[str, Any]:
     known = [row["trade"] for row in found]
     known = known or [row[0] for row in audit.rows("select trade from trades limit 8")]
     raise unknown("trade", name, known)
-
-
-def _after(after: str | None) -> int:
-    if after is None:
-        return 0
-    if not (after.isascii() and after.isdigit() and len(after) < 16):
-        raise InvalidValue("after", after, "it is what an earlier page said comes next")
-    return int(after)

@@ -50,7 +50,8 @@ def _approvals_sql(access: Access) -> str:
     # kind, institution, person, proposed by, day, subject, detail, transaction, event, time, seen
     every = f"""
     select 'affirmation' as kind, a.institution as who, null::varchar as person, null::varchar as proposed_by,
-        b.trading_day as day, hex(b.hash) as subject, a.exceptions::varchar || ' exceptions' as detail,
+        b.trading_day as day, {access.hashed("hex(b.hash)")} as subject,
+        a.exceptions::varchar || ' exceptions' as detail,
         a.transaction, null::bigint as event, null::timestamp as date_time,
         {access.concerns("a.institution", "b.venue")} as seen
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"

@@ -53,12 +53,20 @@ def _settlements_sql(access: Access) -> str:
             ("levy", "levy_minor"),
         )
     )
+    # Of a set of one trade the totals are what it cost: they are for who is in the set.
+    own = "true"
+    if access.sees == "own":
+        own = (
+            f"({access.concerns('n.venue')} or exists (select 1 from facts.movements v"
+            f" where v.transaction = n.transaction and {access.concerns('v.sender', 'v.receiver')}))"
+        )
     return f"""
     select institution_name(n.venue) as venue, n.cycle, n.model, asset_code(n."cashAsset") as currency,
         {money},
         (select sum(s.count)::bigint from facts."ClearingHouse_SliceSettled" s
             where s.transaction = n.transaction) as trades, {MOMENT_SQL}
-    from facts."ClearingHouse_NettingSetSettled" n join facts.moments m on m.transaction = n.transaction"""
+    from facts."ClearingHouse_NettingSetSettled" n join facts.moments m on m.transaction = n.transaction
+    where {own}"""
 
 
 def _movements_sql(access: Access) -> str:
@@ -213,7 +221,7 @@ VIEWS = (
     ),
     View(
         "settlements",
-        "netting sets, each settled in one transaction",
+        "netting sets, each settled in one transaction; shown to whom it moved something",
         (
             _VENUE,
             _CYCLE,

@@ -34,7 +34,7 @@ def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "f
         status_name(t.status) as status,
         {access.amount("t.settled_quantity::decimal(38, 0)")} as settled_quantity,
         reason_names(f.reasons) as reasons, f.failed_days,
-        hex(b.hash) as batch, (t.trade - b.first_trade)::integer as position,
+        {access.hashed("hex(b.hash)")} as batch, (t.trade - b.first_trade)::integer as position,
         r.block as recorded_block, r.date_time as recorded_at,
         e.block as ended_block, e.date_time as ended_at, c.cycle, t.trade as trade_index
     from {source} t join facts.batches b using (batch)
@@ -144,7 +144,7 @@ def _batches_sql(access: Access) -> str:
         f" {access.concerns('t.buyer', 't.seller')}) or {access.concerns('b.venue')})"
     )
     return f"""
-    select hex(b.hash) as batch, institution_name(b.venue) as venue, b.trading_day,
+    select {access.hashed("hex(b.hash)")} as batch, institution_name(b.venue) as venue, b.trading_day,
         asset_code(b.cash_asset) as currency, b.intended_settlement_date, b.fee_schedule, b.count as trades,
         b.first_trade as first_trade_index, {MOMENT_SQL}
     from facts.batches b join facts.moments m using (transaction) where {seen}"""
@@ -152,8 +152,9 @@ def _batches_sql(access: Access) -> str:
 
 def _affirmations_sql(access: Access) -> str:
     return f"""
-    select hex(a."batchHash") as batch, b.trading_day, institution_name(a.institution) as institution,
-        a.exceptions::bigint as exceptions, hex(a."recordsHash") as records_hash,
+    select {access.hashed('hex(a."batchHash")')} as batch, b.trading_day,
+        institution_name(a.institution) as institution, a.exceptions::bigint as exceptions,
+        {access.hashed('hex(a."recordsHash")')} as records_hash,
         hex(a."clientRoot") as client_root, hex(a."priorBlockHash") as prior_block_hash, {MOMENT_SQL}
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     join facts.moments m on m.transaction = a.transaction
@@ -183,7 +184,7 @@ def _penalties_sql(access: Access) -> str:
     join facts.moments m on m.transaction = p.transaction where {access.concerns("p.payer", "p.payee")}"""
 
 
-_BATCH = Column("batch", "Hash of the batch")
+_BATCH = Column("batch", "Hash of the batch; null for who is masked")
 _INDEX = Column("trade_index", "Its place among all trades, in the chain's order, from 0")
 _REASONS = Column("reasons", "Why it failed: the side and ISO 20022's reason code, as 'seller LACK'")
 _PARTIES = (Column("buyer", "Institution that buys"), Column("seller", "Institution that sells"))
@@ -284,7 +285,7 @@ VIEWS = (
             Column("trading_day", "Day of the batch's trades"),
             Column("institution", "Who affirmed"),
             Column("exceptions", "Trades that it did not agree to", "trades"),
-            Column("records_hash", "Hash of the records that it signed"),
+            Column("records_hash", "Hash of the records that it signed; null for who is masked"),
             Column("client_root", "Root of its clients' allocations; zero if none"),
             Column("prior_block_hash", "The recent block that it signed"),
             *MOMENT,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -23,14 +24,34 @@ from settlement.report.wording import cell, plain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMATS = ("text", "json", "csv", "parquet", "xlsx")
 _EITHER = {"amount", "before", "after", "position_limit", "exposure_limit"}
 """Columns that hold minor units of a currency or units of a security, by the row's `asset`."""
-_COUNTS = {"trades", "settled_trades", "parts", "sides", "breaks", "rows"}
+_COUNTS = {"trades", "settled_trades", "parts", "sides", "breaks", "rows", "failed_days", "age_days"}
 """Columns that say how many; other whole numbers name what they are of, as a trade's or a block's."""
 _MINOR = "_minor"
-_CODES = {"trade", "security", "asset", "currency"}
-"""Columns of codes, which text shows on one line."""
+_CODES = {"trade", "payer", "party", "agreement_name", "security", "asset", "currency"}
+"""Columns whose words text keeps on one line, however narrow it is."""
+_TERMS = {"roles", "status", "kind", "step", "what", "level", "outcome"}
+"""Columns of the ledger's own terms, which text writes as words: settlement bank for settlement_bank."""
+_NONE = {"sender": "(issued)", "receiver": "(redeemed)"}
+"""What text says where a movement has nobody on a side."""
+_NOUNS = {
+    "trades": "trade",
+    "trade": "step",
+    "holders": "holder",
+    "movements": "movement",
+    "institutions": "institution",
+    "agreements": "agreement",
+    "charges": "charge",
+    "approvals": "approval",
+    "breaks": "break",
+    "log": "query",
+}
+"""What the rows of a question's answer are."""
+_HASH = re.compile(r"0x[0-9a-f]{40,64}")
+"""Hashes and addresses."""
+_LONGEST = 66
+"""Characters of a word that is never broken."""
 _ROWS_AT_ONCE = 65_536
 
 
@@ -124,8 +145,9 @@ def as_xlsx(answer: Answer, decimals: Mapping[str, int]) -> bytes:
 def as_text(
     answer: Answer, decimals: Mapping[str, int], *, columns: Sequence[str] = (), limit: int | None = None
 ) -> list[Any]:
-    """Parts for people: a table that lines up, how many rows there are, and of which block. `columns` are
-    those to show, all where none are named; `limit` how many rows.
+    """Parts for people: a table that lines up, how many rows there are, of which block, and how to go on.
+    `columns` are those to show, all where none are named; `limit` how many rows. Hashes and addresses are
+    shortened in the table, but where SQL asked for them.
     """
     from settlement.report.layout import columns_table, plural, whole
 
@@ -145,16 +167,28 @@ def as_text(
         first, *rest = shown
         grid = columns_table(_title(first), *((_title(n), "right" if n in numbers else "left") for n in rest))
         for row in table.to_pylist():
-            grid.add_row(*(_words(name, row[name], row, decimals) for name in shown))
+            said = [_words(name, row[name], row, decimals) for name in shown]
+            grid.add_row(*(said if answer.question == "sql" else [_HASH.sub(_short, each) for each in said]))
         for name, column in zip(shown, grid.columns, strict=True):
             column.no_wrap = column.no_wrap or name in _CODES
+            cells = [str(each) for each in column.cells]
+            if all(" " not in each and len(each) <= _LONGEST for each in cells):
+                column.no_wrap = True
+                if len(str(column.header)) > max(map(len, cells)) + 2:
+                    column.header = str(column.header).replace(" ", "\n")
         parts += [whole(grid), ""]
     total = answer.table.num_rows if answer.total is None else answer.total
-    there = plural(total, "row")
-    parts.append(there if table.num_rows == total else f"{table.num_rows:,} of {there}")
+    noun = _NOUNS.get(answer.question, "row")
+    there = plural(total, noun, "queries" if noun == "query" else "")
+    if not total:
+        parts.append(f"No {noun} meets the question.")
+    else:
+        parts.append(there if table.num_rows == total else f"{table.num_rows:,} of {there}")
     at = as_of_json(answer.as_of)
     final = "" if answer.as_of.final else ", not yet final"
     parts.append(f"As of block {answer.as_of.block:,}, {at['hash']}, {at['time']}{final}")
+    if answer.next is not None:
+        parts.append(f"next: --after {answer.next}")
     return parts
 
 
@@ -221,7 +255,7 @@ def _words(column: str, value: Any, row: Mapping[str, Any], decimals: Mapping[st
     from ledger.units import format_minor, format_quantity
 
     if value is None:
-        return ""
+        return _NONE.get(column, "")
     if isinstance(value, Decimal):
         exponent = _exponent(column, row, decimals)
         return format_minor(int(value), exponent) if exponent else format_quantity(int(value))
@@ -229,11 +263,18 @@ def _words(column: str, value: Any, row: Mapping[str, Any], decimals: Mapping[st
         return "yes" if value else "no"
     if isinstance(value, int) and column in _COUNTS:
         return format_quantity(value)
+    if column in _TERMS:
+        return plain(str(value)).replace("_", " ")
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list):
         return plain(", ".join(str(each) for each in value))
     return plain(str(value))
+
+
+def _short(found: re.Match[str]) -> str:
+    """A hash by its ends, enough to tell it from others; the other formats have it whole."""
+    return f"{found[0][:10]}…{found[0][-4:]}"
 
 
 def _moment(time_s: int) -> datetime:

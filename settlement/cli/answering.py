@@ -52,10 +52,11 @@ _COLUMNS = {
             "period",
             "kind",
             "total_after_minor",
+            "share_ppm",
             "party",
             "amount_minor",
         ),
-        *("paid_minor", "currency", "why"),
+        *("paid_minor", "currency"),
     ),
     "agreements": ("name", "payer", "parties", "version", "status", "currency"),
     "breaks": (
@@ -83,10 +84,16 @@ class Form(StrEnum):
     XLSX = "xlsx"
 
 
-FormOption = Annotated[Form, typer.Option("--format", help="What to write.")]
+FormOption = Annotated[Form, typer.Option("--format", help="What to write; else as FILE's ending says.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to; else standard output.")
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Where to; else standard output.",
+    ),
 ]
 ViewerOption = Annotated[
     str | None, typer.Option("--as", metavar="NAME", help="Who asks: an institution, or a person of one.")
@@ -149,7 +156,7 @@ def answered(
     """Ask, and write the answer as the options say."""
     form, everything = options["form"], options["everything"]
     filters = filters_of(options)
-    text = form is Form.TEXT and not options["as_json"]
+    text = chosen(form, options["as_json"], options["out"]) is Form.TEXT
     if text and not everything and filters.limit is None and "limit" in options:
         filters = replace(filters, limit=ROWS)
     with session(context, question, options["viewer"]) as audit:
@@ -159,21 +166,26 @@ def answered(
         write_answer(audit, answer, form, options["as_json"], options["out"], everything)
 
 
+def chosen(form: Form, as_json: bool, out: Path | None) -> Form:
+    """What to write: what a file's name ends with decides where nobody names another form than text."""
+    if as_json:
+        return Form.JSON
+    ending = out.suffix.lower().removeprefix(".") if out is not None else ""
+    return Form(ending) if form is Form.TEXT and ending in list(Form) else form
+
+
 def write_answer(
     audit: Audit, answer: Answer, form: Form, as_json: bool, out: Path | None, everything: bool
 ) -> None:
     """Write an answer to a file or to standard output. Raises FileUnwritable and TooManyRows."""
     from settlement.audit import writing
 
-    if as_json:
-        form = Form.JSON
+    form = chosen(form, as_json, out)
     decimals = audit.names.currencies()
     if form is Form.TEXT and out is None:
         limit = None if everything or answer.question == "trade" else ROWS
         columns = _COLUMNS.get(answer.question, ())
         write_text(*writing.as_text(answer, decimals, columns=columns, limit=limit))
-        if answer.next is not None:
-            write_out(f"next: --after {answer.next}\n")
         return
     if form is Form.JSON and out is None:
         write_json({"ledger": str(audit.path)} | writing.as_json(answer))

@@ -52,12 +52,12 @@ def evidence(
         typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Up to this trading day."),
     ] = None,
     query: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--query",
             metavar="TEXT",
             help='Of every trade that meets conditions, as \'institution="Kestrel Rock" amount_minor>=100000'
-            " status=settled'; nothing stands for every trade.",
+            " status=settled'; nothing stands for every trade, and of several all hold.",
         ),
     ] = None,
     affirmation_of: Annotated[
@@ -80,10 +80,11 @@ def evidence(
     `clearing verify FILE` checks it without the ledger, and so does `python -m verifier FILE`.
     """
     json_wanted = wants_json(form, as_json)
+    asked_for = None if query is None else " ".join(query)
     asked = {
         "--trade": trade,
         "--institution": institution,
-        "--query": query,
+        "--query": asked_for,
         "--affirmation-of": affirmation_of,
     }
     given = [option for option, value in asked.items() if value is not None]
@@ -104,12 +105,12 @@ def evidence(
         from verifier.verifying import verify
 
         history, market = ledger.read(), ledger.market
-        details: dict[str, Any] = {"trade": trade, "institution": institution, "query": query}
+        details: dict[str, Any] = {"trade": trade, "institution": institution, "query": asked_for}
         details |= {"from": day_of(first), "to": day_of(last), "date": day_of(date), "output": output}
         members = taking.members(market.clients, history)
         with taking.logged(path, viewer, members, "evidence", details) as noted:
             known = asking.Known.of(history)
-            conditions = _conditions(known, trade, date, institution, first, last, query)
+            conditions = _conditions(known, trade, date, institution, first, last, asked_for)
             ledger.progress("evidence")
             data = build(market.clients, market.deployment, history, conditions)
             ledger.progress("evidence checked")

@@ -100,6 +100,8 @@ def test_evidence_given_claims_says_how_many(books: Path, tmp_path: Path) -> Non
     wanted = [row for row in own if row["status"] == "settled" and row["quantity"] >= 50]
     query = f"institution='{name}' status = settled quantity>=50"
     assert taken(books, file, "--query", query)["trades"] == len(wanted)
+    parts = ("--query", f"institution='{name}' status=settled", "--query", "quantity>=50")
+    assert taken(books, file, *parts)["trades"] == len(wanted)
     text = clearing("evidence", books, "--query", query, "-o", file)
     assert f"clearing verify {file} --trusted-head 0x" in text.out
 

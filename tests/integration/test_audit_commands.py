@@ -61,7 +61,7 @@ def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None
         assert clearing("audit", "L", "trades", "--format", form, "-o", f"out.{form}").code == 0
         assert Path(f"out.{form}").stat().st_size > 100
     page = clearing("audit", "L", "trades", "--limit", 2).out
-    assert f"2 of {len(rows)} rows" in page
+    assert f"2 of {len(rows)} trades" in page
     assert "\x1b" not in page
     left = clearing("audit", "L", "trades", "--institution", "Aldersgat")
     assert (left.code, left.out) == (2, "")

@@ -19,15 +19,21 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import rlp
+from eth_utils import keccak
 
+from ledger.index.following import LARGEST_ROWS, SEGMENT_ROWS
 from settlement import cli
 from settlement.audit import policy
 from settlement.audit.policy import RULES, Policy
 from settlement.audit.questions.revenue import GROUPS
+from settlement.audit.questions.semt022 import VERSION
 from settlement.audit.sandbox import Limits
 from settlement.audit.statement import MOST_BYTES
+from settlement.cli.answering import ROWS
 from settlement.clients.reading import WHOLE
 from settlement.evidence.asking import FIELDS
+from tests import second_reader
 from tests.unit.cli_runs import Left, clearing
 from verifier import facts, given
 from verifier.bundle import Bundle
@@ -177,6 +183,21 @@ def test_verifier_given_its_packages_needs_no_other(ran: Ran, folder: Path) -> N
     assert {each for each in brought if not each.startswith("_")} == {*names, "sha3"}
 
 
+def test_file_given_what_is_said_of_it_can_be_read_by_others(ran: Ran, folder: Path) -> None:
+    found = second_reader.read((folder / "trade.evidence").read_bytes())
+    assert {*found.headers} == {*range(1, 34)}
+    for block, fields in found.headers.items():
+        if block > 1:
+            assert fields[second_reader.PARENT] == keccak(rlp.encode(found.headers[block - 1]))
+    shown = clearing("status", "books", "--json").shown
+    assert "0x" + keccak(rlp.encode(found.headers[33])).hex() == shown["head"]
+    for block, (transactions, receipts) in found.blocks.items():
+        roots = found.headers[block][second_reader.TRANSACTIONS], found.headers[block][second_reader.RECEIPTS]
+        assert (second_reader.root(transactions), second_reader.root(receipts)) == roots
+    assert [len(batch) for batch in found.records] == [60]
+    assert [[second_reader.number(each[:4]) for each in batch] for batch in found.chosen] == [[3]]
+
+
 def test_lists_given_any_of_evidence_are_whole(ran: Ran) -> None:
     named = {
         name: tuple(compared.split())
@@ -187,7 +208,7 @@ def test_lists_given_any_of_evidence_are_whole(ran: Ran) -> None:
     (statuses,) = [value for name, _, value in table(EVIDENCE, "field") if name == "status"]
     assert re.split(", | or ", statuses) == list(facts.STATUSES[1:])
     shown = clearing("verify", "trade.evidence", "--json").shown
-    assert listed(EVIDENCE, "`--json` has", "\n\n") == list(shown)
+    assert listed(EVIDENCE, "`--json` has", "`as_of` is the block") == list(shown)
     parts = [row[0] for row in table(EVIDENCE, "part")]
     (order,) = re.findall(r"in RLP \[chain_id, ([^]]+)\]", EVIDENCE)
     assert re.split(r",\s+", order) == parts
@@ -208,6 +229,13 @@ def test_lists_given_any_of_audit_are_whole(ran: Ran, tmp_path: Path) -> None:
     assert limit["result"][0] == f"{limits.rows:,} rows, {limits.bytes >> 20} MB"
     assert limit["text"][0] == f"{MOST_BYTES:,} bytes"
     assert [row[0] for row in table(AUDIT, "rule")] == list(RULES)
+    for said in (
+        f"{SEGMENT_ROWS:,} rows or more",
+        f"at {LARGEST_ROWS:,}.",
+        f"({VERSION})",
+        f"shows {ROWS} rows",
+    ):
+        assert said in AUDIT
     whole = Policy()
     for names, rule in table(AUDIT, "who"):
         for name in names.split(", "):

@@ -11,11 +11,11 @@ from settlement.audit.views import VIEWS
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "views.md"
 _ABOUT = """# Views
 
-What `clearing audit DIR sql` is over; `clearing audit DIR views` prints the same. A viewer sees of each view the
-rows that the access policy lets it see; names and amounts are masked in the views already (`docs/audit.md`).
+What `clearing audit DIR sql` is over; `clearing audit DIR views` prints the same. A viewer sees of each view
+the rows that the access policy lets it see, masked where it is (`docs/audit.md`).
 
-Amounts in minor units end in `_minor`; times are UTC; hashes and addresses are 0x and hex. A trade is named as
-its file names it, `YYYY-MM-DD/NUMBER`. What is not known or not there is null.
+Amounts in minor units end in `_minor`; times are UTC; hashes and addresses are 0x and hex. A trade is named
+as its file names it, `YYYY-MM-DD/NUMBER`. What is not known or not there is null.
 """
 
 

@@ -62,7 +62,7 @@ def trade(audit: Audit, name: str) -> Answer:
         *_balances(audit),
         *_charges(audit),
         *_revenue(audit, index),
-        *_breaks(audit, index),
+        *_breaks(audit, index, about["currency"][0].as_py()),
     ]
     table = pa.Table.from_pylist(steps, schema=STEPS)
     return audit.answer("trade", table, total=table.num_rows, about=about)
@@ -187,12 +187,13 @@ def _revenue(audit: Audit, index: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _breaks(audit: Audit, index: int) -> Iterator[dict[str, Any]]:
+def _breaks(audit: Audit, index: int, currency: str) -> Iterator[dict[str, Any]]:
     for row in breaks_of(audit, index).to_pylist():
         yield {
             "step": "break",
             "date_time": row["date_time"],
             "institution": row["institution"],
+            "asset": currency,
             "amount": row["value_at_risk_minor"],
             "detail": f"{row['id']} {row['kind']} ({row['level']}): {row['what']}"
             + (f" by {row['person']}" if row["person"] else ""),

@@ -378,4 +378,9 @@ def test_writing_given_any_form_keeps_every_digit(audit: Audit) -> None:
     page.print(Group(*(Text(p) if isinstance(p, str) else p for p in writing.as_text(answer, decimals))))
     said = page.file.getvalue()  # type: ignore[attr-defined]
     assert "10,000.00" in said
+    batch = answer.table["batch"][0].as_py()
+    assert batch not in said
+    assert f"{batch[:10]}…{batch[-4:]}" in said
+    none = audit.answer("breaks", audit.table("select 1 as n where false"))
+    assert writing.as_text(none, decimals)[0] == "No break meets the question."
     assert f"As of block {audit.as_of.block}, 0x{audit.as_of.hash.hex()}" in said.replace("\n", " ")
