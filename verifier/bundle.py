@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 CONTRACTS = ("Consortium", "AssetRegister", "ClearingHouse")
 """Whose events a bundle proves."""
+Place = tuple[int, bytes]
+"""A block's number and a transaction's hash; 0 and nothing where there is none."""
 
 
 class Refused(Exception):
     """The bundle proves nothing, and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(NamedTuple):
     """Where a contract is, 20 bytes, and the keccak256 of its code."""
 
     address: bytes
     code_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """One condition on a trade: a field, how it is compared (`=`, `>=` or `<=`), and with what, as text.
 
     institution       either side's name                    =
@@ -31,7 +32,7 @@ class Condition:
     security          its code                              =
     currency          its code                              =
     trading_day       YYYY-MM-DD                            = >= <=
-    number            the trade's, as its file has it       =
+    number            the trade's, as its file has it       = >= <=
     quantity          whole units                           = >= <=
     amount_minor      the settlement amount, minor units    = >= <=
     status            pending, settled, disputed, …         =
@@ -42,16 +43,14 @@ class Condition:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A whole block: transactions as signed, receipts as hashed (EIP-2718)."""
 
     transactions: tuple[bytes, ...]
     receipts: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Affirmation:
+class Affirmation(NamedTuple):
     """What an institution signed of a batch (EIP-712, `Affirmation` of the clearing house), and its
     signature: r, s, v, 65 bytes."""
 
@@ -64,8 +63,7 @@ class Affirmation:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """What an institution held of an asset in the last block of a bundle; units or minor units."""
 
     institution: int
@@ -73,10 +71,8 @@ class Balance:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One trade of an answer. Names as the ledger has them, amounts in minor units, hashes 32 bytes; 0 and
-    empty where there is none."""
+class Row(NamedTuple):
+    """One trade of an answer. Names as the ledger has them, amounts in minor units, hashes 32 bytes."""
 
     trading_day: int
     """yyyymmdd"""
@@ -93,20 +89,11 @@ class Row:
     position: int
     status: str
     settled_quantity: int
-    recorded_in: tuple[int, bytes]
-    """Block and transaction; the same of what follows."""
-    affirmed_in: tuple[tuple[int, bytes], tuple[int, bytes]]
+    recorded_in: Place
+    affirmed_in: tuple[Place, Place]
     """The buyer's affirmation, the seller's."""
-    ended_in: tuple[int, bytes]
+    ended_in: Place
     """What settled it whole, or ended it otherwise."""
-
-    def as_line(self) -> str:
-        """All of it in one line."""
-        own = f"{self.trading_day}\t{self.number}\t{self.time_s}\t{self.buyer}\t{self.seller}"
-        own += f"\t{self.security}\t{self.quantity}\t{self.amount_minor}\t{self.currency}\t{self.status}"
-        own += f"\t{self.settled_quantity}\t{self.batch_hash.hex()}\t{self.position}"
-        places = self.recorded_in, *self.affirmed_in, self.ended_in
-        return own + "".join(f"\t{block}\t{transaction.hex()}" for block, transaction in places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +101,7 @@ class Bundle:
     """Everything that is in the file.
 
     `headers` are those of every block from `first` to the last, RLP; `blocks` are whole, by number: all that
-    may hold an event that the claim depends on. `conditions` are sorted by field and comparison.
+    may hold an event that the claim depends on. `conditions` are sorted.
     """
 
     chain_id: int

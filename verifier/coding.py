@@ -1,82 +1,63 @@
 """The one file that says what a bundle says.
 
-    b"clearing evidence 1\\n" and then, in RLP (Ethereum's encoding of nested byte strings), the fields of
-    `Bundle` in their order
+    b"clearing evidence 1\\n", then in RLP (Ethereum's encoding of nested byte strings) the fields of `Bundle`
+    in their order, in which each run of up to 255 zeros is a zero and its length, then the digest
 
 What would be long is written shortly, without a compressor, whose output would depend on its version:
 
-- Rows of equal width are written by columns of bytes (`planes`): a column that is one value throughout takes
-  one byte. So a record of 32 bytes takes 11 or so, and a Transfer of 215 takes 8.
-- Zeros that follow each other are written as their number (`pack_zeros`).
-- Of a header after the first only the fields are written that are not as expected.
+- Headers, events and records are rows: those of one length and kind are written by columns of bytes, and of a
+  column that is one value throughout one byte. So a record of 32 bytes takes 11 or so, and a Transfer of 215
+  takes 8.
 - A batch's records, which go into several transactions, are written once.
-- Of a receipt's bloom nothing: it follows from its events.
 
-Decoding what was encoded gives the same values, and `verify` encodes what it decoded again: a file that says
-the same in other bytes is refused.
+`decode` encodes what it decoded again: a file that says the same in other bytes is refused.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from verifier import rlp
 from verifier.bundle import Affirmation, Balance, Block, Bundle, Condition, Contract, Refused
-from verifier.chain import Events, Receipt, address_and_topic, fields_of, receipt_from, receipt_of
-from verifier.rlp import Item, pieces
-from verifier.rlp import number as _number
-from verifier.rlp import number_bytes as _int
+from verifier.chain import Receipt, receipt_from, receipt_of
+from verifier.rlp import Item, number
 
 MAGIC = b"clearing evidence 1\n"
 WORD = 32
-_PARENT, _BLOOM, _NUMBER = 0, 6, 8
-_ROOM = 1_000
-"""Bytes that a byte of a file may unpack to."""
-_OF_RECORDS = 64
-"""The same of records, which are looked at one by one: no two are alike, so each takes a byte at least."""
-_LOOKED = 8
+_KIND = 57
+"""Bytes of an event that have its contract and most of its first topic."""
+_ROOM, _OF_ZEROS, _LOOKED_AT = 1_000, 16, 64
+"""Bytes that a byte of a file may unpack to: in all; by its zeros; of records and headers, which are read
+one by one."""
+_LOOKED_THROUGH = 8
 """Bytes that may be looked through for one that may be unpacked."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
 
 
 def encode(bundle: Bundle) -> bytes:
     """The file."""
-    receipts = {
-        number: [receipt_from(each) for each in block.receipts] for number, block in bundle.blocks.items()
-    }
-    events = [event for each in receipts.values() for receipt in each for event in receipt.events]
-    return MAGIC + bytes(
-        rlp.encode(
-            [
-                _int(bundle.chain_id),
-                [[name.encode(), at.address, at.code_hash] for name, at in sorted(bundle.contracts.items())],
-                [[part.encode() for part in (c.field, c.comparison, c.value)] for c in bundle.conditions],
-                _int(bundle.first),
-                list(_pack_headers(bundle.headers)),
-                [pack_planes(pieces(each, WORD)) for each in bundle.records],
-                [
-                    [
-                        _int(number),
-                        [_pack_raw(raw, bundle.records) for raw in block.transactions],
-                        [
-                            [r.kind, _int(r.status), _int(r.gas), _int(len(r.events))]
-                            for r in receipts[number]
-                        ],
-                    ]
-                    for number, block in bundle.blocks.items()
-                ],
-                _pack_events(events),
-                [pack_zeros(each) for each in bundle.chosen],
-                [_pack_affirmation(each) for each in bundle.affirmations],
-                list(bundle.state),
-                [[_int(b.institution), _int(b.asset), _int(b.amount)] for b in bundle.balances],
-                bundle.digest,
-            ]
-        )
-    )
+    events: list[bytes] = []
+    blocks: list[Item] = []
+    for height, block in bundle.blocks.items():
+        receipts = [receipt_from(each) for each in block.receipts]
+        events += [event for each in receipts for event in each.events]
+        calls = [_pack_call(raw, bundle.records) for raw in block.transactions]
+        blocks.append([height, calls, [[*each[:-1], len(each.events)] for each in receipts]])
+    parts = [
+        bundle.chain_id,
+        [[name, *at] for name, at in sorted(bundle.contracts.items())],
+        bundle.conditions,
+        bundle.first,
+        _pack_rows(bundle.headers, 0),
+        [_columns(_pieces(each, WORD)) for each in bundle.records],
+        blocks,
+        _pack_rows(events, _KIND),
+        *(bundle.chosen, bundle.affirmations, bundle.state, bundle.balances),
+    ]
+    return MAGIC + pack_zeros(rlp.encode(parts)) + bundle.digest
 
 
 def decode(data: bytes) -> Bundle:
@@ -84,8 +65,10 @@ def decode(data: bytes) -> Bundle:
     if not data.startswith(MAGIC):
         raise Refused("it is no bundle of evidence: it does not begin as one")
     try:
-        room, of_records = _Room(_ROOM * len(data)), _Room(_OF_RECORDS * len(data))
-        bundle = _decode(rlp.decode(data[len(MAGIC) :]), room, of_records)
+        room, of_zeros, looked_at = (_Room(each * len(data)) for each in (_ROOM, _OF_ZEROS, _LOOKED_AT))
+        of_zeros.take(sum(run[1][0] for run in _COUNTED.finditer(data, len(MAGIC), len(data) - WORD)))
+        body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
+        bundle = _decode(body, data[-WORD:], room, looked_at)
         again = encode(bundle)
     except Refused:
         raise
@@ -108,186 +91,113 @@ class _Room:
             raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
 
 
-def _decode(body: Item, room: _Room, of_records: _Room) -> Bundle:
-    chain_id, contracts, conditions, first, headers, records, blocks, events, *rest = body
-    chosen, affirmations, state, balances, digest = rest
-    unpacked = tuple(b"".join(unpack_planes(each, of_records)) for each in records)
-    following = iter(_unpack_events(events, room))
+def _decode(body: Item, digest: bytes, room: _Room, looked_at: _Room) -> Bundle:
+    chain_id, contracts, conditions, first, headers, batches, blocks, rows, *rest = body
+    chosen, affirmations, state, balances = rest
+    records = tuple(b"".join(_rows(each, looked_at)) for each in batches)
+    events = iter(_unpack_rows(rows, room))
     found: dict[int, Block] = {}
-    for number, raws, receipts in blocks:
-        whole = []
-        for kind, status, gas, count in receipts:
-            own = Events(islice(following, min(_number(count), sys.maxsize)))
-            whole.append(receipt_of(Receipt(bytes(kind), _number(status), _number(gas), own)))
-        found[_number(number)] = Block(tuple(_unpack_raw(raw, unpacked, room) for raw in raws), tuple(whole))
+    for height, calls, receipts in blocks:
+        raws = []
+        for kind, status, gas, bloom, count in receipts:
+            own = tuple(islice(events, min(number(count), sys.maxsize)))
+            raws.append(receipt_of(Receipt(kind, status, gas, bloom, own)))
+        transactions = tuple(_unpack_call(each, records, room) for each in calls)
+        found[number(height)] = Block(transactions, tuple(raws))
     return Bundle(
-        chain_id=_number(chain_id),
-        contracts={name.decode(): Contract(_bytes(at, 20), _bytes(code, 32)) for name, at, code in contracts},
+        chain_id=number(chain_id),
+        contracts={name.decode(): Contract(*_fitting(at, 20, 32)) for name, *at in contracts},
         conditions=tuple(Condition(*(part.decode() for part in each)) for each in conditions),
-        first=_number(first),
-        headers=tuple(_unpack_headers(headers, room)),
+        first=number(first),
+        headers=tuple(_unpack_rows(headers, looked_at)),
         blocks=found,
-        records=unpacked,
-        chosen=tuple(unpack_zeros(each) for each in chosen),
-        affirmations=tuple(_unpack_affirmation(each) for each in affirmations),
-        state=tuple(bytes(node) for node in state),
-        balances=tuple(Balance(*map(_number, each)) for each in balances),
-        digest=_bytes(digest, 32),
+        records=records,
+        chosen=tuple(chosen),
+        affirmations=tuple(Affirmation(*_fitting(each, 32, 0, 32, 32, 32, 32, 65)) for each in affirmations),
+        state=tuple(state),
+        balances=tuple(Balance(*_fitting(each, 0, 0, 0)) for each in balances),
+        digest=digest,
     )
+
+
+def _fitting(items: Sequence[Item], *sizes: int) -> list[Item]:
+    """Bytes of these sizes; 0 stands for a number."""
+    for item, size in zip(items, sizes, strict=True):
+        if size and (not isinstance(item, bytes) or len(item) != size):
+            raise ValueError(f"{size} bytes are missing")
+    return [item if size else number(item) for item, size in zip(items, sizes, strict=True)]
 
 
 def pack_zeros(data: bytes) -> bytes:
-    """Each run of zeros as a zero and its length, up to 255, where that is shorter: behind a byte that says
-    whether it is so."""
-    counted = _ZEROS.sub(lambda run: bytes([0, len(run[0])]), data)
-    return b"\1" + counted if len(counted) < len(data) else b"\0" + data
+    """Each run of zeros as a zero and its length."""
+    return _ZEROS.sub(lambda run: bytes([0, len(run[0])]), data)
 
 
 def unpack_zeros(packed: bytes) -> bytes:
-    """The bytes again. What is not as `pack_zeros` writes it comes out as something else, or not at all."""
-    return _COUNTED.sub(lambda run: bytes(run[1][0]), packed[1:]) if packed[:1] == b"\1" else packed[1:]
+    """The bytes again. What is not as `pack_zeros` writes it comes out as something else."""
+    return _COUNTED.sub(lambda run: bytes(run[1][0]), packed)
 
 
-def pack_planes(rows: Sequence[bytes]) -> Item:
-    """Rows of one width by columns of bytes: how many; which columns vary, a bit each, the first column's
-    highest; the value of each that does not; those that do."""
-    first = rows[0] if rows else b""
-    width, count, whole = len(first), len(rows), b"".join(rows)
-    planes = [whole[column::width] for column in range(width)] if count > 1 else []
-    varies = [plane.count(first[column]) < count for column, plane in enumerate(planes)] or [False] * width
-    mask = int("".join(map(str, map(int, varies))) or "0", 2)
-    same = bytes(value for value, varied in zip(first, varies, strict=True) if not varied)
-    varying = [pack_zeros(plane) for plane, varied in zip(planes, varies, strict=False) if varied]
-    return [_int(count), mask.to_bytes((width + 7) // 8, "big"), pack_zeros(same), varying]
-
-
-def unpack_planes(item: Item, room: _Room) -> list[bytes]:
-    """The rows again. Raises ValueError where these are no columns of rows."""
-    count, mask, same = _number(item[0]), int.from_bytes(item[1], "big"), unpack_zeros(item[2])
-    varying = [unpack_zeros(plane) for plane in item[3]]
-    width = len(same) + len(varying)
-    # Each step in time that is in proportion to the width: a hostile file may have made it large.
-    varies = f"{mask:b}".zfill(width) if mask else "0" * width
-    varied = [column for column, bit in enumerate(varies) if bit == "1"]
-    if len(varies) != width or len(varied) != len(varying) or any(len(plane) != count for plane in varying):
-        raise ValueError("rows and columns do not fit each other")
-    room.take(count * max(width, 1))
-    rest = iter(same)
-    whole = bytearray(0 if bit == "1" else next(rest) for bit in varies) * count
-    for column, plane in zip(varied, varying, strict=True):
-        whole[column::width] = plane
-    return pieces(bytes(whole), width)
-
-
-def _pack_events(events: Sequence[bytes]) -> Item:
-    """Events by kinds, which have the same length, contract and first topic: the kind of each, numbered as
-    they come; the rows of each kind."""
-    kinds: dict[tuple[int, bytes, bytes], list[bytes]] = {}
-    numbers: dict[tuple[int, bytes, bytes], bytes] = {}
+def _pack_rows(rows: Sequence[bytes], shared: int) -> Item:
+    """Rows by kinds, which have the same length and begin with the same `shared` bytes: the kind of each,
+    numbered as they come; the columns of each kind."""
+    kinds: dict[tuple[int, bytes], list[bytes]] = {}
+    numbers: dict[tuple[int, bytes], bytes] = {}
     order = []
-    for event in events:
-        kind = len(event), *address_and_topic(event)
+    for row in rows:
+        kind = len(row), row[:shared]
         if kind not in kinds:
             kinds[kind], numbers[kind] = [], len(kinds).to_bytes(2, "big")
-        kinds[kind].append(event)
+        kinds[kind].append(row)
         order.append(numbers[kind])
-    return [pack_planes(order), [pack_planes(rows) for rows in kinds.values()]]
+    return [_columns(order), [_columns(each) for each in kinds.values()]]
 
 
-def _unpack_events(item: Item, room: _Room) -> list[bytes]:
+def _unpack_rows(item: Item, room: _Room) -> list[bytes]:
     order, kinds = item
-    waiting = [iter(unpack_planes(each, room)) for each in kinds]
-    return [next(waiting[int.from_bytes(number, "big")]) for number in unpack_planes(order, room)]
+    waiting = [iter(_rows(each, room)) for each in kinds]
+    return [next(waiting[int.from_bytes(kind, "big")]) for kind in _rows(order, room)]
 
 
-def _pack_headers(headers: Iterable[bytes]) -> Iterator[Item]:
-    """The first whole; of the others which fields are not as expected, a bit each, and these."""
-    before: Sequence[bytes] = ()
-    parent = b""
-    for raw in headers:
-        fields, own_hash = fields_of(raw)
-        expected = _expected(before, parent)
-        if len(fields) != len(expected):
-            yield fields
-        else:
-            changed = [i for i, field in enumerate(fields) if field != expected[i]]
-            values = [pack_zeros(fields[i]) if i == _BLOOM else fields[i] for i in changed]
-            yield [_int(sum(1 << i for i in changed)), *values]
-        before, parent = fields, own_hash
+def _columns(rows: Sequence[bytes]) -> Item:
+    """How many rows of one width there are; their columns, of one that is one value throughout one byte."""
+    whole, width = b"".join(rows), len(rows[0]) if rows else 0
+    columns = [whole[i::width] for i in range(width)]
+    return [len(rows), [each[:1] if each.count(each[0]) == len(rows) else each for each in columns]]
 
 
-def _unpack_headers(items: Iterable[Item], room: _Room) -> Iterator[bytes]:
-    before: Sequence[bytes] = ()
-    parent = b""
-    for item in items:
-        fields = list(item)
-        if len(item[0]) != WORD:
-            fields, mask = _expected(before, parent), _number(item[0])
-            changed = [i for i in range(len(fields)) if mask >> i & 1]
-            for i, value in zip(changed, item[1:], strict=True):
-                fields[i] = unpack_zeros(value) if i == _BLOOM else value
-        raw = rlp.encode(fields)
-        # Of the smallest, of an empty block, a byte is 70 or so.
-        room.take(8 * len(raw))
-        yield raw
-        before, parent = fields_of(raw)
+def _rows(item: Item, room: _Room) -> list[bytes]:
+    """The rows again. Raises ValueError where these are no columns of any."""
+    count, columns = number(item[0]), item[1]
+    room.take(count * max(len(columns), 1))
+    whole = bytearray(count * len(columns))
+    for i, column in enumerate(columns):
+        if len(column) not in (1, count):
+            raise ValueError("columns are not of one length")
+        whole[i :: len(columns)] = column if len(column) == count else column * count
+    return _pieces(bytes(whole), len(columns))
 
 
-def _expected(before: Sequence[bytes], parent: bytes) -> list[bytes]:
-    """The fields of the header before, but of the next block."""
-    fields = list(before)
-    if fields:
-        fields[_PARENT], fields[_NUMBER] = parent, _int(_number(before[_NUMBER]) + 1)
-    return fields
+def _pieces(data: bytes, width: int) -> list[bytes]:
+    return [data[at : at + width] for at in range(0, len(data), width)] if width else []
 
 
-def _pack_raw(raw: bytes, records: Sequence[bytes]) -> Item:
+def _pack_call(raw: bytes, records: Sequence[bytes]) -> Item:
     """The transaction in pieces: bytes as they are, and [i] where all records of batch i come."""
     pieces: list[Item] = [raw]
     for i, batch in enumerate(records):
-        if not batch:
-            continue
-        split: list[Item] = []
-        for piece in pieces:
-            if isinstance(piece, list):
-                split.append(piece)
-                continue
-            for k, part in enumerate(piece.split(batch)):
-                if k:
-                    split.append([_int(i)])
-                split.append(part)
-        pieces = split
-    return [piece if isinstance(piece, list) else pack_zeros(piece) for piece in pieces]
+        for at in reversed(range(len(pieces) if batch else 0)):
+            if isinstance(pieces[at], bytes):
+                first, *others = pieces[at].split(batch)
+                pieces[at : at + 1] = [first, *(part for each in others for part in ([i], each))]
+    return pieces
 
 
-def _unpack_raw(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
+def _unpack_call(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
     found = []
-    for piece in pieces:
-        found.append(records[_number(piece[0])] if isinstance(piece, list) else unpack_zeros(piece))
+    for each in pieces:
+        found.append(records[number(each[0])] if isinstance(each, list) else each)
         room.take(len(found[-1]))
     # Encoding it again looks for every batch in it.
-    room.take(sum(map(len, found)) * len(records) // _LOOKED)
+    room.take(sum(map(len, found)) * len(records) // _LOOKED_THROUGH)
     return b"".join(found)
-
-
-def _pack_affirmation(each: Affirmation) -> Item:
-    return [
-        *(each.batch_hash, _int(each.institution), each.records_hash, each.exceptions_hash),
-        *(each.client_root, each.prior_block_hash, each.signature),
-    ]
-
-
-def _unpack_affirmation(item: Item) -> Affirmation:
-    batch, institution, records, exceptions, clients, prior, signature = item
-    batch, records, exceptions, clients, prior = (
-        _bytes(each, WORD) for each in (batch, records, exceptions, clients, prior)
-    )
-    return Affirmation(
-        batch, _number(institution), records, exceptions, clients, prior, _bytes(signature, 65)
-    )
-
-
-def _bytes(item: Item, length: int) -> bytes:
-    if not isinstance(item, bytes) or len(item) != length:
-        raise ValueError(f"{length} bytes are missing")
-    return item

@@ -7,17 +7,13 @@ buyer u16 | seller u16 | asset u16 | quantity u64 | amount u88`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from verifier.bundle import Affirmation, Block, Contract, Refused
-from verifier.chain import (
-    Event,
-    address_and_topic,
-    call_of,
-    event_of,
-    receipt_from,
-)
+from verifier.bundle import Affirmation, Block, Contract, Place, Refused
+from verifier.chain import Event, address_and_topic, call_of, event_of, receipt_from
 from verifier.trie import keccak
 
 WORD = 32
@@ -55,14 +51,14 @@ EVENTS = {
 }
 """First topic → the event's name."""
 TOPIC = {name: topic for topic, name in EVENTS.items()}
-
-Place = tuple[int, bytes]
-"""A block's number and a transaction's hash."""
+_HOMES = {"InstitutionAdmitted": "Consortium", "SignerChanged": "Consortium", "AssetListed": "AssetRegister"}
+"""Whose an event is, where it is not the clearing house's."""
+_PACKED = struct.Struct(">I3sHHHQ11s")
+_MOST_DECIMALS = 255
 NOWHERE: Place = (0, b"")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record."""
 
     number: int
@@ -74,11 +70,11 @@ class Record:
     amount: int
 
     @classmethod
-    def of(cls, raw: bytes) -> Record:
-        """Take 32 bytes apart."""
-        ends = (4, 7, 9, 11, 13, 21, 32)
-        starts = (0, *ends)
-        return cls(*(int.from_bytes(raw[a:b], "big") for a, b in zip(starts, ends, strict=False)))
+    def of(cls, raw: bytes, at: int = 0) -> Record:
+        """Take the 32 bytes at a place apart."""
+        number, time_s, buyer, seller, asset, quantity, amount = _PACKED.unpack_from(raw, at)
+        time_s, amount = int.from_bytes(time_s, "big"), int.from_bytes(amount, "big")
+        return cls(number, time_s, buyer, seller, asset, quantity, amount)
 
 
 @dataclass(slots=True)
@@ -91,8 +87,9 @@ class Batch:
     cash_asset: int
     records: bytes
     recorded_in: Place
-    affirmed_in: dict[int, Place] = field(default_factory=dict)
-    affirmed: dict[int, Affirmation] = field(default_factory=dict)
+    last_block: int
+    """The newest with an event of the batch."""
+    affirmed: dict[int, tuple[Affirmation, Place]] = field(default_factory=dict)
     """By institution, what it signed."""
     disputed: set[int] = field(default_factory=set)
     """Numbers of trades that a side excepts."""
@@ -101,8 +98,6 @@ class Batch:
     """Position → units settled of a trade that is settled in part."""
     out: dict[int, tuple[int, Place]] = field(default_factory=dict)
     """Position → where a trade stands that is out of settlement, and since."""
-    last_block: int = 0
-    """The newest with an event of the batch."""
     _positions: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -110,27 +105,25 @@ class Batch:
 
     def record(self, position: int) -> Record:
         """The record at a position."""
-        return Record.of(self.records[position * WORD : (position + 1) * WORD])
+        return Record.of(self.records, position * WORD)
 
     def position_of(self, number: int) -> int:
         """The position of the trade with a number. Raises Refused where there is none."""
         if not self._positions:
-            raw = self.records
-            numbers = (int.from_bytes(raw[at : at + 4], "big") for at in range(0, len(raw), WORD))
-            self._positions = {number: position for position, number in enumerate(numbers)}
+            self._positions = {self.record(position).number: position for position in range(len(self))}
         if number not in self._positions:
             raise Refused(f"an event names trade {number}, which its batch does not have")
         return self._positions[number]
 
     def status(self, position: int, number: int) -> tuple[int, int, Place]:
         """Where a trade stands, how many of its units are settled, and what ended it."""
-        quantity = int.from_bytes(self.records[position * WORD + 13 : position * WORD + 21], "big")
+        settled = self.parts.get(position, 0)
         if position in self.out:
             status, since = self.out[position]
-            return status, self.parts.get(position, 0), since if status in ENDED else NOWHERE
+            return status, settled, since if status in ENDED else NOWHERE
         if position in self.settled_in:
-            return SETTLED, quantity, self.settled_in[position]
-        return DISPUTED if number in self.disputed else PENDING, self.parts.get(position, 0), NOWHERE
+            return SETTLED, self.record(position).quantity, self.settled_in[position]
+        return DISPUTED if number in self.disputed else PENDING, settled, NOWHERE
 
 
 @dataclass(slots=True)
@@ -156,78 +149,64 @@ def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, 
         if len(block.transactions) != len(block.receipts):
             raise Refused(f"block {number:,} has not as many receipts as transactions")
         for raw, receipt in zip(block.transactions, block.receipts, strict=True):
-            events = list(_events(receipt, ours))
-            if events:
-                _Transaction(facts, chain_id, house, (number, keccak(raw)), raw).apply(events)
+            transaction = None
+            for event in receipt_from(receipt).events:
+                address, topic = address_and_topic(event)
+                name = EVENTS.get(topic, "")
+                if name and ours.get(address) == _HOMES.get(name, "ClearingHouse"):
+                    transaction = transaction or _Transaction(facts, chain_id, house, number, raw)
+                    transaction.apply(name, event_of(event))
     return facts
-
-
-def _events(receipt: bytes, ours: Mapping[bytes, str]) -> Iterator[tuple[str, Event]]:
-    home = {
-        "InstitutionAdmitted": "Consortium",
-        "SignerChanged": "Consortium",
-        "AssetListed": "AssetRegister",
-    }
-    for raw in receipt_from(receipt).events:
-        address, topic = address_and_topic(raw)
-        name = EVENTS.get(topic)
-        if name is not None and ours.get(address) == home.get(name, "ClearingHouse"):
-            yield name, event_of(raw)
 
 
 class _Transaction:
     """Applies the events of one transaction, in their order."""
 
-    def __init__(self, facts: Facts, chain_id: int, house: bytes, place: Place, raw: bytes) -> None:
+    def __init__(self, facts: Facts, chain_id: int, house: bytes, block: int, raw: bytes) -> None:
         self._facts = facts
         self._house = house
-        self._place = place
-        self._masks: dict[bytes, bytes] | None = None
+        self._place = block, keccak(raw)
+        self._named = f"transaction 0x{keccak(raw).hex()} (block {block:,})"
+        self._masks: dict[bytes, list[list[int]]] | None = None
+        """By batch, what slices say of it."""
         self._affirmations: dict[int, int] | None = None
         """By institution, where in the arguments its affirmation is."""
-        signed_for, self._to, self._data = call_of(raw)
+        signed_for, self._to, data = call_of(raw)
+        self._selector, self._arguments = data[:4], data[4:]
         if signed_for not in (0, chain_id):
             raise Refused(f"{self._named} is signed for chain {signed_for}, not for chain {chain_id}")
 
-    def apply(self, events: Sequence[tuple[str, Event]]) -> None:
-        """Take account of all."""
-        for name, event in events:
-            match name:
-                case "InstitutionAdmitted":
-                    _give(self._facts.names, event, "institution")
-                    self._facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
-                case "SignerChanged":
-                    self._facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
-                case "AssetListed":
-                    _give(self._facts.codes, event, "asset")
-                    if event.word(0) > 0xFF:
-                        raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
-                    self._facts.exponents[event.topic(1)] = event.word(0)
-                case "BatchRecorded":
-                    self._record(event)
-                case "SliceSettled":
-                    if event.topics[3] in self._facts.batches:
-                        self._settle(self._facts.batches[event.topics[3]])
-                case _:
-                    if event.topics[1] in self._facts.batches:
-                        self._change(name, event, self._facts.batches[event.topics[1]])
+    def apply(self, name: str, event: Event) -> None:
+        """Take account of an event."""
+        facts = self._facts
+        if name == "InstitutionAdmitted":
+            _give(facts.names, event, "institution")
+            facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
+        elif name == "SignerChanged":
+            facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
+        elif name == "AssetListed":
+            _give(facts.codes, event, "asset")
+            facts.exponents[event.topic(1)] = event.word(0)
+            if event.word(0) > _MOST_DECIMALS:
+                raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
+        elif name == "BatchRecorded":
+            self._record(event)
+        elif (batch := facts.batches.get(event.topics[3 if name == "SliceSettled" else 1])) is not None:
+            self._change(name, event, batch)
 
     def _record(self, event: Event) -> None:
         body = self._calldata(_RECORD, _CLEAR)
-        if self._selector == _CLEAR:
-            body = next(_slices(body))
-        records = _array(body, _word(body, _HEADER_WORDS))
-        header = event.data[64 : 64 + _HEADER_WORDS * WORD]
+        records = _array(body, _HEADER_WORDS, next(_tuples(body, 1)) if self._selector == _CLEAR else 0)
+        header, batch_hash = event.data[64 : 64 + _HEADER_WORDS * WORD], event.topics[1]
         if keccak(records) != event.data[:WORD] or not records:
             raise Refused(f"the records in {self._named} are not those that the contract recorded")
-        if keccak(header + event.data[:WORD]) != event.topics[1]:
+        if keccak(header + event.data[:WORD]) != batch_hash:
             raise Refused(f"the batch recorded in {self._named} has another hash")
-        venue, day, cash, *_ = (_word(header, i) for i in range(_HEADER_WORDS))
-        if event.topics[1] in self._facts.batches:
+        if batch_hash in self._facts.batches:
             raise Refused(f"the batch recorded in {self._named} was recorded before")
-        batch = Batch(event.topics[1], venue, day, cash, records, self._place)
-        batch.last_block = self._place[0]
-        self._facts.batches[batch.hash] = batch
+        venue, day, cash = (_word(header, i) for i in range(3))
+        batch = Batch(batch_hash, venue, day, cash, records, self._place, last_block=self._place[0])
+        self._facts.batches[batch_hash] = batch
 
     def _change(self, name: str, event: Event, batch: Batch) -> None:
         batch.last_block = self._place[0]
@@ -242,98 +221,89 @@ class _Transaction:
             batch.out[position] = to, self._place
             if to == PENDING:
                 del batch.out[position]
-        else:
+        elif name == "TradeSettledInPart":
             position, settled = batch.position_of(event.topic(2)), event.word(2)
             batch.parts[position] = settled
             if settled == batch.record(position).quantity:
                 del batch.parts[position]
                 batch.settled_in[position] = self._place
+        else:
+            self._settle(batch)
 
     def _affirm(self, event: Event, batch: Batch) -> None:
         body, who = self._calldata(_AFFIRM, _CLEAR), event.topic(2)
         if self._affirmations is None:
-            start = _word(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2)
-            places = (start + WORD + _word(body, k, start + WORD) for k in range(_word(body, 0, start)))
             self._affirmations = {}
-            for at in places:
+            for at in _tuples(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2):
                 self._affirmations.setdefault(_word(body, 0, at), at)
         if who not in self._affirmations:
             raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
         at = self._affirmations[who]
-        excepted, signature = _array(body, at + _word(body, 4, at)), at + _word(body, 5, at)
-        positions = (_word(excepted, k) for k in range(len(excepted) // WORD))
-        numbers = b"".join(batch.records[at * WORD : at * WORD + 4] for at in positions)
-        batch.affirmed_in[who] = self._place
-        batch.affirmed[who] = Affirmation(
+        excepted, signature = _words(_array(body, 4, at)), at + _word(body, 5, at)
+        numbers = (batch.records[position * WORD : position * WORD + 4] for position in excepted)
+        said = Affirmation(
             batch_hash=batch.hash,
             institution=who,
             records_hash=event.data[:WORD],
-            exceptions_hash=keccak(numbers),
+            exceptions_hash=keccak(b"".join(numbers)),
             client_root=event.data[2 * WORD : 3 * WORD],
             prior_block_hash=event.data[3 * WORD : 4 * WORD],
             signature=body[signature + WORD : signature + WORD + _word(body, 0, signature)],
         )
+        batch.affirmed[who] = said, self._place
 
     def _settle(self, batch: Batch) -> None:
-        batch.last_block = self._place[0]
+        """What a call settles: of each slice the bits of its mask, from each word's lowest."""
         if self._masks is None:
-            self._masks = {}
-            for part in _slices(self._calldata(_SETTLE, _CLEAR)):
-                records = _array(part, _word(part, _HEADER_WORDS))
-                key = keccak(part[: _HEADER_WORDS * WORD] + keccak(records))
-                mask = _array(part, _word(part, _HEADER_WORDS + 1))
-                before = self._masks.get(key, bytes(len(mask)))
-                self._masks[key] = bytes(a | b for a, b in zip(before, mask, strict=True))
+            body, self._masks = self._calldata(_SETTLE, _CLEAR), {}
+            for at in _tuples(body, 1, most=_MOST_SLICES):
+                header, records = body[at : at + _HEADER_WORDS * WORD], _array(body, _HEADER_WORDS, at)
+                key, mask = keccak(header + keccak(records)), _words(_array(body, _HEADER_WORDS + 1, at))
+                self._masks.setdefault(key, []).append(mask)
         if batch.hash not in self._masks:
             raise Refused(f"{self._named} settles a batch that is not in its calldata")
-        mask = self._masks[batch.hash]
-        for word in range(0, len(mask), WORD):
-            bits, first = int.from_bytes(mask[word : word + WORD], "big"), word * 8
-            while bits:
-                low = bits & -bits
-                batch.settled_in[first + low.bit_length() - 1] = self._place
-                bits ^= low
+        masks, self._masks[batch.hash] = self._masks[batch.hash], []  # Once, however many events say so.
+        for mask in masks:
+            for position in range(min(len(batch), 256 * len(mask))):
+                if mask[position >> 8] >> (position & 255) & 1:
+                    batch.settled_in[position] = self._place
 
     def _calldata(self, *selectors: bytes) -> bytes:
         """The arguments of the call. Raises Refused where it is another one."""
         if self._to != self._house or self._selector not in selectors:
             raise Refused(f"{self._named} does not call the clearing house as its events would have it")
-        return self._data[4:]
-
-    @property
-    def _selector(self) -> bytes:
-        return self._data[:4]
-
-    @property
-    def _named(self) -> str:
-        return f"transaction 0x{self._place[1].hex()} (block {self._place[0]:,})"
-
-
-def _slices(body: bytes) -> Iterator[bytes]:
-    """The slices of `settle` and `clear`, each from where it begins to the end of the calldata."""
-    start = _word(body, 1)
-    count = _word(body, 0, start)
-    if count > _MOST_SLICES:
-        raise Refused(f"calldata ends before its arguments do, or has {count:,} slices")
-    for k in range(count):
-        yield body[start + WORD + _word(body, k, start + WORD) :]
+        return self._arguments
 
 
 def _word(data: bytes, index: int, at: int = 0) -> int:
-    """A word of what begins at a place."""
+    """A word of what begins at a place: words and, behind them, what words tell the places of."""
     end = at + (index + 1) * WORD
     if len(data) < end:
         raise Refused("calldata ends before its arguments do")
     return int.from_bytes(data[end - WORD : end], "big")
 
 
-def _array(data: bytes, offset: int) -> bytes:
-    """The elements of an array of words."""
-    count = _word(data[offset : offset + WORD], 0)
-    start = offset + WORD
-    if len(data) < start + count * WORD:
+def _array(data: bytes, index: int, at: int = 0) -> bytes:
+    """The elements of the array of words whose place a word tells."""
+    start = at + _word(data, index, at)
+    end = start + WORD + _word(data, 0, start) * WORD
+    if len(data) < end:
         raise Refused("calldata ends before its arguments do")
-    return data[start : start + count * WORD]
+    return data[start + WORD : end]
+
+
+def _tuples(data: bytes, index: int, most: int = 1 << 32) -> Iterator[int]:
+    """Where the elements begin of the array of tuples whose place a word tells."""
+    start = _word(data, index)
+    count = _word(data, 0, start)
+    if count > most:
+        raise Refused(f"calldata ends before its arguments do, or has {count:,} slices")
+    for k in range(count):
+        yield start + WORD + _word(data, k + 1, start)
+
+
+def _words(data: bytes) -> list[int]:
+    return [_word(data, k) for k in range(len(data) // WORD)]
 
 
 def _give(known: dict[int, str], event: Event, what: str) -> None:

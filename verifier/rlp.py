@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 Item = Any
@@ -10,31 +11,53 @@ _DEEPEST = 16
 _SHORT = [bytes([0x80 + size]) for size in range(56)]
 
 
-def encode(item: Item) -> bytes:
-    """The one form of an item."""
-    if isinstance(item, bytes):
-        size = len(item)
-        if size == 1 and item[0] < 0x80:
-            return item
-        return (_SHORT[size] if size < 56 else prefix(size, 0x80)) + item
-    body = b"".join(map(encode, item))
-    return prefix(len(body), 0xC0) + body
+def encode(item: Any) -> bytes:
+    """The one form of an item. A number stands for its bytes without zeros before them, text for UTF-8."""
+    if isinstance(item, int):
+        item = item.to_bytes((item.bit_length() + 7) // 8, "big")
+    elif isinstance(item, str):
+        item = item.encode()
+    if not isinstance(item, bytes):
+        return join(map(encode, item))
+    size = len(item)
+    if size == 1 and item[0] < 0x80:
+        return item
+    return (_SHORT[size] if size < 56 else _prefix(size, 0x80)) + item
 
 
-def prefix(size: int, kind: int) -> bytes:
-    """What stands before so many bytes of content: `kind` is 0x80 of a string, 0xC0 of a list."""
+def join(encoded: Iterable[bytes]) -> bytes:
+    """The form of the list of items that are encoded already."""
+    body = b"".join(encoded)
+    return _prefix(len(body), 0xC0) + body
+
+
+def _prefix(size: int, kind: int) -> bytes:
     if size < 56:
         return bytes([kind + size])
-    length = number_bytes(size)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes([kind + 55 + len(length)]) + length
 
 
-def decode(data: bytes) -> Item:
+def decode(data: bytes, depth: int = 0) -> Item:
     """The item whose form this is. Raises ValueError where it is none's."""
-    items, end = _items(data, 0, len(data), 0)
-    if len(items) != 1 or end != len(data):
-        raise ValueError("one item is wanted")
-    return items[0]
+    is_list, start, end = content(data, 0)
+    if end != len(data) or depth > _DEEPEST:
+        raise ValueError("one item is wanted, not nested too deeply")
+    return [decode(each, depth + 1) for each in split(data)] if is_list else data[start:end]
+
+
+def split(data: bytes, at: int = 0) -> Iterator[bytes]:
+    """The items of the list that begins at a place and ends with the data, each as it is encoded. Raises
+    ValueError where there is none."""
+    is_list, at, end = content(data, at)
+    if not is_list or end != len(data):
+        raise ValueError("a list is wanted")
+    while at < end:
+        after = content(data, at)[2]
+        yield data[at:after]
+        at = after
+    if at != end:
+        raise ValueError("an item is longer than what it is in")
 
 
 def content(data: bytes, at: int) -> tuple[bool, int, int]:
@@ -56,32 +79,9 @@ def content(data: bytes, at: int) -> tuple[bool, int, int]:
     return is_list, start, start + size
 
 
-def _items(data: bytes, at: int, end: int, depth: int) -> tuple[list[Item], int]:
-    if depth > _DEEPEST:
-        raise ValueError("it is nested too deeply")
-    found: list[Item] = []
-    while at < end:
-        is_list, start, after = content(data, at)
-        if after > end:
-            raise ValueError("an item is longer than what it is in")
-        found.append(_items(data, start, after, depth + 1)[0] if is_list else data[start:after])
-        at = after
-    return found, at
-
-
-def number_bytes(value: int) -> bytes:
-    """A number, big-endian without zeros before it."""
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
-
-
 def number(item: Item) -> int:
     """The number that bytes are. Raises ValueError where the item is a list, or larger than Ethereum has any:
     what comes after would take long over it, and not be able to write it."""
     if not isinstance(item, bytes) or len(item) > 32:
         raise ValueError("a list or something larger is in the place of a number")
     return int.from_bytes(item, "big")
-
-
-def pieces(data: bytes, width: int) -> list[bytes]:
-    """Bytes cut into pieces of one width."""
-    return [data[at : at + width] for at in range(0, len(data), width)] if width else []

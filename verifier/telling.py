@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,8 +59,8 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     first = verdict.headers[0].number
     yield f"  blocks {first:,} to {head.number:,} follow each other; {whole:,} are here whole,"
     yield f"  {every - whole:,} are shown by their headers to hold nothing that the answer depends on"
-    batches = _count(verdict.batches, "batch", "batches")
-    yield f"  {verdict.trades:,} recorded trades in {batches} were looked through"
+    batches = _count(len(verdict.facts.batches), "batch", "batches")
+    yield f"  {_recorded(verdict):,} recorded trades in {batches} were looked through"
     yield "Code"
     if verdict.code_proven:
         yield f"  of {_count(len(bundle.contracts), 'contract')}, by the state of block {head.number:,}:"
@@ -80,7 +79,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": standing(verdict),
         "exit_code": exit_code(verdict),
-        "conditions": [list(astuple(each)) for each in bundle.conditions],
+        "conditions": [list(each) for each in bundle.conditions],
         "chain_id": bundle.chain_id,
         "as_of": {"block": as_of.number, "hash": _hex(as_of.hash), "time": _moment(as_of.time_s)},
         "last_block": verdict.head.number,
@@ -91,8 +90,8 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "rests_on_block": verdict.last_block,
         "first_block": verdict.headers[0].number,
         "whole_blocks": list(bundle.blocks),
-        "batches": verdict.batches,
-        "recorded_trades": verdict.trades,
+        "batches": len(verdict.facts.batches),
+        "recorded_trades": _recorded(verdict),
         "code_proven": verdict.code_proven,
         "contracts_known": verdict.contracts_known,
         "contracts": {
@@ -102,11 +101,11 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "balances_anchored": verdict.balances_anchored,
         "balances": [
             {
-                "institution": verdict.names[each.institution],
-                "asset": verdict.codes[each.asset],
+                "institution": verdict.facts.names[each.institution],
+                "asset": verdict.facts.codes[each.asset],
                 "amount": str(each.amount),
             }
-            for each in verdict.balances
+            for each in verdict.bundle.balances
         ],
         "trades": [_row_json(row, verdict) for row in verdict.rows],
     }
@@ -132,7 +131,7 @@ def _row_json(row: Row, verdict: Verdict) -> dict[str, Any]:
         "currency": row.currency,
         "status": row.status,
         "settled_quantity": row.settled_quantity,
-        "venue": verdict.venues[row.batch_hash],
+        "venue": _venue(verdict, row),
         "batch": _hex(row.batch_hash),
         "position": row.position,
         "recorded": place(row.recorded_in),
@@ -149,7 +148,7 @@ _TRADES = (
 
 
 def _cells(verdict: Verdict, row: Row) -> list[str]:
-    exponent = verdict.exponents[row.currency]
+    exponent = _exponents(verdict)[row.currency]
     buyer, seller = ("-" if not block else f"{block:,}" for block, _ in row.affirmed_in)
     return [
         *(_day(row.trading_day), str(row.number), _clock(row.time_s), row.buyer, row.seller, row.security),
@@ -173,7 +172,7 @@ def _deeds(verdict: Verdict) -> Iterator[list[str]]:
             said.append(who)
 
     for row in verdict.rows:
-        note(row.recorded_in, "recorded by", verdict.venues[row.batch_hash])
+        note(row.recorded_in, "recorded by", _venue(verdict, row))
         for place, who in zip(row.affirmed_in, (row.buyer, row.seller), strict=True):
             if place[1]:
                 note(place, "affirmed by", who)
@@ -205,15 +204,15 @@ def _balances(verdict: Verdict) -> Iterator[str]:
         yield "not part of it: it names no institution"
     elif not verdict.code_proven:
         yield "not proven: this chain gives no proof of its state"
-    elif not verdict.balances:
+    elif not verdict.bundle.balances:
         yield f"none in block {verdict.head.number:,}"
     else:
         vouched = "" if verdict.balances_anchored else ", which nobody vouches for"
         yield f"in block {verdict.head.number:,}, by its state{vouched}"
-        for each in verdict.balances:
-            code = verdict.codes[each.asset]
-            amount = _amount(each.amount, verdict.exponents[code])
-            yield f"  {verdict.names[each.institution]}  {code}  {amount}"
+        for each in verdict.bundle.balances:
+            code = verdict.facts.codes[each.asset]
+            amount = _amount(each.amount, _exponents(verdict)[code])
+            yield f"  {verdict.facts.names[each.institution]}  {code}  {amount}"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> Iterator[str]:
@@ -231,6 +230,19 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> 
 
 def _time_of(verdict: Verdict, block: int) -> int:
     return verdict.headers[block - verdict.headers[0].number].time_s
+
+
+def _recorded(verdict: Verdict) -> int:
+    return sum(map(len, verdict.facts.batches.values()))
+
+
+def _venue(verdict: Verdict, row: Row) -> str:
+    return verdict.facts.names.get(verdict.facts.batches[row.batch_hash].venue, "")
+
+
+def _exponents(verdict: Verdict) -> dict[str, int]:
+    facts = verdict.facts
+    return {code: facts.exponents[asset] for asset, code in facts.codes.items()}
 
 
 def _amount(minor: int, exponent: int) -> str:

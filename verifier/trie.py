@@ -67,31 +67,25 @@ class Nodes:
     def value(self, root: bytes, key: bytes) -> bytes:
         """What a key has under a root; nothing where it is proven to have nothing. Raises Refused where the
         nodes do not lead there."""
-        path, at = _nibbles(key), 0
-        node: Item = b"" if root == EMPTY_ROOT else self._node(root)
-        while node:
-            if len(node) == 17:
-                if at == len(path):
-                    return bytes(node[16])
-                below, at = node[path[at]], at + 1
-            else:
-                own, is_leaf = _unpacked(node[0])
-                if path[at : at + len(own)] != own or (is_leaf and at + len(own) != len(path)):
-                    return b""
-                if is_leaf:
-                    return bytes(node[1])
-                below, at = node[1], at + len(own)
-            node = self._node(below) if isinstance(below, bytes) and below else below
-        return b""
+        return self._find(b"" if root == EMPTY_ROOT else root, _nibbles(key))
 
-    def _node(self, name: bytes) -> Item:
-        if name not in self._known:
-            raise Refused("the nodes of the state do not lead to what they should prove")
-        self._used.add(name)
-        node = rlp.decode(self._known[name])
+    def _find(self, node: Item, path: bytes) -> bytes:
+        """What a path leads to from a node, or from the hash of one."""
+        if not node:
+            return b""
+        if isinstance(node, bytes):
+            if node not in self._known:
+                raise Refused("the nodes of the state do not lead to what they should prove")
+            self._used.add(node)
+            node = rlp.decode(self._known[node])
         if not isinstance(node, list) or len(node) not in (2, 17):
             raise Refused("a node of the state is none")
-        return node
+        if len(node) == 17:
+            return self._find(node[path[0]], path[1:]) if path else bytes(node[16])
+        own, is_leaf = _unpacked(node[0])
+        if not path.startswith(own) or (is_leaf and own != path):
+            return b""
+        return bytes(node[1]) if is_leaf else self._find(node[1], path[len(own) :])
 
 
 def _nibbles(key: bytes) -> bytes:

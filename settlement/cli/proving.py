@@ -129,7 +129,7 @@ def evidence(
         "head": f"0x{head.hash.hex()}",
         "blocks": len(verdict.bundle.headers),
         "whole_blocks": len(verdict.bundle.blocks),
-        "batches": verdict.batches,
+        "batches": len(verdict.facts.batches),
         "code_proven": verdict.code_proven,
     }
     if json_wanted:

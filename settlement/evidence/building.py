@@ -18,10 +18,11 @@ from ledger.deploy import Deployment
 from ledger.errors import StateUnproven
 from ledger.history import History, RecordedBatch
 from settlement.errors import SettlementError
-from verifier import anchors, chain, claims, coding, facts, holdings
+from verifier import anchors, chain, claims, coding, facts, state
 from verifier.anchors import Statement
 from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract, Refused
 from verifier.facts import Facts
+from verifier.trie import Nodes
 
 
 def build(
@@ -49,7 +50,7 @@ def _built(
             name: Contract(to_canonical_address(at), bytes.fromhex(deployment.code_hashes[name][2:]))
             for name, at in deployment.addresses.items()
         },
-        conditions=tuple(sorted(set(conditions), key=lambda c: (c.field, c.comparison, c.value))),
+        conditions=tuple(sorted(set(conditions))),
         first=first,
         headers=tuple(source.headers(first, head.number)),
         blocks={},
@@ -166,9 +167,8 @@ def _said(clients: Clients, batch: RecordedBatch, transaction: bytes) -> dict[in
 def _with_state(bundle: Bundle, source: Chain, found: Facts, last: int) -> Bundle:
     """The bundle with nodes of the last block's state, where the chain gives any."""
     wanted = {name: list[int]() for name in bundle.contracts}
-    institution = holdings.institution_of(bundle, found)
-    if institution is not None:
-        wanted["AssetRegister"] = sorted({holdings.slot_of(institution, asset)[0] for asset in found.codes})
+    owns = state.institutions_of(bundle, found)
+    wanted["AssetRegister"] = sorted({state.slot_of(own, asset)[0] for own in owns for asset in found.codes})
     try:
         nodes = {
             node
@@ -177,6 +177,6 @@ def _with_state(bundle: Bundle, source: Chain, found: Facts, last: int) -> Bundl
         }
     except StateUnproven:
         return bundle
-    head = chain.headers(bundle.first + len(bundle.headers) - 1, bundle.headers[-1:])[0]
-    state = chain.State(head.state_root, nodes)
-    return replace(bundle, state=tuple(sorted(nodes)), balances=holdings.balances(state, bundle, found))
+    root = chain.headers(bundle.first + len(bundle.headers) - 1, bundle.headers[-1:])[0].state_root
+    balances = state.balances(Nodes(nodes), root, bundle, found)
+    return replace(bundle, state=tuple(sorted(nodes)), balances=balances)

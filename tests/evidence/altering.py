@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -203,14 +203,14 @@ def _affirmations(it: Bundle, other: Bundle, chance: random.Random) -> Iterator[
         return f"affirmation {i} {label}", said, replace(it, affirmations=(*own[:i], each, *own[i + 1 :]))
 
     for i, each in enumerate(own):
-        for field in fields(Affirmation):
-            value = getattr(each, field.name)
+        for field in Affirmation._fields:
+            value = getattr(each, field)
             for _ in range(4):
                 if isinstance(value, int):
                     changed: Any = value ^ 1 << chance.randrange(4)
                 else:
                     changed = flipped(value, chance.randrange(8 * len(value)))
-                yield with_one(f"{field.name} changed", i, replace(each, **{field.name: changed}))
+                yield with_one(f"{field} changed", i, each._replace(**{field: changed}))
         r, s, v = each.signature[:32], int.from_bytes(each.signature[32:64], "big"), each.signature[64]
         twin = r + (ORDER - s).to_bytes(32, "big")
         for label, signature in (
@@ -221,12 +221,12 @@ def _affirmations(it: Bundle, other: Bundle, chance: random.Random) -> Iterator[
             ("no s", r + bytes(32) + bytes([v])),
             ("r too large", b"\xff" * 32 + each.signature[32:]),
         ):
-            yield with_one(label, i, replace(each, signature=signature))
+            yield with_one(label, i, each._replace(signature=signature))
         for k, another in enumerate(own):
             if k != i:
-                yield with_one(f"signed as {k}", i, replace(each, signature=another.signature))
+                yield with_one(f"signed as {k}", i, each._replace(signature=another.signature))
         yield f"affirmation {i} twice", said, replace(it, affirmations=(*own[: i + 1], *own[i:]))
-        replayed = replace(each, batch_hash=bytes(31) + b"\1")
+        replayed = each._replace(batch_hash=bytes(31) + b"\1")
         yield (
             f"affirmation {i} of another batch",
             said,
@@ -264,7 +264,7 @@ def _record_of_deployment(it: Bundle, other: Bundle, chance: random.Random) -> I
         rest_of = tuple(each for each in it.balances if each != balance)
         yield f"{balance} dropped", STATE, replace(it, balances=rest_of)
         for field in ("institution", "asset", "amount"):
-            changed = replace(balance, **{field: getattr(balance, field) + 1})
+            changed = balance._replace(**{field: getattr(balance, field) + 1})
             yield (
                 f"{balance} {field}",
                 STATE,
@@ -292,9 +292,9 @@ def _claims(it: Bundle) -> Iterator[Alteration]:
     for i, each in enumerate(own):
         yield claiming(f"{each.field} dropped", (*own[:i], *own[i + 1 :]))
         yield claiming(f"{each.field} twice", (*own[: i + 1], *own[i:]))
-        changes = [replace(each, value=value) for value in VALUES]
-        changes += [replace(each, comparison=how) for how in ("=", ">=", "<=", "!=", "")]
-        changes += [replace(each, field=name) for name in ("buyer", "security", "number", "colour")]
+        changes = [each._replace(value=value) for value in VALUES]
+        changes += [each._replace(comparison=how) for how in ("=", ">=", "<=", "!=", "")]
+        changes += [each._replace(field=name) for name in ("buyer", "security", "number", "colour")]
         for changed in changes:
             yield claiming(f"{each.field} changed", (*own[:i], changed, *own[i + 1 :]))
     for more in MORE:

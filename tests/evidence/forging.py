@@ -61,9 +61,12 @@ class Forged:
         """One more block."""
         signed_for = 35 + 2 * (self.chain_id if chain_id is None else chain_id)
         raw = rlp.encode([b"", b"", b"\1", to, b"", calldata, signed_for, b"\1", b"\1"])
-        own = chain.Events(rlp.encode([address, list(topics), data]) for address, topics, data in logs)
-        receipt = chain.receipt_of(chain.Receipt(b"", 1, 21_000, own))
-        bloom = rlp.decode(receipt)[2]
+        own = tuple(rlp.encode([address, list(topics), data]) for address, topics, data in logs)
+        bits = 0
+        for address, topics, _ in logs:
+            bits |= chain.mask_of(address, *topics)
+        bloom = bits.to_bytes(256, "big")
+        receipt = chain.receipt_of(chain.Receipt(b"", b"\1", b"\x52\x08", bloom, own))
         parts = [bytes(32)] * FIELDS
         parts[0] = keccak(self.headers[-1]) if self.headers else bytes(32)
         parts[4], parts[5], parts[6] = chain.list_root((raw,)), chain.list_root((receipt,)), bloom

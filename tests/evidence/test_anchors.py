@@ -162,7 +162,7 @@ def test_statements_given_any_bit_flipped_do_not_anchor(ledger: Story) -> None:
 
 
 def _with(said: verifier.bundle.Affirmation, name: str, bit: int) -> dict[str, object]:
-    own = {field: getattr(said, field) for field in said.__dataclass_fields__}
+    own = {field: getattr(said, field) for field in said._fields}
     return own | {name: flipped(own[name], bit)}
 
 

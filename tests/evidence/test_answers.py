@@ -81,9 +81,9 @@ def test_balances_given_an_institution_are_the_registers(told: Story) -> None:
         index = told.history.institutions[name]
         register, assets = told.clients.register, told.history.assets
         held = {code: register.balance_of(index, asset) for code, asset in assets.items()}
-        found = {verdict.codes[each.asset]: each.amount for each in verdict.balances}
+        found = {verdict.facts.codes[each.asset]: each.amount for each in verdict.bundle.balances}
         assert found == {code: amount for code, amount in held.items() if amount}
-        assert {each.institution for each in verdict.balances} <= {index}
+        assert {each.institution for each in verdict.bundle.balances} <= {index}
 
 
 TESTS: dict[str, Callable[[Row, str], bool]] = {
@@ -124,7 +124,7 @@ def test_conditions_given_any_are_what_a_filter_finds(ledger: Story) -> None:
     between = ledger.bundle("number >= 4", "number <= 12", "trading_day >= 2019-11-21")
     assert [row.number for row in verifier.verify(between).rows] == [4, 5, 6, 11, 12]
     nothing = verifier.verify(ledger.bundle("trading_day = 2018-01-01"), trusted_head=ledger.head)
-    assert (nothing.rows, nothing.batches, nothing.anchored) == ((), 0, True)
+    assert (nothing.rows, len(nothing.facts.batches), nothing.anchored) == ((), 0, True)
 
 
 def _texts() -> Iterator[tuple[str, Callable[[Row, str], bool], str]]:

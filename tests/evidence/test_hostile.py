@@ -34,8 +34,9 @@ from tests.evidence.forging import (
 )
 from tests.evidence.making import Story
 from verifier import claims, coding, facts, telling
+from verifier.anchors import Given
 from verifier.bundle import Condition, Contract, Refused
-from verifier.verifying import Given, check
+from verifier.verifying import check
 
 ANYBODY = Condition("quantity", ">=", "0")
 
@@ -270,22 +271,31 @@ def test_chain_given_other_contracts_on_it_rests_on_the_contracts_that_are_named
         verifier.verify(data, trusted_head=known, contracts=real)
 
 
-def _whole_header(body: list[Any]) -> None:
-    body[4][1] = rlp.decode(forged().headers[1])
+def opened(data: bytes) -> list[Any]:
+    """The body of a file."""
+    return _lists(rlp.decode(coding.unpack_zeros(data[len(coding.MAGIC) : -32])))
+
+
+def _lists(item: Any) -> Any:
+    return [_lists(each) for each in item] if isinstance(item, list | tuple) else item
+
+
+def closed(body: Any, digest: bytes = bytes(32)) -> bytes:
+    """The file with this body."""
+    return coding.MAGIC + coding.pack_zeros(rlp.encode(body)) + digest
 
 
 OTHER_BYTES: dict[str, Callable[[list[Any]], Any]] = {
     "a zero before a number": lambda body: body.__setitem__(3, b"\0\1"),
     "contracts in another order": lambda body: body[1].reverse(),
     "a contract twice": lambda body: body[1].append(body[1][-1]),
-    "zeros that are not counted": lambda body: body[5][0].__setitem__(
-        2, b"\0" + coding.unpack_zeros(body[5][0][2])
-    ),
-    "a header in full": _whole_header,
-    "records in full": lambda body: body[6][1][1].__setitem__(0, [b"\0" + forged().blocks[2][0]]),
-    "a piece of nothing": lambda body: body[6][1][1][0].append(b"\0"),
+    "a column in full": lambda body: body[5][0][1].__setitem__(0, b"\0\0"),
+    "records in full": lambda body: body[6][1][1].__setitem__(0, [forged().blocks[2][0]]),
+    "a piece of nothing": lambda body: body[6][1][1][0].append(b""),
     "a block twice": lambda body: body[6].append(body[6][-1]),
-    "a bit beyond the columns": lambda body: body[7][0].__setitem__(1, b"\x80" + body[7][0][1]),
+    "a kind of nothing": lambda body: body[7][1].append([b"", []]),
+    "kinds in another order": lambda body: body[7][1].reverse(),
+    "a row that is two": lambda body: body[7][1].append([b"\1", [b"\xc0", b"\xc0"]]),
 }
 
 
@@ -293,13 +303,23 @@ OTHER_BYTES: dict[str, Callable[[list[Any]], Any]] = {
 def test_files_given_the_same_in_other_bytes_are_refused(way: str) -> None:
     """What is said, and the digest, would be right."""
     good = forged().file(ANYBODY)
-    body = _lists(rlp.decode(good[len(coding.MAGIC) :]))
+    body = opened(good)
     OTHER_BYTES[way](body)
-    data = coding.MAGIC + rlp.encode(body)
+    data = closed(body)
     assert data != good
     data = data[:-32] + claims.digest_of(verifier.verify(good).rows, data)
     with pytest.raises(Refused, match=r"the same could be said in other bytes|no bundle of evidence"):
         verifier.verify(data)
+
+
+def test_files_given_zeros_in_other_counts_are_refused() -> None:
+    good = forged().file(ANYBODY)
+    at = next(i for i in range(40, len(good)) if good[i] == 0 and good[i + 1] > 2)
+    for other in (bytes([0, 1, 0, good[at + 1] - 1]), bytes([0, good[at + 1] - 1, 0, 1]), bytes([0, 0])):
+        data = good[:at] + other + good[at + (0 if other == bytes([0, 0]) else 2) :]
+        data = data[:-32] + claims.digest_of(verifier.verify(good).rows, data)
+        with pytest.raises(Refused, match="the same could be said in other bytes"):
+            verifier.verify(data)
 
 
 ITEMS = st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, max_size=4), max_leaves=8)
@@ -309,8 +329,7 @@ ITEMS = st.recursive(st.binary(max_size=40), lambda inner: st.lists(inner, max_s
 @given(st.data())
 def test_files_given_anything_raise_nothing_but_refused(data: st.DataObject) -> None:
     """Bytes, and a good file one item of which, at any depth, is another."""
-    body = rlp.decode(forged().file(ANYBODY)[len(coding.MAGIC) :])
-    body = _lists(body)
+    body = opened(forged().file(ANYBODY))
     at = body
     for _ in range(data.draw(st.integers(0, 5))):
         inner = [i for i, each in enumerate(at) if isinstance(each, list) and each]
@@ -319,11 +338,10 @@ def test_files_given_anything_raise_nothing_but_refused(data: st.DataObject) -> 
         at = at[data.draw(st.sampled_from(inner))]
     place = data.draw(st.integers(0, len(at) - 1))
     at[place : place + data.draw(st.integers(0, 1))] = [data.draw(ITEMS)]
-    for file in (coding.MAGIC + rlp.encode(body), coding.MAGIC + data.draw(st.binary(max_size=200))):
+    for file in (
+        closed(body, forged().file(ANYBODY)[-32:]),
+        coding.MAGIC + data.draw(st.binary(max_size=200)),
+    ):
         if file != forged().file(ANYBODY):
             with pytest.raises(Refused):
                 verifier.verify(file)
-
-
-def _lists(item: Any) -> Any:
-    return [_lists(each) for each in item] if isinstance(item, list | tuple) else item

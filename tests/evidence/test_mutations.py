@@ -18,8 +18,9 @@ import verifier
 from tests.evidence.altering import alterations, flipped, rest
 from tests.evidence.making import Story
 from verifier import claims, coding
+from verifier.anchors import Given
 from verifier.bundle import Bundle, Refused
-from verifier.verifying import Given, check
+from verifier.verifying import check
 
 CLAIMS = (
     ("institution = B1", "trading_day <= 2019-11-21"),

@@ -312,8 +312,8 @@ def test_evidence_proves_exactly_the_trades_of_the_files(days: RealDays, every: 
     assert {block for row in verdict.rows for block, _ in row.affirmed_in} <= affirmed
     held = days.told.holdings(days.head.block)
     shown = {
-        (verdict.names[each.institution], verdict.codes[each.asset]): each.amount
-        for each in verdict.balances
+        (verdict.facts.names[each.institution], verdict.facts.codes[each.asset]): each.amount
+        for each in verdict.bundle.balances
         if each.amount
     }
     provable = days.proves_state

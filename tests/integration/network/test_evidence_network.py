@@ -22,8 +22,9 @@ from tests.contracts.clearing_model import Trade
 from tests.integration.network.market import whole_day
 from tests.integration.network.somebody import Node, needs_anvil, proxied, reach
 from verifier import coding, telling
+from verifier.anchors import Given
 from verifier.bundle import Condition, Refused
-from verifier.verifying import Given, check
+from verifier.verifying import check
 
 pytestmark = needs_anvil
 OF_B1 = (Condition("institution", "=", "B1"),)
@@ -55,7 +56,7 @@ def test_evidence_given_a_network_is_verified_as_any(node: Node, tmp_path: Path)
     assert [row.status for row in verdict.rows] == ["settled", "pending", "pending"]
     assert [row.recorded_in[1] for row in verdict.rows[1:]] == [each.transaction_hash for each in receipts]
     assert (verdict.anchored, verdict.code_proven) == (True, True)
-    found = {verdict.codes[each.asset]: each.amount for each in verdict.balances}
+    found = {verdict.facts.codes[each.asset]: each.amount for each in verdict.bundle.balances}
     assert found == {code: amount for code, amount in held.items() if amount}
     (row,) = verifier.verify(day, trusted_head=head).rows
     assert (row.trading_day, row.recorded_in[1]) == (LATER, receipts[1].transaction_hash)
@@ -69,7 +70,7 @@ def test_evidence_given_a_network_is_verified_as_any(node: Node, tmp_path: Path)
         clients = attach(chain, ledger.deployment)
         plain = verifier.verify(build(clients, ledger.deployment, read(clients), OF_B1), trusted_head=head)
     assert plain.rows == verdict.rows
-    assert (plain.anchored, plain.code_proven, plain.balances) == (True, False, ())
+    assert (plain.anchored, plain.code_proven, plain.bundle.balances) == (True, False, ())
     text = "\n".join(telling.lines(plain))
     assert text.count("not proven: this chain gives no proof of its state") == 2
     with pytest.raises(Refused, match="is signed for chain 4711, not for chain 1"):
