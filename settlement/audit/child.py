@@ -125,6 +125,8 @@ def _prepared(request: dict[str, Any], tables: Sequence[bytes]) -> Any:
     connection.execute("set allowed_directories = ?", [request["folders"]])
     for setting in (
         "timezone = 'UTC'",
+        # It would be printed among the answer once a statement takes two seconds.
+        "enable_progress_bar = false",
         "enable_external_access = false",
         "allow_persistent_secrets = false",
         "lock_configuration = true",
