@@ -7,6 +7,8 @@ secp256k1 are all it stands on. To read it in one sitting, go in this order:
     bundle      what is in a file, as values
     rlp, trie   Ethereum's encoding and its tries
     chain       headers that follow each other, and what their blocks hold
+    signing     whose key signed
+    origin      which other contracts the clearing house was made for
     facts       the trades, worked out from calldata and events
     claims      which trades a bundle claims, and that there is no other
     state       balances and code, by the state of the last block

@@ -7,11 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from coincurve import PublicKey
-
 from verifier.bundle import Affirmation, Bundle, Refused
 from verifier.chain import Header
 from verifier.facts import Facts
+from verifier.signing import address_of
 from verifier.trie import keccak
 
 Keys = Mapping[str, Collection[bytes]]
@@ -21,8 +20,6 @@ _AFFIRMATION = keccak(
     b"Affirmation(bytes32 batchHash,uint16 institution,bytes32 recordsHash,bytes32 exceptionsHash,"
     b"bytes32 clientRoot,bytes32 priorBlockHash)"
 )
-_HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
-"""Half the order of secp256k1's group; of a signature's two forms the lower is the one (EIP-2)."""
 
 
 class Statement(NamedTuple):
@@ -49,16 +46,10 @@ def signer_of(said: Affirmation, chain_id: int, clearing_house: bytes) -> bytes 
     """
     if len(said.signature) != 65:
         return None
-    r, s, v = said.signature[:32], said.signature[32:64], said.signature[64]
-    if v not in (27, 28) or not 0 < int.from_bytes(s, "big") <= _HALF:
-        return None
+    r, s = (int.from_bytes(said.signature[at : at + 32], "big") for at in (0, 32))
     domain = _words(_DOMAIN, keccak(b"ClearingHouse"), keccak(b"1"), chain_id, clearing_house)
     digest = keccak(b"\x19\x01" + keccak(domain) + keccak(_words(_AFFIRMATION, *said[:-1])))
-    try:
-        key = PublicKey.from_signature_and_message(r + s + bytes([v - 27]), digest, hasher=None)
-    except ValueError:
-        return None
-    return keccak(key.format(compressed=False)[1:])[12:]
+    return address_of(digest, r, s, said.signature[64] - 27)
 
 
 def _words(*values: bytes | int) -> bytes:
@@ -104,6 +95,8 @@ class Anchors:
         """Block → in words, what does."""
         self.hints: list[str] = []
         """What would if the auditor said more."""
+        self.house_signed = False
+        """Whether a key that the auditor knows signed for the clearing house: each affirmation names it."""
         self._numbers = {header.hash: header.number for header in headers}
         self._names = facts.names
         self._keys = given.keys
@@ -142,6 +135,7 @@ class Anchors:
                 " rewritten, or the bundle was made before that block"
             )
         if known is not None:
+            self.house_signed = True
             self._add(self._numbers[block], name)
         else:
             self.hints.append(

@@ -141,12 +141,42 @@ def list_root(items: Sequence[bytes]) -> bytes:
     return root_of((rlp.encode(index), item) for index, item in enumerate(items))
 
 
-def call_of(raw: bytes) -> tuple[int, bytes, bytes]:
-    """For which chain a transaction is signed (0: any), whom it calls (nothing where it creates a contract),
-    and its calldata."""
-    kind = raw[0] if raw[0] < 0x80 else 0
+class Call(NamedTuple):
+    """A transaction taken apart."""
+
+    hash: bytes
+    kind: int
+    """Its type; 0 is the first."""
+    fields: list[rlp.Item]
+    chain_id: int
+    """That it is signed for; 0 is any."""
+    nonce: bytes
+    """How many its sender sent before."""
+    to: bytes
+    """Whom it calls; nothing where it creates a contract."""
+    data: bytes
+
+    def named(self, block: int) -> str:
+        """In words."""
+        return f"transaction 0x{self.hash.hex()} (block {block:,})"
+
+    def check_chain(self, chain_id: int, block: int) -> None:
+        """Raises Refused where it is signed for another chain."""
+        if self.chain_id not in (0, chain_id):
+            said = f"is signed for chain {self.chain_id}, not for chain {chain_id}"
+            raise Refused(f"{self.named(block)} {said}")
+
+
+def call_of(raw: bytes) -> Call:
+    """A transaction taken apart, as signed; of types behind the second where these have the same as it."""
+    kind = kind_of(raw)
     fields = rlp.decode(raw[1:] if kind else raw)
-    v = _number(fields[_V])
     # EIP-155: a transaction of the first kind says its chain in the signature.
-    chain_id = _number(fields[0]) if kind else max(v - 35, 0) >> 1
-    return chain_id, fields[_TO.get(kind, 5)], fields[_DATA.get(kind, 7)]
+    chain_id = _number(fields[0]) if kind else max(_number(fields[_V]) - 35, 0) >> 1
+    to, data = fields[_TO.get(kind, 5)], fields[_DATA.get(kind, 7)]
+    return Call(keccak(raw), kind, fields, chain_id, fields[1 if kind else 0], to, data)
+
+
+def kind_of(raw: bytes) -> int:
+    """The type of a transaction (EIP-2718)."""
+    return raw[0] if raw[0] < 0x80 else 0

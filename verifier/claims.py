@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from operator import eq, ge, le
 from typing import Any
 
-from verifier import rlp
+from verifier import origin, rlp
 from verifier.bundle import CONTRACTS, Bundle, Condition, Refused, Row
 from verifier.chain import Header, mask_of
 from verifier.facts import NOWHERE, STATUSES, TOPIC, WORD, Batch, Facts, Record
@@ -96,7 +96,8 @@ class Claim:
         )
 
     def needed(self, headers: Sequence[Header]) -> set[int]:
-        """The blocks that may have an event the claim depends on, as far as the facts tell which."""
+        """The block in which the clearing house was made, and those that may have an event the claim depends
+        on, as far as the facts tell which."""
         consortium, register, house = (self._bundle.contracts[name].address for name in CONTRACTS)
         recorded, batches = (house, TOPIC["BatchRecorded"]), self._facts.batches.values()
         wanted = days(self._bundle.conditions)
@@ -107,17 +108,20 @@ class Claim:
             *(mask_of(*recorded, *day) for day in wanted),
             *(mask_of(house, batch.hash) for batch in batches if self.candidates(batch)),
         ]
-        return {each.number for each in headers if any(each.bloom & mask == mask for mask in masks)}
+        made = {number for number, _ in origin.makings(self._bundle)}
+        return made | {each.number for each in headers if any(each.bloom & mask == mask for mask in masks)}
 
     def check_complete(self, headers: Sequence[Header]) -> None:
         """Raises Refused where a block that is not there may have an event that the claim depends on, where
-        one is there that has none, and where the claim names what the ledger does not have.
+        one is there that has none, where the contracts are not those that the clearing house was made for,
+        and where the claim names what the ledger does not have.
         """
         names, codes = self._facts.names, self._facts.codes
         if 1 not in names:
             raise Refused(
                 "it does not begin where the ledger began: its first institution is not admitted in it"
             )
+        origin.check(self._bundle)
         for name, _, value in self._bundle.conditions:
             known = names if name in _PARTIES else codes
             if name in (*_PARTIES, *_ASSETS) and value not in known.values():

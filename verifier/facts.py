@@ -165,16 +165,15 @@ class _Transaction:
     def __init__(self, facts: Facts, chain_id: int, house: bytes, block: int, raw: bytes) -> None:
         self._facts = facts
         self._house = house
-        self._place = block, keccak(raw)
-        self._named = f"transaction 0x{keccak(raw).hex()} (block {block:,})"
+        call = call_of(raw)
+        call.check_chain(chain_id, block)
+        self._place = block, call.hash
+        self._named = call.named(block)
         self._masks: dict[bytes, list[list[int]]] | None = None
         """By batch, what slices say of it."""
         self._affirmations: dict[int, int] | None = None
         """By institution, where in the arguments its affirmation is."""
-        signed_for, self._to, data = call_of(raw)
-        self._selector, self._arguments = data[:4], data[4:]
-        if signed_for not in (0, chain_id):
-            raise Refused(f"{self._named} is signed for chain {signed_for}, not for chain {chain_id}")
+        self._to, self._selector, self._arguments = call.to, call.data[:4], call.data[4:]
 
     def apply(self, name: str, event: Event) -> None:
         """Take account of an event."""

@@ -51,7 +51,9 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     yield "What it rests on"
     yield from (f"  {each}" for each in _rests(verdict))
     yield "Which ledger"
-    which = "those that you gave" if verdict.contracts_known else "which nobody vouches for"
+    which = "which nobody vouches for"
+    if verdict.contracts_known:
+        which = "those that you gave" if verdict.contracts_given else "those that its members signed for"
     yield f"  chain {bundle.chain_id}, and these contracts, {which}:"
     yield from (f"  {name:<15} 0x{bundle.contracts[name].address.hex()}" for name in CONTRACTS)
     whole, every = len(bundle.blocks), len(bundle.headers)
@@ -194,8 +196,8 @@ def _rests(verdict: Verdict) -> Iterator[str]:
         elif verdict.anchored_to < verdict.head.number:
             yield f"what came after it up to block {verdict.head.number:,}, nobody vouches for"
     if not verdict.contracts_known:
-        yield "that the contracts named below are the ledger's, and no others on its chain: compare them, or"
-        yield "give its deployment record (--deployment FILE)"
+        yield "that the clearing house named below is the ledger's, and no other on its chain, as the others"
+        yield "follow from it: compare its address, or give the deployment record (--deployment FILE)"
     yield from verdict.hints
 
 

@@ -28,9 +28,17 @@ class Verdict:
     anchored_by: tuple[str, ...]
     hints: tuple[str, ...]
     """What would vouch for blocks if the auditor said more."""
-    contracts_known: bool
-    """Whether the auditor said where the contracts are, and they are there. If not, all rests on their being
-    the ledger's: anybody may have others put on the same chain, with other names, or nothing but a part."""
+    contracts_given: bool
+    """Whether the auditor said where the clearing house is, and it is there."""
+    contracts_signed: bool
+    """Whether a key that the auditor knows signed for the clearing house."""
+
+    @property
+    def contracts_known(self) -> bool:
+        """Whether the clearing house is the ledger's by what the auditor gave; the other contracts follow
+        from it. If not, all rests on its being that: anybody may have another put on the same chain, with
+        other contracts, names and trades."""
+        return self.contracts_given or self.contracts_signed
 
     @property
     def anchored(self) -> bool:
@@ -120,5 +128,6 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         anchored_to=anchored_to,
         anchored_by=() if anchored_to is None else tuple(anchors.found[anchored_to]),
         hints=tuple(anchors.hints),
-        contracts_known=given.contracts.keys() >= set(CONTRACTS),
+        contracts_given="ClearingHouse" in given.contracts,
+        contracts_signed=anchors.house_signed,
     )

@@ -18,7 +18,7 @@ from ledger.deploy import Deployment
 from ledger.errors import StateUnproven
 from ledger.history import History, RecordedBatch
 from settlement.errors import SettlementError
-from verifier import anchors, chain, claims, coding, facts, state
+from verifier import anchors, chain, claims, coding, facts, origin, state
 from verifier.anchors import Statement
 from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract, Refused
 from verifier.facts import Facts
@@ -31,7 +31,7 @@ def build(
     """The file that proves every trade that meets the conditions, as of the chain's newest final block.
 
     Raises Unproven where the conditions are none or name what is not final yet, or where the chain has what
-    no bundle can prove: a clearing house that another contract called.
+    no bundle can prove: a clearing house that another contract called or created.
     """
     try:
         return _built(clients, deployment, history, conditions)
@@ -43,7 +43,10 @@ def _built(
     clients: Clients, deployment: Deployment, history: History, conditions: Sequence[Condition]
 ) -> bytes:
     source = clients.clearing_house.chain
-    head, first = source.final_block(), min(history.blocks.values())
+    head = source.final_block()
+    house = to_canonical_address(deployment.addresses["ClearingHouse"])
+    made_in, making = _making(source, house, deployment.block, head.number)
+    first = min(made_in, *history.blocks.values())
     bundle = Bundle(
         chain_id=deployment.chain_id,
         contracts={
@@ -53,7 +56,7 @@ def _built(
         conditions=tuple(sorted(set(conditions))),
         first=first,
         headers=tuple(source.headers(first, head.number)),
-        blocks={},
+        blocks={made_in: making},
         records=(),
         chosen=(),
     )
@@ -73,10 +76,25 @@ def _built(
     return data[: -len(bundle.digest)] + claims.digest_of(rows, data)
 
 
+def _making(source: Chain, house: bytes, near: int, last: int) -> tuple[int, Block]:
+    """The block in which the clearing house was created: looked for from where its deployment was complete
+    back to the beginning, then on to the last. Raises Unproven where no transaction did, but a contract."""
+    for number in (*range(min(near, last), 0, -1), *range(near + 1, last + 1)):
+        block = _block(source, number)
+        if origin.created(block, house):
+            return number, block
+    raise Unproven("no transaction of its own created the clearing house")
+
+
+def _block(source: Chain, number: int) -> Block:
+    body = source.body(number)
+    return Block(body.transactions, body.receipts)
+
+
 def _with_blocks(bundle: Bundle, source: Chain) -> tuple[Bundle, Facts, claims.Claim]:
     """The bundle with every block that belongs to its claim: what the first tell says which others do."""
     headers = chain.headers(bundle.first, bundle.headers)
-    blocks: dict[int, Block] = {}
+    blocks = dict(bundle.blocks)
     while True:
         bundle = replace(bundle, blocks=dict(sorted(blocks.items())))
         found = facts.read(bundle.chain_id, bundle.contracts, bundle.blocks)
@@ -85,8 +103,7 @@ def _with_blocks(bundle: Bundle, source: Chain) -> tuple[Bundle, Facts, claims.C
         if not missing:
             return bundle, found, claim
         for number in missing:
-            body = source.body(number)
-            blocks[number] = Block(body.transactions, body.receipts)
+            blocks[number] = _block(source, number)
 
 
 def _affirmations(clients: Clients, history: History, found: Facts, last: int) -> Iterator[Affirmation]:

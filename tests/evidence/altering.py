@@ -26,6 +26,7 @@ BLOCKS = (
 )
 RECORDS = "its records are not those"
 CHOSEN = "its answer is not every trade"
+ORIGIN = "does not show how its clearing house was made|its clearing house was made for another"
 ANY_CLAIM = f"{BLOCKS}|{RECORDS}|{CHOSEN}|{STATE}|condition|names a|does not begin"
 
 
@@ -79,7 +80,10 @@ def headers(it: Bundle, other: Bundle, chance: random.Random) -> Iterator[Altera
             yield with_headers(f"{which} field {k}", [*own[:i], rlp.encode(changed), *own[i + 1 :]])
     for cut in (1, 2, 5, n - 3):
         yield with_headers(
-            f"first {cut} cut", own[cut:], "does not begin|is none of those|left out", first=it.first + cut
+            f"first {cut} cut",
+            own[cut:],
+            f"{ORIGIN}|does not begin|is none of those|left out",
+            first=it.first + cut,
         )
         yield with_headers(f"last {cut} cut", own[:-cut], said + "|is none of those")
     yield with_headers("no headers", (), "no headers")
@@ -98,7 +102,7 @@ def blocks(it: Bundle, other: Bundle, chance: random.Random) -> Iterator[Alterat
 
     for number, block in it.blocks.items():
         raws, receipts = block.transactions, block.receipts
-        begun = BLOCKS + "|does not begin"
+        begun = f"{BLOCKS}|{ORIGIN}|does not begin"
         yield with_block(f"block {number} left out", number, None, begun + f"|{RECORDS}|names a")
         yield with_block(f"block {number} empty", number, Block((), ()))
         yield with_block(f"block {number} twice in itself", number, Block(raws * 2, receipts * 2))
@@ -243,7 +247,9 @@ def _affirmations(it: Bundle, other: Bundle, chance: random.Random) -> Iterator[
 
 def _record_of_deployment(it: Bundle, other: Bundle, chance: random.Random) -> Iterator[Alteration]:
     own = it.contracts
-    said = "|".join((ANY_CLAIM, "has no", "prove nothing", "is signed for", "is not signed", "does not call"))
+    said = "|".join(
+        (ANY_CLAIM, ORIGIN, "has no", "prove nothing", "is signed for", "is not signed", "does not call")
+    )
     for name, at in own.items():
         rest = {n: c for n, c in own.items() if n != name}
         yield f"{name} dropped", said, replace(it, contracts=rest)

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import rlp
-from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,7 +83,8 @@ def test_answers_given_a_block_is_hidden_are_refused(ledger: Story) -> None:
             continue
         hidden += 1
         with pytest.raises(
-            Refused, match=f"block {number} may hold .* left out|does not begin|does not have"
+            Refused,
+            match=f"block {number} may hold .* left out|does not begin|does not have|does not show how",
         ):
             verifier.verify(sealed(less))
     assert hidden > 8
@@ -242,33 +242,6 @@ def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     assert [row.buyer for row in verdict.rows[2:]] == [
         "\\x1b[2J", "X\\nanchored: yes", "\\xef\\xbc\\xa1", "", "\\xff\\xfe"
     ]  # fmt: skip
-
-
-def test_chain_given_other_contracts_on_it_rests_on_the_contracts_that_are_named() -> None:
-    """Another consortium and another register, later on the very chain of a trusted head: two of three trades
-    are left out, and names are exchanged."""
-    chain, at = forged(), {"Consortium": b"\x66" * 20, "AssetRegister": b"\x67" * 20}
-    begun = len(chain.headers)
-    others = [(at["Consortium"], *admitted(i, name)[1:]) for i, name in enumerate(("V", "B", "A"), start=1)]
-    others += [(at["AssetRegister"], *listed(i, code)[1:]) for i, code in ((1, "S"), (0x8001, "C"))]
-    chain.block(*others)
-    chain.record(trade(3), day=20240316)
-    it = replace(
-        forged().bundle(),
-        contracts=CONTRACTS | {name: Contract(address, bytes(32)) for name, address in at.items()},
-        first=begun + 1,
-        headers=tuple(chain.headers[begun:]),
-        blocks={number: block for number, block in chain.whole().items() if number > begun},
-    )
-    data, known = sealed(fitting(it)), keccak(chain.headers[-1])
-    verdict = verifier.verify(data, trusted_head=known)
-    assert [(row.number, row.buyer) for row in verdict.rows] == [(3, "B")]
-    assert not verdict.contracts_known
-    rests = "\n".join(telling.lines(verdict)).partition("What it rests on")[2]
-    assert "are the ledger's, and no others on its chain" in rests
-    real = {name: each.address for name, each in CONTRACTS.items()}
-    with pytest.raises(Refused, match="another ledger: its Consortium"):
-        verifier.verify(data, trusted_head=known, contracts=real)
 
 
 def opened(data: bytes) -> list[Any]:
