@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import rlp
+from eth_utils import keccak
 from trie import HexaryTrie
 
 MAGIC = b"clearing evidence 1\n"
@@ -57,6 +58,17 @@ class Read:
     records: list[list[bytes]]
     chosen: list[list[bytes]]
     blocks: dict[int, tuple[list[bytes], list[bytes]]]
+
+
+def created(raw: bytes, by: bytes) -> tuple[bytes, list[bytes]] | None:
+    """The address of the contract that a transaction of a sender created, and the seven addresses that its
+    calldata ends with; None where it created none."""
+    fields = rlp.decode(raw[1:] if raw[0] < 0x80 else raw)
+    nonce, to, calldata = {9: (0, 3, 5), 11: (1, 4, 6), 12: (1, 5, 7)}[len(fields)]
+    if fields[to]:
+        return None
+    words = [fields[calldata][-32 * i :][:32] for i in range(7, 0, -1)]
+    return keccak(rlp.encode([by, fields[nonce]]))[12:], [each[12:] for each in words]
 
 
 def read(data: bytes) -> Read:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from verifier.bundle import Affirmation, Block, Contract, Place, Refused
+from verifier.bundle import CONTRACTS, Affirmation, Block, Contract, Place, Refused
 from verifier.chain import Event, address_and_topic, call_of, event_of, receipt_from
 from verifier.trie import keccak
 
@@ -142,7 +142,8 @@ class Facts:
 def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, Block]) -> Facts:
     """Go through whole blocks in their order. Raises Refused where they contradict each other."""
     facts = Facts()
-    ours = {at.address: name for name, at in contracts.items()}
+    # Only these: another name in the record for the same place would hide what happened there.
+    ours = {contracts[name].address: name for name in CONTRACTS}
     house = contracts["ClearingHouse"].address
     for number in sorted(blocks):
         block = blocks[number]

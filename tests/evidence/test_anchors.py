@@ -84,6 +84,9 @@ def test_verify_given_keys_is_anchored_by_what_they_signed(ledger: Story, usurpe
     assert [telling.exit_code(verdict) for verdict in by.values()] == [0, 0]
     nobody = verifier.verify(data, keys=keys_of(ledger, "V", "P"))
     assert telling.exit_code(nobody) == 1
+    assert (by["B1"].contracts_known, nobody.contracts_known) == (True, False)
+    assert "these contracts, those that its members signed for:" in "\n".join(telling.lines(by["B1"]))
+    assert "these contracts, which nobody vouches for:" in "\n".join(telling.lines(nobody))
     for name in ("B1", "B2"):
         with pytest.raises(Refused, match=f"an affirmation of {name} is signed with the key of 0x"):
             verifier.verify(usurped.bundle(*TRADE), keys=keys_of(ledger, name))
@@ -169,7 +172,10 @@ def _with(said: verifier.bundle.Affirmation, name: str, bit: int) -> dict[str, o
 def test_verify_given_known_contracts_refuses_others(ledger: Story) -> None:
     data = ledger.bundle(*TRADE)
     right = {name: bytes.fromhex(at[2:]) for name, at in ledger.deployment.addresses.items()}
-    assert verifier.verify(data, contracts=right).contracts_known
+    for known in (right, {"ClearingHouse": right["ClearingHouse"]}):
+        verdict = verifier.verify(data, contracts=known)
+        assert verdict.contracts_known
+        assert "these contracts, those that you gave:" in "\n".join(telling.lines(verdict))
     for name in ("Consortium", "AssetRegister", "ClearingHouse"):
         with pytest.raises(Refused, match=f"another ledger: its {name} is 0x"):
             verifier.verify(data, contracts=right | {name: keccak(b"")[:20]})

@@ -83,6 +83,16 @@ def test_chain_given_another_clearing_house_on_it_rests_on_the_one_that_is_named
     assert verifier.verify(data, contracts={"ClearingHouse": LATER["ClearingHouse"]}).contracts_known
 
 
+@pytest.mark.parametrize("name", PLACES)
+def test_chain_given_a_contract_under_another_name_too_hides_nothing(name: str) -> None:
+    """Of two names for one place the record's last could be taken, and no event there be the ledger's."""
+    it = forged().bundle(ANYBODY)
+    for other in ("Aaa", "Zzz"):
+        contracts = it.contracts | {other: it.contracts[name]}
+        data = sealed(fitting(replace(it, contracts=contracts)))
+        assert [row.number for row in verifier.verify(data, contracts=PLACES).rows] == [1, 2]
+
+
 LIMITS = PLACES | {"Limits": b"\x70" * 20}
 UNSHOWN = "does not show how its clearing house was made"
 MAKINGS: dict[str, tuple[bytes, str]] = {

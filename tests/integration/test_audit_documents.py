@@ -35,7 +35,7 @@ from settlement.clients.reading import WHOLE
 from settlement.evidence.asking import FIELDS
 from tests import second_reader
 from tests.unit.cli_runs import Left, clearing
-from verifier import facts, given
+from verifier import facts, given, origin
 from verifier.bundle import Bundle
 
 ROOT = Path(__file__).parents[2]
@@ -195,6 +195,13 @@ def test_file_given_what_is_said_of_it_can_be_read_by_others(ran: Ran, folder: P
         roots = found.headers[block][second_reader.TRANSACTIONS], found.headers[block][second_reader.RECEIPTS]
         assert (second_reader.root(transactions), second_reader.root(receipts)) == roots
     assert [len(batch) for batch in found.records] == [60]
+    record = json.loads((folder / "books" / "deployment.json").read_text())
+    by, at = bytes.fromhex(record["operator"][2:]), record["addresses"]
+    raws = [raw for transactions, _ in found.blocks.values() for raw in transactions]
+    ((house, given_to_it),) = [made for raw in raws if (made := second_reader.created(raw, by)) is not None]
+    assert ["0x" + each.hex() for each in (house, *given_to_it)] == [
+        at[name].lower() for name in ("ClearingHouse", *origin.NAMED)
+    ]
     assert [[second_reader.number(each[:4]) for each in batch] for batch in found.chosen] == [[3]]
 
 
