@@ -217,8 +217,8 @@ def test_lists_given_any_of_evidence_are_whole(ran: Ran) -> None:
     shown = clearing("verify", "trade.evidence", "--json").shown
     assert listed(EVIDENCE, "`--json` has", "`as_of` is the block") == list(shown)
     parts = [row[0] for row in table(EVIDENCE, "part")]
-    (order,) = re.findall(r"in RLP \[chain_id, ([^]]+)\]", EVIDENCE)
-    assert re.split(r",\s+", order) == parts
+    (order,) = re.findall(r"in RLP, by \*zeros\*: \[chain_id, ([^]]+)\]", EVIDENCE)
+    assert [*re.split(r",\s+", order), "digest"] == parts
     assert {*parts, "chain_id"} == {*Bundle.__slots__, "events"}
     kept = json.loads(Path("glenside.json").read_text())
     said = listed(EVIDENCE, "A kept affirmation is JSON:", "\n\n")
