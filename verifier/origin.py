@@ -66,6 +66,6 @@ def _address(call: Call) -> bytes | None:
     odd, prefix = rlp.number(v), bytes([call.kind] if call.kind else [])
     if not call.kind:
         said += [call.chain_id, b"", b""] if odd >= 35 else []
-        odd = odd - 35 & 1 if odd >= 35 else odd - 27
+        odd = odd + 1 & 1  # It begins with 27 or 35, and with the chain's twice.
     sender = address_of(keccak(prefix + rlp.encode(said)), rlp.number(r), rlp.number(s), odd)
     return None if sender is None else keccak(rlp.encode([sender, call.nonce]))[12:]

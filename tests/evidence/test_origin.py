@@ -14,6 +14,7 @@ from coincurve import PrivateKey
 from eth_utils import keccak
 
 import verifier
+from settlement.evidence.building import Unproven
 from tests.evidence.forging import (
     CONTRACTS,
     HOUSE,
@@ -29,6 +30,7 @@ from tests.evidence.forging import (
     sealed,
     trade,
 )
+from tests.evidence.making import Story
 from tests.evidence.test_hostile import ANYBODY, forged
 from verifier import telling
 from verifier.bundle import Block, Bundle, Contract, Refused
@@ -91,6 +93,14 @@ def test_chain_given_a_contract_under_another_name_too_hides_nothing(name: str) 
         contracts = it.contracts | {other: it.contracts[name]}
         data = sealed(fitting(replace(it, contracts=contracts)))
         assert [row.number for row in verifier.verify(data, contracts=PLACES).rows] == [1, 2]
+
+
+def test_evidence_given_no_transaction_that_made_the_clearing_house_is_not_made(ledger: Story) -> None:
+    """One that a contract has created, say."""
+    elsewhere = ledger.deployment.addresses | {"ClearingHouse": "0x" + "77" * 20}
+    moved = replace(ledger, deployment=replace(ledger.deployment, addresses=elsewhere))
+    with pytest.raises(Unproven, match="no transaction of its own created the clearing house"):
+        moved.bundle()
 
 
 LIMITS = PLACES | {"Limits": b"\x70" * 20}
