@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -58,20 +59,33 @@ def check_xlsx(file: Path, wanted: Sequence[Row]) -> None:
 def check_text(text: str, wanted: Sequence[Row]) -> None:
     """A line a row, in which each amount and quantity that has a column stands under its title, with
     separators, and amounts with two decimals."""
-    head, _, *lines = text.splitlines()
-    lines = lines[: lines.index("")]
+    lines = text.splitlines()
+    rule = next(place for place, line in enumerate(lines) if line.startswith("─"))
+    ends = _titles(lines[:rule])
+    lines = lines[rule + 1 : lines.index("", rule)]
     assert len(lines) == len(wanted)
     for line, row in zip(lines, wanted, strict=True):
         for name, value in row.items():
-            start = head.find(title := _title(name))
-            if start < 0 or not isinstance(value, int):
+            end = ends.get(_title(name))
+            if end is None or not isinstance(value, int):
                 continue
             shown = f"{value:,}"
             if name.endswith("_minor"):
                 shown = f"{'-' * (value < 0)}{abs(value) // 100:,}.{abs(value) % 100:02d}"
-            end = start + len(title)
             assert line[:end].endswith(f" {shown}"), (name, line)
             assert line[end : end + 1] in ("", " ")
+
+
+def _titles(head: Sequence[str]) -> dict[str, int]:
+    """Where each title ends; its words may stand one above the other, to the left or to the right."""
+    found = {}
+    *above, last = [
+        [(each.start(), each.end(), each[0]) for each in re.finditer(r"\S+(?: \S+)*", line)] for line in head
+    ]
+    for start, end, text in last:
+        words = [said for line in above for a, b, said in line if a == start or b == end]
+        found[" ".join([*words, text])] = end
+    return found
 
 
 def _title(name: str) -> str:
