@@ -50,8 +50,9 @@ bench: setup
 
 soak: setup
 	@CLEARING_FAULT_KILLS=200 CLEARING_FAULT_FRAMES=1000 CLEARING_TEST_DAYS=1500 CLEARING_TEST_TRADES=20000 \
+		CLEARING_EVIDENCE_DEPTH=20 \
 		.venv/bin/python -m pytest --quiet $(SPREAD) \
-		tests/faults tests/invariant tests/integration/test_bulk.py
+		tests/faults tests/invariant tests/evidence/test_mutations.py tests/integration/test_bulk.py
 
 artifacts: setup
 	@.venv/bin/python -m ledger.compile

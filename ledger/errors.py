@@ -17,6 +17,7 @@
     ├── FinalityUnknown       a network does not say which block is final
     ├── TransactionRefused    the engine did not take a transaction: nonce, gas, signature, form
     ├── NoSuchBlock           a block that the chain does not have
+    ├── StateUnproven         a chain cannot prove what its state was after a block
     ├── NoSuchTransaction     a transaction that the chain does not have
     ├── SnapshotLost          a snapshot taken after one that has been restored since
     ├── TooEarly              what has to wait is not possible before a time that is far off
@@ -24,6 +25,12 @@
     ├── StoreUnusable         a database on disk cannot be read or written: full, not permitted, busy
     ├── StoreDamaged          a database on disk is not what was written to it
     │   └── JournalDamaged    a journal differs from itself or from what its transactions give, at a block
+    ├── IndexUnusable         an index that questions cannot be asked of; in ledger.index.errors
+    │   ├── IndexMissing      there is none yet
+    │   ├── IndexDamaged      it is not what was written
+    │   ├── IndexOtherVersion another version of this package made it
+    │   └── IndexForeign      it is of another chain or other contracts
+    ├── IndexBusy             other processes read or write the index without end; in ledger.index.errors
     ├── KeystoreUnusable      a file of keys cannot be read or written, or is no encrypted key
     │   ├── KeystoreMissing   there is no key of this name
     │   ├── KeystoreExists    there is a key of this name already; keys are never overwritten
@@ -237,6 +244,18 @@ class NoSuchBlock(LedgerError):
     def __init__(self, number: int) -> None:
         super().__init__(f"the chain has no block {number}")
         self.number = number
+
+
+class StateUnproven(LedgerError):
+    """The chain behind `url` cannot prove its state after `block`: it has no such request or forgot it."""
+
+    exit_code = 3
+
+    def __init__(self, url: str, block: int, reason: str) -> None:
+        super().__init__(f"chain {url!r} cannot prove its state after block {block:,}: {reason}")
+        self.url = url
+        self.block = block
+        self.reason = reason
 
 
 class NoSuchTransaction(LedgerError):

@@ -59,6 +59,8 @@ class RecordedBatch:
     record_transaction: bytes
     affirmed_in: dict[int, bytes] = field(default_factory=dict)
     """Institution's index → the transaction that brought its affirmation."""
+    client_roots: dict[int, bytes] = field(default_factory=dict)
+    """Institution's index → the root of its clients' allocations that it affirmed; zero of none."""
     disputed: dict[int, list[int]] = field(default_factory=dict)
     """Trade number → indexes of the institutions that except it."""
     settled_in: npt.NDArray[np.int64] = field(init=False)
@@ -325,6 +327,7 @@ def _apply(
         batches[batch_hash] = RecordedBatch(batch_hash, header, words, unpack(words), transaction)
     elif event.name == "BatchAffirmed":
         batches[batch_hash].affirmed_in[event["institution"]] = transaction
+        batches[batch_hash].client_roots[event["institution"]] = event["clientRoot"]
     elif event.name == "TradeDisputed":
         batches[batch_hash].disputed.setdefault(event["tradeNo"], []).append(event["institution"])
     elif event.name == "StatusChanged":

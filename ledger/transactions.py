@@ -8,12 +8,14 @@ from typing import Any
 import rlp
 from coincurve import PublicKey
 from eth_utils import keccak, to_checksum_address
+from rlp.codec import consume_length_prefix, length_prefix
 
 from ledger.errors import TransactionRefused
 
 _FIELDS = {1: 8, 2: 9}
 """By transaction type (EIP-2930, EIP-1559): how many fields stand before the signature."""
 _LEGACY = 6
+_LIST = 0xC0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,39 @@ def decode(raw: bytes) -> Decoded:
         to=to_checksum_address(to) if to else None,
         data=data,
     )
+
+
+def signed(raw: bytes) -> tuple[bytes, bytes]:
+    """Whose it is, an address of 20 bytes, and its calldata. Raises TransactionRefused.
+
+    For many large ones: what was signed is hashed where it lies, and nothing is taken apart but the list.
+    """
+    if not raw or raw[0] not in _FIELDS:
+        kind, fields = _split(raw)
+        return bytes.fromhex(_sender(kind, fields)[2:]), fields[5]
+    kind, places = raw[0], _places(raw)
+    begin, end = places[0][0], places[_FIELDS[kind]][0]
+    last, r, s = (raw[start:stop] for _, start, stop in places[_FIELDS[kind] :])
+    payload = b"".join((raw[:1], length_prefix(end - begin, _LIST), memoryview(raw)[begin:end]))
+    _, start, stop = places[kind + 5]
+    return _recovered(payload, int.from_bytes(last, "big"), r, s), raw[start:stop]
+
+
+def _places(raw: bytes) -> list[tuple[int, int, int]]:
+    """Of each field of a transaction with a type: where it begins, and where its content begins and ends."""
+    places = []
+    try:
+        _, form, length, at = consume_length_prefix(raw, 1)
+        end = at + length
+        while at < end:
+            _, _, length, start = consume_length_prefix(raw, at)
+            places.append((at, start, start + length))
+            at = start + length
+    except (rlp.DecodingError, IndexError) as error:
+        raise TransactionRefused(f"it cannot be decoded: {error}") from None
+    if form is not list or at != len(raw) or end != at or len(places) != _FIELDS[raw[0]] + 3:
+        raise TransactionRefused("it cannot be decoded: it is of no known type")
+    return places
 
 
 def calldata(raw: bytes) -> bytes:
@@ -71,9 +106,14 @@ def _sender(kind: int, fields: list[Any]) -> str:
         payload = rlp.encode([*unsigned, chain_id, b"", b""])
     else:
         payload, parity = rlp.encode(unsigned), v - 27
+    return str(to_checksum_address(_recovered(payload, parity, r, s)))
+
+
+def _recovered(payload: bytes, parity: int, r: bytes, s: bytes) -> bytes:
+    """The address whose key made a signature, 20 bytes."""
     signature = r.rjust(32, b"\0") + s.rjust(32, b"\0") + bytes([parity & 0xFF])
     try:
         key = PublicKey.from_signature_and_message(signature, keccak(payload), hasher=None)
     except ValueError as error:
         raise TransactionRefused(f"its signature is none: {error}") from None
-    return str(to_checksum_address(keccak(key.format(compressed=False)[1:])[12:]))
+    return bytes(keccak(key.format(compressed=False)[1:])[12:])

@@ -1,5 +1,6 @@
 """Gas a trade, trades a second, whole days, a million trades, the same day in SQL databases, what settles
-with less cash, gas of sharing payments, planted breaks and the speed of reconciliation: `make bench`.
+with less cash, gas of sharing payments, planted breaks and the speed of reconciliation, auditing a large
+ledger, evidence: `make bench`.
 
 `.venv/bin/python scripts/bench.py [FILE] [--json] [--only PART ...]`. FILE is a day in the nepse format;
 without one it is 2019-11-21 where the shared data are, else a generated day.
@@ -15,7 +16,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench_audit import measure as audit
+from bench_audit import shown as audit_lines
 from bench_chain import Source, days, gas, million, stages
+from bench_evidence import measure as evidence
+from bench_evidence import shown as evidence_table
 from bench_liquidity import measure as liquidity
 from bench_liquidity import shown as liquidity_table
 from bench_reconcile import measure as reconcile
@@ -48,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "liquidity": lambda: liquidity(sorted(SHARED.glob("*.csv"))),
         "splits": lambda: splits(_two_days(), available()[0]),
         "reconcile": reconcile,
+        "audit": lambda: audit(options.trades),
+        "evidence": lambda: evidence(DAY, DAY.stem, "nepse-2019") if DAY.is_file() else {},
     }
     parser = argparse.ArgumentParser(description="Measure gas and speed.")
     parser.add_argument("file", nargs="?", type=Path, help="a day in the nepse format")
@@ -173,6 +180,15 @@ def _show_reconcile(found: dict[str, Any]) -> None:
     print("\n".join(reconcile_lines(found)))
 
 
+def _show_evidence(found: Mapping[str, Any]) -> None:
+    print(evidence_table(found), end="\n\n")
+
+
+def _show_audit(found: dict[str, Any]) -> None:
+    print("\nauditing a large ledger")
+    print("\n".join(audit_lines(found)))
+
+
 def _show_ratios(found: Mapping[str, Any]) -> None:
     print("\nseconds of record plus settle, as a multiple of anvil's")
     for name, times in found.items():
@@ -189,6 +205,8 @@ _SHOW: dict[str, Callable[[Any], None]] = {
     "liquidity": _show_liquidity,
     "splits": _show_splits,
     "reconcile": _show_reconcile,
+    "audit": _show_audit,
+    "evidence": _show_evidence,
 }
 
 if __name__ == "__main__":

@@ -97,13 +97,13 @@ def days(files: Sequence[Path], engines: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for engine in engines:
         for file in files:
-            row = _process("day", str(file), "--scenario", "nepse-2019", "--chain", engine)
+            row = process("day", str(file), "--scenario", "nepse-2019", "--chain", engine)
             rows.append(
                 {"day": file.stem, "engine": engine, "trades": row["trades"], "seconds": row["seconds"]}
             )
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "ledger")
-        runs = [_process("day", str(f), "--scenario", "nepse-2019", "--ledger", path) for f in files]
+        runs = [process("day", str(f), "--scenario", "nepse-2019", "--ledger", path) for f in files]
         together = {"trades": sum(r["trades"] for r in runs), "seconds": sum(r["seconds"] for r in runs)}
     return [*rows, {"day": f"{len(files)} days on one ledger", "engine": engines[0]} | together]
 
@@ -114,14 +114,14 @@ def million(trades: int) -> dict[str, Any]:
         path, file = str(Path(folder) / "ledger"), Path(folder) / "trades.csv"
         file.write_bytes(sample.generate(1, trades=trades))
         steps = [
-            _process("init", path),
-            _process("record", path, str(file)),
-            _process("fund", path),
-            _process("settle", path),
+            process("init", path),
+            process("record", path, str(file)),
+            process("fund", path),
+            process("settle", path),
         ]
         size = sum(each.stat().st_size for each in Path(path).rglob("*") if each.is_file())
         reopen_s = _reopen_s(Path(path))
-        steps += [_process(command, path) for command in ("status", "reconcile", "report")]
+        steps += [process(command, path) for command in ("status", "reconcile", "report")]
     taken = {
         stage: sum(step["stages"].get(stage, 0) for step in steps) for stage in ("record", "affirm", "settle")
     }
@@ -144,7 +144,7 @@ def _reopen_s(path: Path) -> float:  # seconds
         return perf_counter() - start
 
 
-def _process(*arguments: str) -> dict[str, Any]:
+def process(*arguments: str) -> dict[str, Any]:
     """A `clearing` command as a process: seconds, peak memory of it and its engine, what it printed."""
     program = (
         "import json, resource, subprocess, sys, time\n"
@@ -170,6 +170,7 @@ def _process(*arguments: str) -> dict[str, Any]:
         "peak_mb": peak / _PEAK_UNIT,
         "trades": printed.get("trades", 0),
         "stages": printed.get("seconds", {}),
+        "printed": printed,
     }
 
 

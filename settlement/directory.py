@@ -6,8 +6,13 @@ deployment.json   the contracts' addresses; written last, so it being there mean
 journal.sqlite    on a local chain: every transaction and what came of it. This is the ledger.
 outbox.sqlite     on a network: every transaction before it was sent
 state/            states of the engine, which may be deleted
+index/            the chain's facts as tables, which may be deleted and are made again from the chain
 books/            the institutions' own books
+clients/          brokers' allocations to their clients and the secrets of their salts, for nobody else
 breaks.sqlite     what differed between books, and what was done about it
+sources.yaml      which books and statements each cycle is reconciled with; may be missing
+audit.sqlite      who asked what, digest-chained
+access.yaml       who sees what of answers; may be missing
 attested/         the books whose roots institutions signed, as they were then
 keys/             on a network: keystores, encrypted
 lock              who is writing
@@ -27,15 +32,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ledger.accounts import Signer
 from ledger.chain import KNOWN, OUTBOX, Block, Chain, connect, default_engine, is_network
-from ledger.chain.local import ENGINES, JOURNAL
+from ledger.chain.engine import ENGINES
+from ledger.chain.local import JOURNAL
 from ledger.chain.lock import holder, writing
 from ledger.chain.store import copy_database
 from ledger.clock import Clock, SteppedClock, SystemClock
 from ledger.deploy import CONTRACTS, Deployment
 from ledger.errors import UnknownChain
-from settlement import scenario as scenarios
-from settlement.books.shelf import Shelf
-from settlement.breaks.events import FILE as BREAKS
 from settlement.day import opens_at
 from settlement.errors import (
     ClockRuns,
@@ -49,16 +52,15 @@ from settlement.errors import (
     ScenarioDiffers,
 )
 from settlement.files import read_regular, write_whole
-from settlement.market import OPERATOR, establish, opened, seed_signers
-from settlement.operations import Ledger, Progress, quiet
-from settlement.scenario import Scenario
 
 if TYPE_CHECKING:
     from ledger.chain.network import NetworkConfig
     from ledger.chain.resync import Resynced
+    from settlement.operations import Ledger, Progress
+    from settlement.scenario import Scenario
 
 CONFIG, SCENARIO, DEPLOYMENT = "ledger.json", "scenario.yaml", "deployment.json"
-BOOKS, KEYS, ATTESTED = "books", "keys", "attested"
+BOOKS, KEYS, ATTESTED, CLIENTS = "books", "keys", "attested", "clients"
 Passphrase = Callable[[], str]
 _FIRST = {SCENARIO, SCENARIO + ".partial", CONFIG + ".partial"}
 """What is there where `init` ended before it was one."""
@@ -114,8 +116,18 @@ def config(path: str | Path) -> Config:
 
 def scenario_of(path: str | Path) -> Scenario:
     """The scenario of the ledger at `path`."""
+    from settlement import scenario as scenarios
+
     file = Path(path) / SCENARIO
     return scenarios.parse(read_regular(file), source=str(file))
+
+
+def deployment_of(path: str | Path) -> Deployment:
+    """Where the contracts of the ledger at `path` are. Raises LedgerUnfinished and LedgerOutdated."""
+    file = Path(path) / DEPLOYMENT
+    if not file.exists():
+        raise LedgerUnfinished(str(path))
+    return _deployment(file)
 
 
 def init(
@@ -125,7 +137,7 @@ def init(
     *,
     join: Path | None = None,
     start: datetime | None = None,
-    progress: Progress = quiet,
+    progress: Progress | None = None,
     passphrase: Passphrase = no_passphrase,
 ) -> None:
     """Make a ledger at `path` with the scenario's market on it, or go on with an `init` that was interrupted.
@@ -134,6 +146,9 @@ def init(
     up on the network. Raises LedgerExists, ScenarioDiffers, FileUnwritable, and what loading a scenario and
     connecting to a chain raise.
     """
+    from settlement import scenario as scenarios
+    from settlement.market import establish
+
     folder = Path(path)
     data = scenarios.source(scenario)
     loaded = scenarios.parse(data, source=scenario)
@@ -147,7 +162,8 @@ def init(
     elif read_regular(folder / SCENARIO) != data:
         raise ScenarioDiffers(str(path), scenario_of(path).name, loaded.name)
     with connected(folder, write=True, start=start) as chain:
-        progress("market")
+        if progress is not None:
+            progress("market")
         if join is None:
             deployment = establish(chain, loaded, _signers(folder, loaded, passphrase, new=True)).deployment
         else:
@@ -160,7 +176,7 @@ def open_ledger(
     path: str | Path,
     *,
     write: bool,
-    progress: Progress = quiet,
+    progress: Progress | None = None,
     start: datetime | None = None,
     today: date | None = None,
     passphrase: Passphrase = no_passphrase,
@@ -171,6 +187,11 @@ def open_ledger(
     opening, and raises ClockRuns or DayPast where it cannot be that day. Raises NotALedger, LedgerUnfinished,
     LedgerOutdated, LedgerLocked, StoreUnusable, JournalDamaged and what starting the engine raises.
     """
+    from settlement.books.shelf import Shelf
+    from settlement.clients.kept import Kept
+    from settlement.market import opened
+    from settlement.operations import Ledger, quiet
+
     folder = Path(path)
     found = config(path)
     if today is not None:
@@ -178,15 +199,22 @@ def open_ledger(
             raise ClockRuns(str(path), "this machine's" if found.is_local else "the network's")
         start = opens_at(today)
     loaded = scenario_of(path)
-    if not (folder / DEPLOYMENT).exists():
-        raise LedgerUnfinished(str(path))
-    deployment = _deployment(folder / DEPLOYMENT)
+    deployment = deployment_of(path)
     with connected(folder, write=write, start=start, blocks=deployment.block) as chain:
         market = opened(chain, loaded, deployment, _signers(folder, loaded, passphrase))
         clock = SystemClock() if found.clock == "system" else _LastBlock(chain, start)
         if today is not None and today < (newest := _LastBlock(chain).now().date()):
             raise DayPast(str(path), str(today), str(newest))
-        yield Ledger(market, Shelf(folder / BOOKS), path=folder, progress=progress, clock=clock)
+        # As with keys: on a local ledger nothing is a secret to whoever has the scenario.
+        kept = Kept(folder / CLIENTS, f"{loaded.name}/{loaded.seed}" if found.is_local else None)
+        yield Ledger(
+            market,
+            Shelf(folder / BOOKS),
+            path=folder,
+            progress=progress or quiet,
+            clock=clock,
+            allocations=kept,
+        )
 
 
 class _LastBlock:
@@ -226,8 +254,14 @@ def resync(
 def backup(path: str | Path, to: str | Path) -> Block:
     """Copy the ledger at `path` into a new directory, also while somebody writes; the newest block copied.
 
+    What is made again from that is left out: the engine's states and the index.
+
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """
+    from settlement.audit.log import FILE as QUERIES
+    from settlement.audit.policy import FILE as ACCESS
+    from settlement.breaks.events import FILE as BREAKS
+
     source, target = Path(path), Path(to)
     found = config(path)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -239,12 +273,13 @@ def backup(path: str | Path, to: str | Path) -> Block:
             database = JOURNAL if found.is_local else OUTBOX
             copy_database(source / database, target / database)
         # After the journal: a book may know more than the ledger, never less.
-        for name in (BOOKS, ATTESTED, KEYS):
+        for name in (BOOKS, CLIENTS, ATTESTED, KEYS):
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name, ignore=shutil.ignore_patterns("*.partial"))
-        if (source / BREAKS).is_file():
-            copy_database(source / BREAKS, target / BREAKS)
-        for name in (SCENARIO, DEPLOYMENT):
+        for name in (BREAKS, QUERIES):
+            if (source / name).is_file():
+                copy_database(source / name, target / name)
+        for name in (SCENARIO, DEPLOYMENT, *([ACCESS] if (source / ACCESS).is_file() else [])):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))
     except OSError as error:
@@ -291,6 +326,8 @@ def _signers(
     """The keys in the directory: on a local chain those that follow from the scenario's seed; on a network's
     those in keystores, `new` ones where there are none.
     """
+    from settlement.market import OPERATOR, seed_signers
+
     if config(folder).is_local:
         return seed_signers(scenario)
     from ledger.keystore import Keyring

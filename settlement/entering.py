@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -27,10 +28,28 @@ from settlement.market import Market
 from settlement.model import Trades
 from settlement.scenario import Scenario
 
+ClientRoot = Callable[[str, RecordedBatch, npt.NDArray[np.int64]], bytes]
+"""Of a broker's clients' allocations of those records of a batch, by position, that it agrees to."""
+
+
+def no_clients(owner: str, batch: RecordedBatch, positions: npt.NDArray[np.int64]) -> bytes:
+    """The root where nobody keeps allocations."""
+    return NO_CLIENTS
+
+
 _AFFIRMED_AT_ONCE = 64
 """Batches affirmed over one block's hash: the chain knows those of its last 256 blocks."""
 _OLDEST_PRIOR = 128
 """A final block further back is not signed over, but the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excepted:
+    """A recorded trade that an institution's book does not have, or has otherwise."""
+
+    institution: str
+    trading_day: date
+    trade: int
 
 
 def batches_of(market: Market, trades: Trades, *, largest: int | None = None) -> list[tuple[Header, Records]]:
@@ -101,10 +120,15 @@ class PackedBooks:
 
 
 def affirm(
-    market: Market, batches: Iterable[RecordedBatch], books: Mapping[str, Book], sender: Signer
+    market: Market,
+    batches: Iterable[RecordedBatch],
+    books: Mapping[str, Book],
+    sender: Signer,
+    client_root: ClientRoot = no_clients,
 ) -> list[Receipt]:
     """Every institution that has a book of a batch's day affirms its trades of it, unless it has before: all
-    of a batch in one transaction where the chain can carry it. Anybody may be the `sender`."""
+    of a batch in one transaction where the chain can carry it. Anybody may be the `sender`; `client_root`
+    commits to clients' allocations."""
     house, limits = market.clients.clearing_house, market.chain.limits
     packed, receipts, rest = PackedBooks(market, books), list[Receipt](), iter(batches)
     while part := list(islice(rest, _AFFIRMED_AT_ONCE)):
@@ -113,14 +137,20 @@ def affirm(
             (batch.header.as_tuple(), batch.words, [each.as_tuple() for each in together])
             for batch in part
             for together in affirmed_together(
-                limits, len(batch.records), affirmations(market, batch, packed, prior)
+                limits, len(batch.records), affirmations(market, batch, packed, prior, client_root)
             )
         ]
         receipts += house.send_all(sender, "affirm", rows)
     return receipts
 
 
-def affirmations(market: Market, batch: RecordedBatch, books: PackedBooks, prior: Block) -> list[Affirmation]:
+def affirmations(
+    market: Market,
+    batch: RecordedBatch,
+    books: PackedBooks,
+    prior: Block,
+    client_root: ClientRoot = no_clients,
+) -> list[Affirmation]:
     """The word on a batch of every institution that has trades in it and has not given it, each from its own
     book; over the hash of the block `prior`."""
     present = np.zeros(1 << 16, dtype=bool)
@@ -128,14 +158,19 @@ def affirmations(market: Market, batch: RecordedBatch, books: PackedBooks, prior
     present[list(batch.affirmed_in)] = False
     day = parse_day_number(batch.header.trading_day)
     return [
-        affirmation_from_book(market, batch, owner, books, prior)
+        affirmation_from_book(market, batch, owner, books, prior, client_root)
         for owner, book in books.books.items()
         if present[market.index[owner]] and day in book.days
     ]
 
 
 def affirmation_from_book(
-    market: Market, batch: RecordedBatch, owner: str, books: PackedBooks, prior: Block
+    market: Market,
+    batch: RecordedBatch,
+    owner: str,
+    books: PackedBooks,
+    prior: Block,
+    client_root: ClientRoot = no_clients,
 ) -> Affirmation:
     """The institution's signed word on a batch: its own records as its book has them.
 
@@ -149,13 +184,14 @@ def affirmation_from_book(
     agreed = np.zeros(len(own), dtype=bool)
     agreed[known] = (held[place[known]] == _rows(batch.words)[own[known]]).all(axis=1)
     excepted = own[~agreed]
+    clients = client_root(owner, batch, own[agreed])
     digest = market.clients.clearing_house.domain.digest(
         affirmation_hash(
             batch.batch_hash,
             institution,
             held[place[agreed]].tobytes(),
             batch.records.number[excepted].tolist(),
-            NO_CLIENTS,
+            clients,
             prior.hash,
         )
     )
@@ -163,7 +199,7 @@ def affirmation_from_book(
         institution,
         len(own),
         prior.number,
-        NO_CLIENTS,
+        clients,
         tuple(excepted.tolist()),
         market.signers[owner].sign_digest(digest),
     )
@@ -178,6 +214,22 @@ def _prior_block(market: Market) -> Block:
 def _rows(words: Words) -> npt.NDArray[np.uint64]:
     """A row a record, as four words of 64 bits, for comparing."""
     return np.frombuffer(words, dtype=np.uint64).reshape(-1, WORD // 8)
+
+
+def newly_excepted(
+    names: Mapping[int, str],
+    batches: Iterable[tuple[bytes, RecordedBatch]],
+    before: Mapping[bytes, Mapping[int, Sequence[int]]],
+) -> list[Excepted]:
+    """What institutions except now and did not `before`: batch's hash → trade number → who did. `names` are
+    by index."""
+    return [
+        Excepted(names[who], parse_day_number(batch.header.trading_day), number)
+        for key, batch in batches
+        for number, everyone in batch.disputed.items()
+        for who in everyone
+        if who not in before.get(key, {}).get(number, ())
+    ]
 
 
 def by_holders(trades: Trades) -> list[str]:

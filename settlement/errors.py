@@ -25,15 +25,19 @@
     │   └── DayPast             its simulated clock has passed the day that it should stand at
     ├── NameUnknown             an institution or security that the ledger does not have
     ├── TradingDayNeeded        there are several trading days, or none, and nobody said which
+    ├── QueryInvalid            no condition on a trade; in settlement.evidence.asking
+    ├── Unproven                what no evidence can be made of; in settlement.evidence.building
     ├── FileUnwritable          an output file that cannot be written
     ├── InstructionsInvalid     balances or instructions that nobody could settle, and where
     ├── RowRefused              a refused row, where refusals are not tolerated (`--strict`)
     ├── ScenarioUnknown         neither a shipped scenario nor a file
-    ├── ScenarioInvalid         a scenario with mistakes, each with its key and line
-    ├── MappingInvalid          a mapping of a source's columns with mistakes, each with its key and line
-    ├── AgreementInvalid        an agreement's document with mistakes, each with its key and line
+    ├── DocumentInvalid         what people write, with mistakes, each with its key and line
+    │   ├── ScenarioInvalid     a scenario
+    │   ├── AgreementInvalid    an agreement's document
+    │   ├── MappingInvalid      a mapping of a source's columns; in settlement.sources.errors
+    │   └── AccessInvalid       an access policy; in settlement.audit.policy
     ├── ScheduleInvalid         a fee schedule whose tiers do not cover every amount once
-    ├── SharingRefused          what an agreement does not allow; one subclass a cause
+    ├── SharingRefused          what an agreement does not allow; in settlement.agreements.errors
     │   ├── PeriodUnknown       a period that the agreement does not have, or that has not ended
     │   ├── NotTheirs           the terms have another institution do that
     │   └── MeasureStands       a measure that stands otherwise than it would have to
@@ -44,9 +48,10 @@
     │   ├── SamePerson          who proposed something would approve it
     │   ├── NothingProposed     nothing waits for an approval
     │   └── CorrectionInvalid   an entry that could correct nothing
-    ├── MeasureMissing          a line of an agreement depends on a measure that is not final
-    └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger's
-    facts
+    ├── AllocationsDiffer       kept allocations that are of another trade; in settlement.clients.errors
+    ├── MeasureMissing          a line depends on a measure that is not final; in settlement.agreements.errors
+    ├── AccessRefused, MomentUnknown, SqlRefused, TooManyRows, LogUnwritable    in settlement.audit
+    └── LedgerDisagrees         the contracts computed something else than is recomputed from the ledger
 
 `transient` says whether the same thing may work when tried again. `exit_code` is what the command
 line ends with: 2 for bad input, 3 for an environment that lacks something. A break or a business
@@ -297,8 +302,8 @@ class Mistake:
         return f"{where}{self.key}: {self.reason}" if self.key else f"{where}{self.reason}"
 
 
-class ScenarioInvalid(SettlementError):
-    """The scenario `source` has mistakes: all that were found, in the order of its lines."""
+class DocumentInvalid(SettlementError):
+    """What people wrote in `source` has `mistakes`: all that were found, in the order of its lines."""
 
     def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
@@ -306,13 +311,12 @@ class ScenarioInvalid(SettlementError):
         super().__init__(listed(source, self.mistakes))
 
 
-class AgreementInvalid(SettlementError):
-    """The document `source` of an agreement has mistakes: all that were found, in the order of its lines."""
+class ScenarioInvalid(DocumentInvalid):
+    """`source` is a scenario."""
 
-    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        self.source = source
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(listed(source, self.mistakes))
+
+class AgreementInvalid(DocumentInvalid):
+    """`source` is an agreement's document."""
 
 
 def listed(source: str, mistakes: Sequence[Mistake]) -> str:
@@ -328,54 +332,6 @@ class ScheduleInvalid(SettlementError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"fee schedule: {reason}")
         self.reason = reason
-
-
-class SharingRefused(SettlementError):
-    """The `agreement` ("payer/name") does not allow what was asked, for a `reason`."""
-
-    def __init__(self, agreement: str, reason: str) -> None:
-        super().__init__(f"agreement {agreement}: {reason}")
-        self.agreement = agreement
-        self.reason = reason
-
-
-class PeriodUnknown(SharingRefused):
-    """`period`, as people write it, is none of the agreement's, or not one that is over or has begun."""
-
-    def __init__(self, agreement: str, period: str, reason: str) -> None:
-        super().__init__(agreement, f"period {period}: {reason}")
-        self.period = period
-
-
-class NotTheirs(SharingRefused):
-    """`institution` asked for what is `others` to do: `what`, as "report USERS"."""
-
-    def __init__(self, agreement: str, institution: str, what: str, others: Sequence[str]) -> None:
-        super().__init__(agreement, f"it is not {institution}'s to {what}, but {' or '.join(others)}'s")
-        self.institution = institution
-        self.what = what
-        self.others = tuple(others)
-
-
-class MeasureStands(SharingRefused):
-    """A measure of a period stands so that it cannot be reported, countersigned or disputed as asked."""
-
-    def __init__(self, agreement: str, measure: str, period: str, reason: str) -> None:
-        super().__init__(agreement, f"{measure} of {period}: {reason}")
-        self.measure = measure
-        self.period = period
-
-
-class MeasureMissing(SettlementError):
-    """A line of an agreement cannot be computed before `measure` of `period` (its first month, year * 12 +
-    month - 1) is final."""
-
-    transient = True
-
-    def __init__(self, measure: str, period: int) -> None:
-        super().__init__(f"{measure} of the period from {period // 12}-{period % 12 + 1:02} is not final yet")
-        self.measure = measure
-        self.period = period
 
 
 class LedgerDisagrees(SettlementError):

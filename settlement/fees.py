@@ -174,7 +174,7 @@ def commission(schedule: VenueSchedule, amounts: Sequence[int] | npt.NDArray[Any
     column = _amounts(amounts)
     place = tiers_of(schedule, column)
     rates = np.array([tier.rate_ppm for tier in schedule.tiers], dtype=np.int64)
-    whole, rest = zip(*(divmod(offset, PPM) for offset in _offsets(schedule)), strict=True)
+    whole, rest = zip(*(divmod(offset, PPM) for offset in offsets(schedule)), strict=True)
     return _down(column, rates[place], exact(whole)[place], exact(rest)[place])
 
 
@@ -191,7 +191,7 @@ def tiers_of(schedule: VenueSchedule, amounts: Column) -> npt.NDArray[np.int64]:
     return np.asarray(np.searchsorted(bounds, amounts, side="left"), dtype=np.int64)
 
 
-def _offsets(schedule: VenueSchedule) -> list[int]:
+def offsets(schedule: VenueSchedule) -> list[int]:
     """By tier, what an amount in it is charged besides its rate on the whole amount, in millionths of a minor
     unit. Graduated, a tier begins at what the one before ends with, and this is below zero where rates rise.
     """

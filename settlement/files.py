@@ -19,6 +19,7 @@ from settlement.errors import (
 )
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ANYBODY = 0o666
 _DEEPEST = 32
 """Arrays and objects in each other: what is read here has six at most."""
 
@@ -62,11 +63,15 @@ def parse_json(data: bytes) -> Any:
         raise ValueError(f"is no JSON: {error}") from None
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Put a file on disk, all of it or, whenever the process or the machine ends, nothing."""
+def write_whole(path: Path, data: bytes, mode: int = _ANYBODY) -> None:
+    """Put a file on disk, all of it or, whenever the process or the machine ends, nothing. `mode` says who
+    may read and write it, less what the process masks.
+    """
     partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("wb") as file:
+        if mode != _ANYBODY:
+            partial.unlink(missing_ok=True)  # one that is left may be open to more
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +22,17 @@ from ledger.chain import LocalChain, Receipt
 from ledger.clients.clearing_house import NET
 from ledger.clock import Clock, SystemClock
 from ledger.history import History, RecordedBatch, read
-from ledger.ids import day_number, parse_day_number
+from ledger.ids import day_number
 from ledger.records import Records
 from settlement import choosing, cycle, entering
 from settlement.books import Book, Terms
 from settlement.books.settlements import Tellings, Told, terms_of
 from settlement.books.shelf import Shelf
+from settlement.clients.committing import client_root
+from settlement.clients.kept import Kept
 from settlement.errors import NameUnknown
 from settlement.funding import need
 from settlement.limits import issued_at_once
-from settlement.liquidity import Search
 from settlement.market import Market
 from settlement.model import Intake, Trades
 from settlement.outcomes import Outcomes
@@ -42,11 +44,15 @@ from settlement.reconciliation.ledger_side import (
     settled_parts,
     trades_of,
 )
-from settlement.reconciliation.model import Refused
-from settlement.reconciliation.running import Amend, Reconciled, as_it_is, reconcile
 from settlement.rules import call_requirements, set_rules
-from settlement.sources import Source
 from settlement.verification import verify
+
+if TYPE_CHECKING:
+    from settlement.clients.columns import Allocations
+    from settlement.liquidity import Search
+    from settlement.reconciliation.model import Refused
+    from settlement.reconciliation.running import Amend, Reconciled
+    from settlement.sources import Source
 
 Progress = Callable[[str], None]
 STAGES = ("market", "books", "record", "affirm", "fund", "settle", "reconcile")
@@ -55,15 +61,6 @@ STAGES = ("market", "books", "record", "affirm", "fund", "settle", "reconcile")
 
 def quiet(_: str) -> None:
     """Progress that nobody looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Excepted:
-    """A recorded trade that an institution's book does not have, or has otherwise."""
-
-    institution: str
-    trading_day: date
-    trade: int
 
 
 @dataclass(slots=True)
@@ -77,6 +74,8 @@ class Ledger:
     shelf: Shelf
     path: Path | None = None
     progress: Progress = quiet
+    allocations: Kept = field(default_factory=Kept)
+    """What brokers keep of whom of their clients each trade was for."""
     clock: Clock = field(default_factory=SystemClock)
     """Says which day today is."""
     receipts: dict[str, list[Receipt]] = field(default_factory=dict)
@@ -149,12 +148,14 @@ class Ledger:
         rejects_file: str | None = None,
         affirm: bool = True,
         alter: Callable[[Records], Records] | None = None,
+        allocations: Mapping[str, Allocations] | None = None,
     ) -> None:
         """The venue records a file's trades; its bytes `data` are what the institutions' books are made of.
 
-        `alter` changes a batch first, as a venue in error would.
+        `alter` changes a batch first, as a venue in error would; `allocations` are brokers' to their clients.
         """
         self.keep(intake, data, source=source, rejects_file=rejects_file)
+        self.allocate(allocations or {})
         self.enter(intake.trades, alter)
         if affirm:
             self.affirm()
@@ -164,6 +165,12 @@ class Ledger:
         with self._stage("books"):
             self.shelf.add(data, intake, self.market.scenario, source=source, rejects_file=rejects_file)
             self._books = None
+
+    def allocate(self, allocations: Mapping[str, Allocations]) -> None:
+        """Keep brokers' allocations to their clients, for their affirmations to commit to."""
+        with self._stage("books"):
+            for broker, found in allocations.items():
+                self.allocations.keep(broker, found)
 
     def trade(self, buyer: str, seller: str, security: str, quantity: int, amount_minor: int) -> int:
         """Record one trade by hand: of today, under the next number that is free, as a batch of its own.
@@ -181,7 +188,7 @@ class Ledger:
 
     def affirm(
         self, institution: str | None = None, book: Mapping[date, Trades] | None = None
-    ) -> list[Excepted]:
+    ) -> list[entering.Excepted]:
         """Affirm what was recorded and is not affirmed yet: every broker that is not suspended
         from its own book, or one `institution`, from `book` where it is given. Returns what they except.
         """
@@ -203,9 +210,11 @@ class Ledger:
                 sender = self.market.signers[institution]
             before = {key: {n: list(who) for n, who in b.disputed.items()} for key, b in self._batches()}
             unaffirmed = [batch for _, batch in self._batches()]
-            done = entering.affirm(self.market, unaffirmed, books, sender)
+            roots = client_root(self.market, self.allocations)
+            done = entering.affirm(self.market, unaffirmed, books, sender, roots)
             self.receipts.setdefault("affirm", []).extend(done)
-        return self._newly_disputed(before)
+        names = {index: name for name, index in self.market.index.items()}
+        return entering.newly_excepted(names, self._batches(), before)
 
     def fund(self, cover_ppm: int | None = None) -> dict[tuple[str, str], int]:
         """Issue what the pending trades need beyond what is held; of cash the scenario's cover, or another.
@@ -286,15 +295,17 @@ class Ledger:
         scope: Scope = EVERYTHING,
         sources: Sequence[Source] = (),
         refused: Sequence[Refused] = (),
-        amend: Amend = as_it_is,
+        amend: Amend | None = None,
         unread: Collection[str] = (),
     ) -> Reconciled:
         """Hold books and statements against the ledger: the `sources`, and of each broker that brings none
         its own records, unless its book is `unread`; both as `amend` corrects them. Of one trading day its
         trades, and positions and cash as they stand; of one cycle what it moved. Raises NameUnknown.
         """
+        from settlement.reconciliation.running import as_it_is, reconcile
+
         with self._stage("reconcile"):
-            return reconcile(self, scope, sources, refused, amend, unread)
+            return reconcile(self, scope, sources, refused, amend or as_it_is, unread)
 
     def closed_books(self) -> dict[str, Book]:
         """Every broker's book as it closes now, by what the broker was told."""
@@ -346,16 +357,6 @@ class Ledger:
 
     def _batches(self) -> list[tuple[bytes, RecordedBatch]]:
         return list(self.read().batches.items())
-
-    def _newly_disputed(self, before: Mapping[bytes, Mapping[int, list[int]]]) -> list[Excepted]:
-        names = {index: name for name, index in self.market.index.items()}
-        return [
-            Excepted(names[who], parse_day_number(batch.header.trading_day), number)
-            for key, batch in self._batches()
-            for number, everyone in batch.disputed.items()
-            for who in everyone
-            if who not in before.get(key, {}).get(number, ())
-        ]
 
     def _issue(self, issuer: str, amounts: Mapping[tuple[str, str], int]) -> Receipt:
         """Issue under a reference that follows from how often the issuer has sent: the same when repeated.

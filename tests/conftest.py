@@ -26,9 +26,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 LONGEST = (
     "tests/repo/test_readme.py",
     "tests/integration/test_ledger_directory.py",
+    "tests/invariant/test_machine.py",
     "tests/invariant/test_days.py",
+    "tests/integration/test_audit_documents.py",
+    "tests/integration/test_real_days_audit",
+    "tests/evidence/",
 )
-"""Files with tests that take long by themselves: what comes last should be short, or one worker waits."""
+"""Files with tests that take long by themselves, as what comes last should be short, or one worker waits; and
+those whose tests share a ledger, which every worker that runs some of them would make."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -48,21 +48,21 @@ class Rules:
     """Whether all tiers that an amount enters count, each on what is in it, or the one it falls in on all."""
 
     def commission(self, amount: int) -> int:
-        """Of one side of a trade, rounded down to the minor unit."""
-        exact, start = Fraction(0), 0
+        """Of one side of a trade, rounded down to the minor unit; added up in millionths of one."""
+        millionths, start = 0, 0
         for (up_to, rate), flat in zip(self.tiers, self.flats or [0] * len(self.tiers), strict=True):
             falls_in = up_to is None or amount <= up_to
             if self.graduated or falls_in:
                 end = amount if up_to is None else min(amount, up_to)
-                exact += Fraction((end - start) * rate, PPM) + flat
+                millionths += (end - start) * rate + flat * PPM
                 start = end
             if falls_in:
-                return floor(exact)
+                return millionths // PPM
         raise AssertionError("the last tier has no bound")
 
     def levy(self, amount: int) -> int:
         """Of one side of a trade, rounded down to the minor unit."""
-        return floor(Fraction(amount * self.levy_ppm, PPM))
+        return amount * self.levy_ppm // PPM
 
 
 NEPSE_2019 = Rules(
@@ -165,16 +165,17 @@ def settle(rules: Rules, trades: Iterable[Trade], earned: Mapping[str, int] | No
         moved[trade.seller, trade.security] -= trade.quantity
         out.traded[trade.buyer] -= trade.amount
         out.traded[trade.seller] += trade.amount
+        commission, levy = rules.commission(trade.amount), rules.levy(trade.amount)
         for broker in (trade.buyer, trade.seller):
-            out.commission[broker] += rules.commission(trade.amount)
-            out.levy[broker] += rules.levy(trade.amount)
+            out.commission[broker] += commission
+            out.levy[broker] += levy
     for broker, cash in out.traded.items():
         moved[broker, rules.cash] += cash - out.levy[broker]
         out.revenue[rules.levy_to] += out.levy[broker]
         before = (earned or {}).get(broker, 0)
         after = before + out.commission[broker]
         for party, ppm in rules.shares:
-            due = floor(Fraction(after * ppm, PPM)) - floor(Fraction(before * ppm, PPM))
+            due = after * ppm // PPM - before * ppm // PPM
             moved[broker, rules.cash] -= due
             out.revenue[party] += due
     for party, cash in out.revenue.items():
@@ -217,12 +218,11 @@ def delivers(rules: Rules, trade: Trade, place: Place) -> bool:
     name, asset = place
     if asset != rules.cash:
         return asset == trade.security and trade.seller == name != trade.buyer
-    effect = Fraction(0)
-    part = Fraction(sum(ppm for _, ppm in rules.shares), PPM)
+    millionths, part = 0, sum(ppm for _, ppm in rules.shares)
     for broker, price in ((trade.buyer, -trade.amount), (trade.seller, trade.amount)):
         if broker == name:
-            effect += price - rules.levy(trade.amount) - rules.commission(trade.amount) * part
-    return effect < 0
+            millionths += (price - rules.levy(trade.amount)) * PPM - rules.commission(trade.amount) * part
+    return millionths < 0
 
 
 def touched(rules: Rules, trade: Trade) -> set[Place]:
@@ -254,9 +254,10 @@ class Ledger:
         held[trade.seller, trade.security] -= sign * trade.quantity
         held[trade.buyer, cash] -= sign * trade.amount
         held[trade.seller, cash] += sign * trade.amount
+        commission, levy = self.rules.commission(trade.amount), self.rules.levy(trade.amount)
         for broker in (trade.buyer, trade.seller):
-            held[broker, cash] -= sign * self.rules.levy(trade.amount)
-            self.earned[broker] += sign * self.rules.commission(trade.amount)
+            held[broker, cash] -= sign * levy
+            self.earned[broker] += sign * commission
 
     def balance(self, place: Place) -> int:
         name, asset = place
@@ -266,7 +267,7 @@ class Ledger:
 
     def given(self, name: str) -> int:
         """What the broker has given away of all that it has earned."""
-        return sum(floor(Fraction(self.earned[name] * ppm, PPM)) for _, ppm in self.rules.shares)
+        return sum(self.earned[name] * ppm // PPM for _, ppm in self.rules.shares)
 
     def short(self, trade: Trade) -> dict[Place, int]:
         """What the trade's parties are short of now."""

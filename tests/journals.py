@@ -9,11 +9,18 @@ from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
 
+from eth_utils import keccak
+
 from ledger.chain import Log, Logs, Receipt
 from ledger.chain.journal import Journal, Origin
 
 ORIGIN = Origin("anvil", 31337, 1_574_326_800, bytes(range(32)))
 Said = tuple[object, ...]
+
+
+def header_of(number: int) -> bytes:
+    """What stands for the header of a block, which its hash is of."""
+    return b"header" * 100 + number.to_bytes(8, "big")
 
 
 def receipt(number: int, chance: random.Random, *, size: int = 4_000) -> Receipt:
@@ -30,7 +37,7 @@ def receipt(number: int, chance: random.Random, *, size: int = 4_000) -> Receipt
     return Receipt(
         transaction_hash=chance.randbytes(32),
         block_number=number,
-        block_hash=chance.randbytes(32),
+        block_hash=keccak(header_of(number)),
         status=int(status),
         gas_used=chance.randrange(1 << chance.randrange(1, 40)),
         logs=Logs.of(events if status else []),
@@ -47,7 +54,7 @@ def add(journal: Journal, count: int, chance: random.Random, *, size: int = 4_00
         rows = [(time + 1 + i, chance.randbytes(chance.randrange(100, 100 + size))) for i in range(many)]
         journal.intend(rows, own=chance.random() < 0.9)
         for entry in journal.pending():
-            journal.conclude(receipt(entry.number, chance, size=size), entry.time)
+            journal.conclude(receipt(entry.number, chance, size=size), entry.time, header_of(entry.number))
         count -= many
 
 
@@ -92,6 +99,8 @@ def _said(journal: Journal, looked_up: bool) -> Said:
         return through
     return (
         *through,
+        # One that is not found is made again from the transactions; one that is found is the block's.
+        [kept or header_of(i) for i, kept in enumerate(journal.headers(1, journal.height), 1)],
         [journal.receipt(number) for number in numbers],
         [journal.entry(number) for number in numbers],
         [journal.number_of(each.transaction_hash) for each in receipts],

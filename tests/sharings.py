@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from fractions import Fraction
 from functools import cache
@@ -13,11 +13,12 @@ from eth_utils import keccak
 
 from ledger.contract import Event
 from ledger.history import History
-from ledger.terms import BY_TIME, MAX_UP_TO, Basis, Clause, Reserve, Step, Terms, Tier, pack
+from ledger.terms import BY_TIME, MAX_UP_TO, Basis, Clause, Reserve, Step, Terms, Tier, name_key, pack
 from settlement.agreements import periods
 from settlement.agreements.sharing import MAX_TOTAL, Running, Sharing, fixed
 from settlement.agreements.standing import standing
 from settlement.market import Market
+from tests.quick import calls
 
 PPM = 10**6
 PERIOD = 2019 * 12 + 9
@@ -155,10 +156,14 @@ def earned(history: History, currency: int) -> dict[int, int]:
     return {each.payer: each.after for each in accruals if each.currency == currency}
 
 
-def commission_total(market: Market, broker: str) -> int:
-    """The running total of the scenario's agreement with a broker, in the period of the newest block."""
-    agreement = market.clients.agreements.agreement_named(market.index[broker], "commission")
-    return market.clients.revenue.total_of(agreement, periods.at(market.chain.block().timestamp, 3))
+def commission_totals(market: Market, brokers: Iterable[str]) -> dict[str, int]:
+    """The running total of the scenario's agreement with each broker, in the period of the newest block."""
+    brokers, key = list(brokers), name_key("commission")
+    asked = [(market.index[broker], key) for broker in brokers]
+    agreements = calls(market.clients.agreements, "agreementNamed", asked)
+    period = periods.at(market.chain.block().timestamp, 3)
+    totals = calls(market.clients.revenue, "totalOf", [(agreement, period) for agreement in agreements])
+    return dict(zip(brokers, totals, strict=True))
 
 
 def conclusion(terms: Terms, agreement_id: int, transaction: bytes, starts_at: int = 0) -> list[Event]:

@@ -17,6 +17,7 @@ from ledger.chain.base import (
     GAS_LIMIT,
     NOBODY,
     Block,
+    Body,
     Chain,
     Limits,
     Log,
@@ -24,7 +25,8 @@ from ledger.chain.base import (
     Mined,
     Receipt,
 )
-from ledger.chain.local import ENGINES, LocalChain
+from ledger.chain.engine import ENGINES
+from ledger.chain.local import LocalChain
 from ledger.clock import Clock
 from ledger.errors import StoreDamaged, UnknownChain
 
@@ -39,6 +41,7 @@ __all__ = [
     "NOBODY",
     "OUTBOX",
     "Block",
+    "Body",
     "Chain",
     "Limits",
     "LocalChain",

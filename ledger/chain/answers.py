@@ -118,7 +118,7 @@ def optional(value: object, read: Callable[[Any], T]) -> T | None:
 
 def header(value: object, number: int | None = None) -> Header:
     """A block, and the one of `number` where that was asked for."""
-    block = _fields(value)
+    block = fields(value)
     found = Header(
         number=quantity(block.get("number")),
         hash=data(block.get("hash"), HASH),
@@ -134,7 +134,7 @@ def header(value: object, number: int | None = None) -> Header:
 
 def included(value: object, transaction_hash: bytes | None = None) -> Included:
     """A receipt, and that of `transaction_hash` where it was asked for."""
-    receipt = _fields(value)
+    receipt = fields(value)
     status = quantity(receipt.get("status"))
     created = optional(receipt.get("contractAddress"), lambda address: data(address, _ADDRESS))
     found = Included(
@@ -143,7 +143,7 @@ def included(value: object, transaction_hash: bytes | None = None) -> Included:
         block_hash=data(receipt.get("blockHash"), HASH),
         status=status,
         gas_used=quantity(receipt.get("gasUsed")),
-        logs=_logs(_list(receipt.get("logs"))),
+        logs=events(sequence(receipt.get("logs"))),
         contract_address=None if created is None else _checksummed(created),
         revert_reason=optional(receipt.get("revertReason"), data),
     )
@@ -156,7 +156,7 @@ def included(value: object, transaction_hash: bytes | None = None) -> Included:
 
 def receipts(value: object, number: int) -> list[Included]:
     """All receipts of block `number`, which are of one and the same block."""
-    found = [included(each) for each in _list(value)]
+    found = [included(each) for each in sequence(value)]
     if any(each.block_number != number or each.block_hash != found[0].block_hash for each in found):
         raise Garbage(f"receipts of more than one block, of which {number} was asked for")
     return found
@@ -164,7 +164,7 @@ def receipts(value: object, number: int) -> list[Included]:
 
 def known(value: object, transaction_hash: bytes) -> Known:
     """The transaction with this hash."""
-    transaction = _fields(value)
+    transaction = fields(value)
     to = optional(transaction.get("to"), lambda address: data(address, _ADDRESS))
     if data(transaction.get("hash"), HASH) != transaction_hash:
         raise Garbage("another transaction than the one asked for")
@@ -182,8 +182,8 @@ def mined(value: object, first: int, last: int) -> tuple[list[Mined], dict[int, 
     """What `eth_getLogs` gave for these blocks, by transaction in the chain's order; the blocks' hashes."""
     rows = []
     hashes: dict[int, bytes] = {}
-    for each in _list(value):
-        log = _fields(each)
+    for each in sequence(value):
+        log = fields(each)
         number, block_hash = quantity(log.get("blockNumber")), data(log.get("blockHash"), HASH)
         if log.get("removed") not in (None, False) or not first <= number <= last:
             raise Garbage(f"an event that is not in blocks {first} to {last}")
@@ -196,14 +196,14 @@ def mined(value: object, first: int, last: int) -> tuple[list[Mined], dict[int, 
     grouped: dict[tuple[int, bytes], list[object]] = {}
     for number, _, transaction, log in rows:
         grouped.setdefault((number, transaction), []).append(log)
-    return [Mined(number, hash_, _logs(logs)) for (number, hash_), logs in grouped.items()], hashes
+    return [Mined(number, hash_, events(logs)) for (number, hash_), logs in grouped.items()], hashes
 
 
 def fee_history(value: object) -> tuple[int, int]:
     """The next block's base fee, and the middle of the tips that were paid."""
-    history = _fields(value)
-    base_fees = [quantity(fee) for fee in _list(history.get("baseFeePerGas"))]
-    paid = (_list(row) for row in _list(history.get("reward") or []))
+    history = fields(value)
+    base_fees = [quantity(fee) for fee in sequence(history.get("baseFeePerGas"))]
+    paid = (sequence(row) for row in sequence(history.get("reward") or []))
     tips = sorted(quantity(row[0]) for row in paid if row)
     if not base_fees:
         raise Garbage("a history without fees")
@@ -213,14 +213,15 @@ def fee_history(value: object) -> tuple[int, int]:
 def trace_output(value: object) -> bytes:
     """What a contract gave as its reason, from the trace of a refused transaction; nothing where it gave
     none, as for gas that ran out."""
-    trace = _fields(value)
+    trace = fields(value)
     reverted = "revert" in str(trace.get("error", "")).lower()
     return data(trace.get("output") or "0x") if reverted else b""
 
 
-def _logs(logs: Sequence[object]) -> Logs:
-    rows = [_fields(log) for log in logs]
-    topics = [[data(topic, HASH) for topic in _list(row.get("topics"))] for row in rows]
+def events(logs: Sequence[object]) -> Logs:
+    """The events of a receipt or of `eth_getLogs`, as columns."""
+    rows = [fields(log) for log in logs]
+    topics = [[data(topic, HASH) for topic in sequence(row.get("topics"))] for row in rows]
     contents = [data(row.get("data")) for row in rows]
     if any(len(each) > 4 for each in topics):
         raise Garbage("an event with more than four topics")
@@ -233,13 +234,15 @@ def _logs(logs: Sequence[object]) -> Logs:
     )
 
 
-def _fields(value: object) -> dict[str, Any]:
+def fields(value: object) -> dict[str, Any]:
+    """An object, by its fields' names."""
     if not isinstance(value, dict):
         raise Garbage(f"{_shown(value)} is no object")
     return value
 
 
-def _list(value: object) -> list[Any]:
+def sequence(value: object) -> list[Any]:
+    """A list of anything."""
     if not isinstance(value, list):
         raise Garbage(f"{_shown(value)} is no list")
     return value

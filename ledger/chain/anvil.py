@@ -15,15 +15,19 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from eth_utils import to_checksum_address
 
+from ledger.chain.answers import Garbage
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Receipt
 from ledger.chain.connection import Connection
 from ledger.chain.engine import StateForgotten
+from ledger.chain.headers import header_of
 from ledger.chain.jsonrpc import from_hex, logs_of
+from ledger.chain.proving import asked, nodes_of
 from ledger.errors import (
     CallReverted,
     ChainUnavailable,
@@ -81,6 +85,7 @@ class AnvilEngine:
                 self.name, "the program is not installed; run `make setup`, set CLEARING_ANVIL, or use pyevm"
             )
         self._process, self._connection = _start(binary, genesis_time, whole)
+        self._mined: dict[str, Any] | None = None
         if state is not None:
             self._load(state)
 
@@ -91,9 +96,12 @@ class AnvilEngine:
 
     def execute(self, raw: bytes, timestamp: int) -> Receipt:
         """See `Engine.execute`."""
+        self._mined = None
         transaction_hash = self._submit(raw)
         self._ask("evm_mine", hex(timestamp))
-        receipt = self._ask("eth_getTransactionReceipt", transaction_hash)
+        receipt, self._mined = self._ask_both(
+            ("eth_getTransactionReceipt", transaction_hash), ("eth_getBlockByNumber", "latest", False)
+        )
         if receipt is None:  # what its pool lets through and its blocks do not; an empty block was made
             self._ask("anvil_dropAllTransactions")
             raise TransactionRefused(
@@ -140,6 +148,20 @@ class AnvilEngine:
         found = self._ask("eth_getBlockByNumber", "latest", False)
         return Block(int(found["number"], 16), from_hex(found["hash"]), int(found["timestamp"], 16))
 
+    def header(self) -> bytes:
+        """See `Engine.header`."""
+        try:
+            return header_of(self._mined or self._ask("eth_getBlockByNumber", "latest", False))
+        except Garbage as error:
+            raise EngineFailed(self.name, "eth_getBlockByNumber", str(error)) from None
+
+    def proof(self, address: str, slots: Sequence[int]) -> tuple[bytes, ...]:
+        """See `Engine.proof`."""
+        try:
+            return nodes_of(self._ask("eth_getProof", *asked(address, slots, "latest")), slots)
+        except Garbage as error:
+            raise EngineFailed(self.name, "eth_getProof", str(error)) from None
+
     def dump(self) -> bytes:
         """See `Engine.dump`. Only the state and the last blocks' headers: the journal has the rest."""
         dumped = json.loads(gzip.decompress(from_hex(self._ask("anvil_dumpState"))))
@@ -155,6 +177,7 @@ class AnvilEngine:
 
     def go_back(self, handle: str) -> str:
         """See `Engine.go_back`."""
+        self._mined = None
         if self._ask("evm_revert", handle) is not True:
             raise EngineFailed(self.name, "evm_revert", f"it does not know its own snapshot {handle}")
         return self.keep()
@@ -197,14 +220,30 @@ class AnvilEngine:
 
     def _ask(self, method: str, *parameters: object) -> Any:
         """The result of a JSON-RPC request. Raises ChainUnavailable or _Refused."""
-        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
+        return _result(method, self._exchange(method, _request(1, method, parameters)))
+
+    def _ask_both(self, one: tuple[object, ...], other: tuple[object, ...]) -> tuple[Any, Any]:
+        """The results of two requests that only read, each a method and its parameters: sent together, as
+        waiting for an answer takes longer than answering."""
+        pair = [_request(i, str(method), given) for i, (method, *given) in enumerate((one, other))]
+        answers = sorted(self._exchange(str(one[0]), pair), key=lambda answer: answer["id"])
+        return _result(str(one[0]), answers[0]), _result(str(other[0]), answers[1])
+
+    def _exchange(self, method: str, request: object) -> Any:
         try:
-            answer = json.loads(self._connection.ask(request))
+            return json.loads(self._connection.ask(json.dumps(request)))
         except (OSError, ValueError) as error:
             raise ChainUnavailable(self.name, f"{method} was not answered: {error!r}") from None
-        if "error" in answer:
-            raise _Refused(method, answer["error"])
-        return answer["result"]
+
+
+def _request(number: int, method: str, parameters: Sequence[object]) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}
+
+
+def _result(method: str, answer: dict[str, Any]) -> Any:
+    if "error" in answer:
+        raise _Refused(method, answer["error"])
+    return answer["result"]
 
 
 class _Refused(EngineFailed):

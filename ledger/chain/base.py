@@ -14,6 +14,7 @@ __all__ = [
     "GAS_LIMIT",
     "NOBODY",
     "Block",
+    "Body",
     "Chain",
     "Limits",
     "Log",
@@ -46,6 +47,15 @@ class Block:
     number: int
     hash: bytes
     timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a block holds, in its order: transactions as they were signed, and receipts as the block's
+    receiptsRoot has them, with their type before them (EIP-2718)."""
+
+    transactions: tuple[bytes, ...]
+    receipts: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,21 @@ class Chain(Protocol):
 
     def logs(self, from_block: int, to_block: int) -> list[Mined]:
         """Every transaction with events from one block to another, both included."""
+        ...
+
+    def headers(self, first: int, last: int) -> list[bytes]:
+        """The headers of blocks `first` to `last`, each the RLP that hashes to the block's hash."""
+        ...
+
+    def body(self, number: int) -> Body:
+        """What a block holds; its roots are those of the header. Raises NoSuchBlock."""
+        ...
+
+    def state_proof(self, address: str, slots: Sequence[int], block: int) -> tuple[bytes, ...]:
+        """The nodes of the state trie and of the account's storage trie that lead to the account and to the
+        slots, or to where they are missing, under the block's stateRoot; as eth_getProof has them, each once.
+        A local chain proves its newest block only. Raises StateUnproven where the chain cannot.
+        """
         ...
 
     def close(self) -> None:

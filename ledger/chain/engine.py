@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ledger.chain.base import Block, Receipt
-from ledger.errors import EngineFailed
+from ledger.errors import EngineFailed, UnknownChain
+
+ENGINES = ("anvil", "pyevm")
 
 
 class StateForgotten(EngineFailed):
     """The engine has made the block, and remembers its state no more."""
+
+
+class Snapshot:
+    """What `snapshot` gives: a name that means something only to the chain that gave it."""
+
+    __slots__ = ("serial",)
+
+    def __init__(self, serial: int) -> None:
+        self.serial = serial
 
 
 class Engine(Protocol):
@@ -41,6 +53,16 @@ class Engine(Protocol):
         """The newest block."""
         ...
 
+    def header(self) -> bytes:
+        """The RLP of the newest block's header. Raises EngineFailed where it does not hash to the block."""
+        ...
+
+    def proof(self, address: str, slots: Sequence[int]) -> tuple[bytes, ...]:
+        """The nodes that prove an account and slots of it under the newest block's stateRoot; see
+        `ledger.chain.proving`.
+        """
+        ...
+
     def dump(self) -> bytes:
         """The state of now, for a new engine of this kind to begin with."""
         ...
@@ -56,3 +78,19 @@ class Engine(Protocol):
     def close(self) -> None:
         """Let go of everything. A second call does nothing."""
         ...
+
+
+def start_engine(name: str, genesis_time: int, state: bytes | None = None, *, whole: bool = False) -> Engine:
+    """A new engine; a `whole` one remembers every transaction. Raises UnknownChain, ChainUnavailable and
+    EngineFailed.
+    """
+    # Imported here because PyEVM takes a second to load and anvil's users do not need it.
+    if name == "anvil":
+        from ledger.chain.anvil import AnvilEngine
+
+        return AnvilEngine(genesis_time, state, whole=whole)
+    if name == "pyevm":
+        from ledger.chain.pyevm import PyEVMEngine
+
+        return PyEVMEngine(genesis_time, state)
+    raise UnknownChain(name, ENGINES)

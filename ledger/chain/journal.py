@@ -17,13 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ledger.chain import header_rows
 from ledger.chain.base import Block, Logs, Receipt
+from ledger.chain.digests import entry_digest as _entry_digest
+from ledger.chain.digests import outcome_digest as _outcome_digest
+from ledger.chain.digests import outcome_row as _outcome_row
 from ledger.chain.store import committed, connect, guarded
 from ledger.errors import JournalDamaged, NoSuchBlock, NoSuchTransaction, StoreDamaged, StoreUnusable
 
 FORMAT = 1
 
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE entry(
     number INTEGER PRIMARY KEY, time INTEGER NOT NULL, own INTEGER NOT NULL,
@@ -32,6 +36,7 @@ CREATE TABLE outcome(
     number INTEGER PRIMARY KEY, transaction_hash BLOB NOT NULL, block_hash BLOB NOT NULL,
     status INTEGER NOT NULL, gas_used INTEGER NOT NULL, contract TEXT, revert_data BLOB NOT NULL,
     logs BLOB NOT NULL, digest BLOB NOT NULL);
+{header_rows.SCHEMA}
 """
 
 
@@ -68,6 +73,8 @@ class Journal:
         self.path = path
         self.name = "the journal in memory" if path is None else str(path)
         self._database = connect(path, write=write)
+        self._headers = header_rows.HeaderRows(self._database, self.name)
+        self._write = write
         self._closed = False
         self.origin: Origin | None = None
         self._blocks: list[Block] = []
@@ -80,6 +87,8 @@ class Journal:
                 if write and not self._has_schema():
                     self._database.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
             self.reload()
+            if write:
+                self._headers.make()
         except BaseException:
             self.close()
             raise
@@ -101,11 +110,13 @@ class Journal:
         """The newest block that has an outcome; 0 is the genesis."""
         return len(self._blocks) - 1
 
-    def begin(self, origin: Origin) -> None:
-        """Say what the ledger begins with; once."""
+    def begin(self, origin: Origin, header: bytes | None = None) -> None:
+        """Say what the ledger begins with, once; with the header of its genesis."""
         with guarded(self.name), committed(self._database):
             self._put("origin", origin.to_bytes())
             self._write_heads(0, hashlib.sha256(origin.to_bytes()).digest(), 0, b"")
+            if header is not None:
+                self._headers.put(0, header)
         self._start(origin)
 
     def intend(self, entries: Sequence[tuple[int, bytes]], *, own: bool = True) -> None:
@@ -129,8 +140,8 @@ class Journal:
             self._write_heads(self.height, digest, self.height, self._outcome_digest)
         self.entries, self._entry_digest = self.height, digest
 
-    def conclude(self, receipt: Receipt, time: int) -> None:
-        """Write what came of the oldest entry without an outcome.
+    def conclude(self, receipt: Receipt, time: int, header: bytes | None = None) -> None:
+        """Write what came of the oldest entry without an outcome, and its block's header.
 
         It can be worked out again, so it need not be on disk before anything else happens.
         """
@@ -140,6 +151,8 @@ class Journal:
             self._database.execute(
                 "INSERT INTO outcome VALUES(?,?,?,?,?,?,?,?,?)", (receipt.block_number, *row, digest)
             )
+            if header is not None:
+                self._headers.put(receipt.block_number, header)
             self._write_heads(self.entries, self._entry_digest, receipt.block_number, digest)
         self._outcome_digest = digest
         self._hashes[receipt.transaction_hash] = receipt.block_number
@@ -150,6 +163,7 @@ class Journal:
         with guarded(self.name), committed(self._database):
             for table in ("entry", "outcome"):
                 self._database.execute(f"DELETE FROM {table} WHERE number > ?", (height,))
+            self._headers.forget(height)
             digest = self._digest_at(height)
             outcome = self._database.execute(
                 "SELECT digest FROM outcome WHERE number = ?", (height,)
@@ -175,6 +189,17 @@ class Journal:
         if not 0 <= number <= self.height:
             raise NoSuchBlock(number)
         return self._blocks[number]
+
+    def headers(self, first: int, last: int) -> list[bytes | None]:
+        """The RLP of the headers of blocks `first` to `last`, None where there is none here. Raises
+        NoSuchBlock, and JournalDamaged where one does not hash to its block."""
+        if first <= last:
+            self.block(first), self.block(last)
+        return self._headers.of(self._blocks[first : last + 1])
+
+    def keep_headers(self, headers: Sequence[tuple[int, bytes]]) -> None:
+        """Remember headers that were worked out, in the file where this is a writer."""
+        self._headers.keep(headers, write=self._write)
 
     def number_of(self, transaction_hash: bytes) -> int:
         """The block that holds a transaction. Raises NoSuchTransaction."""
@@ -353,37 +378,3 @@ class Journal:
     def _write_heads(self, entries: int, entry_digest: bytes, outcomes: int, outcome_digest: bytes) -> None:
         heads = [entries, entry_digest.hex(), outcomes, outcome_digest.hex()]
         self._put("heads", json.dumps(heads).encode())
-
-
-def _entry_digest(previous: bytes, number: int, time: int, own: bool, raw: bytes) -> bytes:
-    digest = hashlib.sha256(previous + number.to_bytes(8, "big") + time.to_bytes(8, "big") + bytes([own]))
-    digest.update(raw)
-    return digest.digest()
-
-
-Row = tuple[bytes, bytes, int, int, str | None, bytes, bytes]
-"""Of an outcome: transaction hash, block hash, status, gas used, contract made, revert data, events."""
-
-
-def _outcome_row(receipt: Receipt) -> Row:
-    return (
-        receipt.transaction_hash,
-        receipt.block_hash,
-        receipt.status,
-        receipt.gas_used,
-        receipt.contract_address,
-        receipt.revert_data,
-        receipt.logs.to_bytes(),
-    )
-
-
-def _outcome_digest(previous: bytes, number: int, row: Row) -> bytes:
-    transaction_hash, block_hash, status, gas_used, contract, revert_data, logs = row
-    if contract == "":
-        raise ValueError("an address that is empty")  # and would have the digest of none
-    fixed = number.to_bytes(8, "big") + status.to_bytes(1, "big") + gas_used.to_bytes(8, "big")
-    digest = hashlib.sha256(previous + fixed)
-    for part in (transaction_hash, block_hash, (contract or "").encode(), revert_data, logs):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()

@@ -15,10 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ledger.chain.base import CHAIN_ID, GAS_LIMIT, Block, Limits, Mined, Receipt
-from ledger.chain.engine import Engine, StateForgotten
+from eth_utils import keccak
+
+from ledger.chain.base import CHAIN_ID, GAS_LIMIT, Block, Body, Limits, Mined, Receipt
+from ledger.chain.engine import Engine, Snapshot, StateForgotten, start_engine
 from ledger.chain.journal import Entry, Journal, Origin
-from ledger.chain.replay import replay
+from ledger.chain.receipts import alone
+from ledger.chain.replay import brought_to, headers_made, replay
 from ledger.chain.states import States
 from ledger.clock import Clock
 from ledger.errors import (
@@ -27,10 +30,10 @@ from ledger.errors import (
     JournalDamaged,
     LedgerError,
     SnapshotLost,
+    StateUnproven,
     StoreDamaged,
     StoreUnusable,
     TransactionRefused,
-    UnknownChain,
     WrongChain,
 )
 from ledger.transactions import calldata
@@ -38,35 +41,9 @@ from ledger.transactions import calldata
 _T = TypeVar("_T")
 JOURNAL = "journal.sqlite"
 STATES = "state"
-ENGINES = ("anvil", "pyevm")
 _WORTH_A_STATE = {"anvil": (200_000_000, 5_000_000), "pyevm": (3_000_000, 100_000)}
 """Gas that takes an engine some tenths of a second, and what a transaction takes besides its own; where more
 came since the state that the engine began with, another is kept."""
-
-
-def start_engine(name: str, genesis_time: int, state: bytes | None = None, *, whole: bool = False) -> Engine:
-    """A new engine; a `whole` one remembers every transaction. Raises UnknownChain, ChainUnavailable and
-    EngineFailed.
-    """
-    # Imported here because PyEVM takes a second to load and anvil's users do not need it.
-    if name == "anvil":
-        from ledger.chain.anvil import AnvilEngine
-
-        return AnvilEngine(genesis_time, state, whole=whole)
-    if name == "pyevm":
-        from ledger.chain.pyevm import PyEVMEngine
-
-        return PyEVMEngine(genesis_time, state)
-    raise UnknownChain(name, ENGINES)
-
-
-class Snapshot:
-    """What `snapshot` gives: a name that means something only to the chain that gave it."""
-
-    __slots__ = ("serial",)
-
-    def __init__(self, serial: int) -> None:
-        self.serial = serial
 
 
 class LocalChain:
@@ -158,7 +135,7 @@ class LocalChain:
             return self._ask(lambda engine: engine.call(to, data, sender=sender, block=number))
         except StateForgotten:
             assert number is not None
-            with closing(self._as_of(number)) as engine:
+            with closing(brought_to(number, self.journal, self._further())) as engine:
                 return engine.call(to, data, sender=sender)
 
     def nonce(self, address: str) -> int:
@@ -192,6 +169,31 @@ class LocalChain:
             for receipt in self.journal.receipts(from_block, to_block)
             if receipt.logs
         ]
+
+    def headers(self, first: int, last: int) -> list[bytes]:
+        """See `Chain.headers`. Read from the journal; those that it lacks are made again by executing all up
+        to the last of them, once. Raises NoSuchBlock, JournalDamaged.
+        """
+        kept = self.journal.headers(first, last)
+        missing = [first + i for i, header in enumerate(kept) if header is None]
+        if missing:
+            made = self._twice(lambda: headers_made(missing[-1], self.journal, self._further()))
+            self.journal.keep_headers(made)
+            kept = self.journal.headers(first, last)
+        return [header for header in kept if header is not None]
+
+    def body(self, number: int) -> Body:
+        """See `Chain.body`. From the journal alone."""
+        self.journal.block(number)
+        if not number:
+            return Body((), ())
+        return alone(self.journal.entry(number).raw, self.journal.receipt(number))
+
+    def state_proof(self, address: str, slots: Sequence[int], block: int) -> tuple[bytes, ...]:
+        """See `Chain.state_proof`. Of the newest block only."""
+        if self.block(block).number != self.journal.height:
+            raise StateUnproven(self.url, block, f"it proves its newest, {self.journal.height:,}, only")
+        return self._ask(lambda engine: engine.proof(address, slots))
 
     def check(self) -> int:
         """Execute every transaction since the genesis again and compare every block; how many there are.
@@ -247,8 +249,8 @@ class LocalChain:
 
     def _begin(self) -> None:
         time = timegm(self._clock.now().utctimetuple())
-        genesis = self._twice(lambda: self._new(time))
-        self.journal.begin(Origin(self.url, CHAIN_ID, time, genesis.hash))
+        genesis, header = self._twice(lambda: (self._new(time), self._running().header()))
+        self.journal.begin(Origin(self.url, CHAIN_ID, time, genesis.hash), header)
 
     def _new(self, genesis_time: int, *, whole: bool = False) -> Block:
         """A new engine for this chain; its genesis."""
@@ -301,15 +303,16 @@ class LocalChain:
         receipts = []
         for entry in entries:
             try:
-                receipt = self._twice(partial(self._execute, entry))
+                receipt, header = self._twice(partial(self._execute, entry))
             except TransactionRefused:
                 self.journal.withdraw()
                 raise
-            self.journal.conclude(receipt, entry.time)
+            self.journal.conclude(receipt, entry.time, header)
             receipts.append(receipt)
         return receipts
 
-    def _execute(self, entry: Entry) -> Receipt:
+    def _execute(self, entry: Entry) -> tuple[Receipt, bytes]:
+        """What came of an entry, and its block's header."""
         try:
             receipt = self._running().execute(entry.raw, entry.time)
             if not receipt.status and self._begins_at and self.url == "anvil":
@@ -319,6 +322,7 @@ class LocalChain:
                 self._start(None)
                 receipt = self._running().execute(entry.raw, entry.time)
                 self._new_state = True  # blocks after this one cannot be made from an older state
+            header = self._running().header()
         except TransactionRefused:
             if self._running().head().number != self.journal.height:
                 self._drop_engine()  # it has made a block without the transaction
@@ -331,7 +335,10 @@ class LocalChain:
             raise EngineFailed(
                 self.url, "execute", f"it made block {receipt.block_number}, not {entry.number}"
             )
-        return receipt
+        if keccak(header) != receipt.block_hash:
+            self._drop_engine()
+            raise EngineFailed(self.url, "header", f"it is not that of block {entry.number}")
+        return receipt, header
 
     def _start(self, states: States | None, *, whole: bool = False) -> None:
         """Start an engine from the newest state, or without one, and replay what came since."""
@@ -363,16 +370,10 @@ class LocalChain:
             self._drop_engine()
             raise
 
-    def _as_of(self, number: int) -> Engine:
-        """A further engine, which has made the blocks up to `number` and no more."""
+    def _further(self) -> Engine:
+        """A further engine, with the genesis alone."""
         assert self.journal.origin is not None
-        engine = start_engine(self.url, self.journal.origin.genesis_time)
-        try:
-            replay(self.journal, engine, 0, number)
-        except BaseException:
-            engine.close()
-            raise
-        return engine
+        return start_engine(self.url, self.journal.origin.genesis_time)
 
     def _keep_state(self) -> None:
         if self._engine is None or self._states is None or not self.write or self._unsure:

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from ledger.chain.answers import Header, Included
-from ledger.chain.base import Block, Limits, Mined, Receipt
+from ledger.chain.base import Block, Body, Limits, Mined, Receipt
 from ledger.chain.delivery import ZERO_FEE_REFUSED, Delivery, NetworkConfig, decoded
 from ledger.chain.node import Node
+from ledger.chain.node_blocks import NodeBlocks
 from ledger.chain.outbox import Outbox, Seen
 from ledger.chain.rpc import Rpc, Sleep
 from ledger.chain.transport import Transport
@@ -81,6 +82,7 @@ class NetworkChain:
         except BaseException:
             self.node.rpc.close()
             raise
+        self._blocks = NodeBlocks(self.node, self._agreed)
         self.watch = Watch(self.node, self.outbox, sleep, write=write)
         self.delivery = Delivery(self.node, self.outbox, self.watch, config, sleep)
 
@@ -293,6 +295,18 @@ class NetworkChain:
             first = end + 1
             self._log_range = min(self.config.log_range, self._log_range * 2)
         return found
+
+    def headers(self, first: int, last: int) -> list[bytes]:
+        """See `Chain.headers`."""
+        return self._blocks.headers(first, last)
+
+    def body(self, number: int) -> Body:
+        """See `Chain.body`."""
+        return self._blocks.body(number)
+
+    def state_proof(self, address: str, slots: Sequence[int], block: int) -> tuple[bytes, ...]:
+        """See `Chain.state_proof`."""
+        return self._blocks.state_proof(address, slots, block)
 
     def revert_source(self, transaction_hash: bytes) -> str | None:
         """Where the revert data of a refused transaction came from: "receipt" and "trace" are exact, "replay"

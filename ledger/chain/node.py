@@ -74,6 +74,10 @@ class Node:
 
         return self._if_there("eth_getBlockReceipts", hex(number), read=read) or []
 
+    def receipts_as(self, number: int, read: Callable[[Any], T]) -> T | None:
+        """What `read` makes of all receipts of a block; None where the node cannot give them at once."""
+        return self._if_there("eth_getBlockReceipts", hex(number), read=lambda value: optional(value, read))
+
     def transaction(self, transaction_hash: bytes) -> Known | None:
         """A transaction in a block or in the node's pool."""
 

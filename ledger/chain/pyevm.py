@@ -7,16 +7,20 @@ way in is slower, keeps revert bytes only inside a string and takes block times 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
+import rlp
 from eth.constants import GENESIS_PARENT_HASH
 from eth.exceptions import PyEVMError, Revert, VMError
 from eth.vm.forks.cancun import CancunVM
 from eth_tester import PyEVMBackend
 from eth_utils import ValidationError, keccak, to_canonical_address, to_checksum_address
 from rlp.exceptions import RLPException
+from trie.hexary import HexaryTrie
 
 from ledger.chain.base import CHAIN_ID, GAS_LIMIT, NOBODY, Block, Logs, Receipt
+from ledger.chain.proving import SLOT, once
 from ledger.errors import CallReverted, EngineFailed, TransactionRefused
 
 _NO_HASH = bytes(32)
@@ -112,6 +116,24 @@ class PyEVMEngine:
         """See `Engine.head`."""
         header = self._head()
         return Block(number=header.block_number, hash=header.hash, timestamp=header.timestamp)
+
+    def header(self) -> bytes:
+        """See `Engine.header`."""
+        return bytes(rlp.encode(self._head()))
+
+    def proof(self, address: str, slots: Sequence[int]) -> tuple[bytes, ...]:
+        """See `Engine.proof`."""
+        nodes, root = self._evm.chaindb.db, self._head().state_root
+        key = keccak(to_canonical_address(address))
+        state = HexaryTrie(nodes, root)
+        found = [rlp.encode(node) for node in state.get_proof(key)]
+        account = state.get(key)
+        if account:
+            storage = HexaryTrie(nodes, rlp.decode(account)[2])
+            for slot in slots:
+                path = storage.get_proof(keccak(slot.to_bytes(SLOT, "big")))
+                found += [rlp.encode(node) for node in path]
+        return once(found)
 
     def dump(self) -> bytes:
         """See `Engine.dump`. The whole database: nodes of the state, headers, blocks."""

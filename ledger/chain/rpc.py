@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -60,6 +61,7 @@ class Rpc:
         self._sleep = sleep
         self._transport = transport or transport_to(url)
         self._numbers = count(1)
+        self._takes_batches = True
 
     def ask(self, method: str, *parameters: object, read: Callable[[Any], T]) -> T:
         """What `read` makes of the result; it raises Garbage where that is not what was asked for.
@@ -79,15 +81,46 @@ class Rpc:
         times = "once" if made == 1 else f"{made} times"
         raise ChainUnavailable(self.url, f"{method} was asked {times}, at last: {reason}")
 
+    def ask_each(
+        self, method: str, given: Sequence[tuple[object, ...]], read: Callable[[int, Any], T]
+    ) -> list[T]:
+        """`ask` with each of several lists of parameters; `read` is given the position and the result.
+
+        They are asked in one message (a batch of JSON-RPC); where that does not succeed, one by one from then
+        on, as some nodes take no batches or shorter ones.
+        """
+        if self._takes_batches and len(given) > 1:
+            try:
+                return [read(i, found) for i, found in enumerate(self._results(method, given))]
+            except (Dropped, Garbage, NodeRefused, ChainUnavailable):
+                self._takes_batches = False
+        return [self.ask(method, *each, read=partial(read, i)) for i, each in enumerate(given)]
+
     def close(self) -> None:
         """Let go of the connection."""
         self._transport.close()
 
-    def _result(self, method: str, parameters: tuple[object, ...]) -> Any:
-        number = next(self._numbers)
-        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(parameters)}
+    def _result(self, method: str, parameters: Sequence[object]) -> Any:
+        number, request = self._request(method, parameters)
         body = json.dumps(request, separators=(",", ":")).encode()
         answer = self._transport.exchange(body, number, self._patience.answer_s)
+        return self._checked(method, answer, number)
+
+    def _results(self, method: str, given: Sequence[tuple[object, ...]]) -> list[Any]:
+        """The results of a batch, in the order of the requests; the answers may come in any."""
+        requests = dict(self._request(method, each) for each in given)
+        body = json.dumps(list(requests.values()), separators=(",", ":")).encode()
+        answers = self._transport.exchange(body, next(iter(requests)), self._patience.answer_s)
+        if not isinstance(answers, list) or len(answers) != len(requests):
+            raise Garbage(f"no answers to {len(requests)} requests")
+        by_number = {each.get("id"): each for each in answers if isinstance(each, dict)}
+        return [self._checked(method, by_number.get(number), number) for number in requests]
+
+    def _request(self, method: str, parameters: Sequence[object]) -> tuple[int, dict[str, object]]:
+        number = next(self._numbers)
+        return number, {"jsonrpc": "2.0", "id": number, "method": method, "params": list(parameters)}
+
+    def _checked(self, method: str, answer: object, number: int) -> Any:
         if not isinstance(answer, dict) or answer.get("jsonrpc") != "2.0":
             raise Garbage("the answer is no JSON-RPC")
         if type(answer.get("id")) is not int or answer["id"] != number:

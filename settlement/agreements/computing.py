@@ -14,7 +14,7 @@ from fractions import Fraction
 from ledger.terms import BY_TIME, MAX_POOL, Basis, Clause, DayCount, Guarantee, Terms, Tier
 from ledger.units import PPM
 from settlement.agreements import periods
-from settlement.errors import MeasureMissing
+from settlement.agreements.errors import MeasureMissing
 from settlement.revenue import allocate, entitlement
 
 

@@ -19,9 +19,10 @@ from ledger.errors import InvalidValue
 from ledger.terms import Terms
 from settlement.agreements.desk import Desk
 from settlement.agreements.document import read
+from settlement.agreements.errors import NotTheirs, SharingRefused
 from settlement.agreements.names import Names
 from settlement.agreements.registry import Known, Proposal, Registry
-from settlement.errors import FileRefused, FileUnreadable, NameUnknown, NotTheirs, SharingRefused
+from settlement.errors import FileRefused, FileUnreadable, NameUnknown
 from settlement.files import read_regular
 from settlement.operations import Ledger
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from ledger.accounts import Signer
 from ledger.clients.revenue_sharing import RevenueSharing
 from settlement.agreements import periods, planning
+from settlement.agreements.errors import PeriodUnknown
 from settlement.agreements.explaining import Naming
 from settlement.agreements.facts import AgreementFacts, Facts
 from settlement.agreements.registry import Concluded
 from settlement.agreements.verifying import verify, verify_paid
-from settlement.errors import NameUnknown, PeriodUnknown
+from settlement.errors import NameUnknown
 from settlement.operations import Ledger
 from settlement.report.layout import Money
 

@@ -9,8 +9,9 @@ from ledger.chain import Receipt
 from ledger.clients.revenue_sharing import ReportStatus
 from ledger.terms import Measure
 from settlement.agreements.desk import Desk, Named
+from settlement.agreements.errors import MeasureStands, NotTheirs
 from settlement.agreements.facts import Report
-from settlement.errors import MeasureStands, NameUnknown, NotTheirs
+from settlement.errors import NameUnknown
 
 
 def report(desk: Desk, named: Named, measure: str, value: int, period: str, by: str) -> Receipt | None:

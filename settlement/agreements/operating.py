@@ -16,12 +16,13 @@ from ledger.errors import InvalidValue
 from settlement.agreements import planning
 from settlement.agreements.account import Payment, payments
 from settlement.agreements.desk import Desk, Named
+from settlement.agreements.errors import NotTheirs, SharingRefused
 from settlement.agreements.explaining import basis_words
 from settlement.agreements.facts import AgreementFacts, ClauseRun, GuaranteeRun, Released
 from settlement.agreements.lines import Kind
 from settlement.agreements.planning import Waiting
 from settlement.agreements.replaying import replay
-from settlement.errors import NameUnknown, NotTheirs, SharingRefused
+from settlement.errors import NameUnknown
 
 LONGEST_REASON = 200
 """Bytes of a contest's reason."""

@@ -10,6 +10,7 @@ from ledger.terms import Basis, Terms
 from ledger.units import PPM
 from settlement.agreements import computing
 from settlement.agreements.computing import ClauseResult
+from settlement.agreements.errors import MeasureMissing
 from settlement.agreements.facts import (
     Accrued,
     AgreementFacts,
@@ -20,7 +21,7 @@ from settlement.agreements.facts import (
 )
 from settlement.agreements.lines import Kind
 from settlement.agreements.registry import Concluded
-from settlement.errors import LedgerDisagrees, MeasureMissing
+from settlement.errors import LedgerDisagrees
 
 
 @dataclass(frozen=True, slots=True)

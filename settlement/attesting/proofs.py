@@ -6,7 +6,7 @@ A proof shows the entry and hashes of what lay beside it, and nothing else of th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from settlement.files import parse_json
 from settlement.operations import Ledger
 
 FORMAT = "clearing book proof 1"
-_LIMIT = 64
+LIMIT = 64
 """Hashes of a proof at most: a tree on the ledger has fewer than 2^64 leaves."""
 
 
@@ -131,7 +131,7 @@ def read(data: bytes, shown: str) -> Proof:
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"its format is not {FORMAT!r}")
         numbers = {
-            name: _number(found[name], bits)
+            name: number_of(found[name], bits)
             for name, bits in (
                 ("chain_id", 256),
                 ("institution", 16),
@@ -148,7 +148,9 @@ def read(data: bytes, shown: str) -> Proof:
             **numbers,
             contract=str(found["contract"]),
             root=bytes.fromhex(found["root"]),
-            leaves=tuple((_number(row["index"], 64), bytes.fromhex(row["leaf"]), _path(row)) for row in rows),
+            leaves=tuple(
+                (number_of(row["index"], 64), bytes.fromhex(row["leaf"]), path_of(row)) for row in rows
+            ),
         )
         proof.entries()
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -157,13 +159,15 @@ def read(data: bytes, shown: str) -> Proof:
     return proof
 
 
-def _number(value: object, bits: int) -> int:
+def number_of(value: object, bits: int) -> int:
+    """A number of a proof's file. Raises ValueError unless it is one of at most so many bits."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
         raise ValueError(f"{value!r} is no number of {bits} bits")
     return value
 
 
-def _path(row: dict[str, Sequence[str]]) -> tuple[bytes, ...]:
-    if len(row["proof"]) > _LIMIT:
-        raise ValueError(f"more than {_LIMIT} hashes lead nowhere")
+def path_of(row: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """The hashes beside a leaf, of its row in a proof's file. Raises ValueError, TypeError and KeyError."""
+    if len(row["proof"]) > LIMIT:
+        raise ValueError(f"more than {LIMIT} hashes lead nowhere")
     return tuple(bytes.fromhex(each) for each in row["proof"])

@@ -8,11 +8,11 @@ have the same root.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from eth_utils import keccak
+from eth_hash.auto import keccak
 
-EMPTY = bytes(keccak(b""))
+EMPTY = keccak(b"")
 """The root of no leaves."""
 _LEAF, _NODE = b"\x00", b"\x01"
 
@@ -21,14 +21,14 @@ class Tree:
     """A tree over leaves in their order."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        level = [bytes(keccak(_LEAF + leaf)) for leaf in leaves]
-        self._levels = [level]
-        while len(level) > 1:
-            above = [bytes(keccak(_NODE + level[i] + level[i + 1])) for i in range(0, len(level) - 1, 2)]
-            if len(level) % 2:
-                above.append(level[-1])
-            self._levels.append(above)
-            level = above
+        self._levels = _levels(hash_leaves(leaves))
+
+    @classmethod
+    def of_hashes(cls, hashes: Sequence[bytes]) -> Tree:
+        """The tree over leaves of which there are the hashes; one that is no leaf's keeps a place empty."""
+        tree = cls(())
+        tree._levels = _levels(list(hashes))
+        return tree
 
     def __len__(self) -> int:
         return len(self._levels[0])
@@ -51,21 +51,45 @@ class Tree:
         return tuple(found)
 
 
+def hash_leaf(leaf: bytes) -> bytes:
+    """What a leaf is in the tree."""
+    return keccak(_LEAF + leaf)
+
+
+def hash_leaves(leaves: Iterable[bytes]) -> list[bytes]:
+    """The same of many."""
+    hashed = keccak.hasher
+    return [hashed(_LEAF + leaf) for leaf in leaves]
+
+
+def _levels(level: list[bytes]) -> list[list[bytes]]:
+    """From the hashes of the leaves to the root."""
+    levels, hashed = [level], keccak.hasher
+    while len(level) > 1:
+        rest = iter(level)
+        above = [hashed(_NODE + left + right) for left, right in zip(rest, rest, strict=False)]
+        if len(level) % 2:
+            above.append(level[-1])
+        levels.append(above)
+        level = above
+    return levels
+
+
 def verify(root: bytes, size: int, index: int, leaf: bytes, proof: Sequence[bytes]) -> bool:
     """Whether `proof` shows that `leaf` is the one at `index` of the `size` leaves under `root` (RFC 9162,
     2.1.3.2).
     """
     if not 0 <= index < size or any(len(each) != len(EMPTY) for each in proof):
         return False
-    place, last, reached = index, size - 1, bytes(keccak(_LEAF + leaf))
+    place, last, reached = index, size - 1, hash_leaf(leaf)
     for beside in proof:
         if last == 0:
             return False
         if place & 1 or place == last:
-            reached = bytes(keccak(_NODE + beside + reached))
+            reached = keccak(_NODE + beside + reached)
             while not place & 1 and place:
                 place, last = place >> 1, last >> 1
         else:
-            reached = bytes(keccak(_NODE + reached + beside))
+            reached = keccak(_NODE + reached + beside)
         place, last = place >> 1, last >> 1
     return last == 0 and reached == root

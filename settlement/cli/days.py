@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ledger.errors import UnknownChain
+from settlement.cli import allocating
 from settlement.cli.entering import RejectsOption, StrictOption, write_rejects
 from settlement.cli.output import (
     AllOption,
@@ -38,6 +39,7 @@ from settlement.report.progress import Progress
 if TYPE_CHECKING:
     import datetime as dt
 
+    from settlement.clients.columns import Allocations
     from settlement.intake.standing import Recorded
     from settlement.liquidity import Search
     from settlement.model import Intake
@@ -68,6 +70,9 @@ def demo(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep the generated day as a trade file.")
     ] = None,
+    save_clients: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep the day's allocations to brokers' clients.")
+    ] = None,
 ) -> None:
     """Run a made-up business day of scenario `sample` and show what happened."""
     json_wanted = wants_json(form, as_json)
@@ -75,6 +80,7 @@ def demo(
         with Progress() as progress:
             progress("intake")
             from settlement import intake, sample, scenario
+            from settlement.clients import generated, reading
 
             start_s = perf_counter()
             _check_engine(chain)
@@ -86,8 +92,18 @@ def demo(
             def read(recorded: Recorded | None) -> Intake:
                 return intake.parse_trades(data, loaded, source="the generated day", recorded=recorded)
 
+            def allocate(found: Intake) -> Mapping[str, Allocations]:
+                made = generated.generate(seed, found.trades)
+                if save_clients is not None:
+                    _save(save_clients, made)
+                return reading.parse(
+                    made, found.trades, source="the generated clients", strict=True
+                ).allocations
+
             source = "the generated day"
-            asked = _Asked(data, source, "sample", read, lambda _: None, chain, ledger, start_s)
+            asked = _Asked(
+                *(data, source, "sample", read, lambda _: None, chain, ledger, start_s), allocate=allocate
+            )
             summary, found = _run(asked, progress)
         _show(summary, found, json_wanted, everything)
 
@@ -105,6 +121,10 @@ def day(
     time_limit: TimeLimitOption = None,
     strict: StrictOption = False,
     rejects: RejectsOption = None,
+    clients: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Brokers' allocations to clients, all rows of which are right."),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the day as Parquet files into DIR.")
     ] = None,
@@ -147,6 +167,7 @@ def day(
                 cover_ppm(cover),
                 export,
                 search,
+                lambda found: allocating.of_trades(clients, found.trades, strict=True).allocations,
             )
             summary, found = _run(asked, progress)
         _show(summary, found, json_wanted, everything)
@@ -158,6 +179,10 @@ def _check_engine(chain: str | None) -> None:
 
     if chain is not None and chain not in ENGINES:
         raise UnknownChain(chain, ENGINES)
+
+
+def _to_nobody(_: Intake) -> Mapping[str, Allocations]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +202,8 @@ class _Asked:
     covered: int | None = None
     export_to: Path | None = None
     search: Search | None = None
+    allocate: Callable[[Intake], Mapping[str, Allocations]] = _to_nobody
+    """Brokers' allocations of the trades to their clients."""
 
 
 def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
@@ -213,6 +240,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
         if asked.export_to is not None:
             prepare(asked.export_to)
         written = asked.rejects(found)
+        allocations = asked.allocate(found)
         trading_day = found.trades.trading_day
         if not goes_on:
             enter(trading_day)
@@ -226,6 +254,7 @@ def _run(asked: _Asked, progress: Progress) -> tuple[Summary, Intake]:
             rejects_file=written,
             cover_ppm=asked.covered,
             search=asked.search,
+            allocations=allocations,
         )
         progress("report")
         listed_s = ledger.seconds.get("market", 0)

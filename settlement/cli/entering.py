@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from settlement.cli import allocating
 from settlement.cli.output import (
     AllOption,
     DateOption,
@@ -36,6 +37,14 @@ SCENARIO = "sample"
 RejectsOption = Annotated[
     Path | None,
     typer.Option(metavar="PATH", help="Where refused rows go; NAME.rejects.csv in this directory."),
+]
+ClientsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--clients",
+        metavar="FILE",
+        help="Which client each trade was for, of brokers' own knowledge: kept, affirmed by a root only.",
+    ),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Stop at the first row that is wrong.")]
 
@@ -130,6 +139,7 @@ def record(
     date: DateOption = None,
     strict: StrictOption = False,
     rejects: RejectsOption = None,
+    clients: ClientsOption = None,
     affirm: Annotated[
         bool, typer.Option("--affirm/--no-affirm", help="Have each institution affirm from its own book.")
     ] = True,
@@ -156,15 +166,27 @@ def record(
         )
         read = ledger.admitted(read)
         written = write_rejects(read, rejects or intake.rejects_path(file), file)
+        allocated = allocating.of_trades(clients, read.trades, strict=strict)
         before = Mark.of(ledger.read())
-        ledger.record(read, data, source=str(file), rejects_file=written, affirm=affirm)
-        shown = where(path, ledger) | {
-            "trading_day": str(read.trades.trading_day),
-            "source": str(file),
-            "trades": read.rows,
-            "rejected": len(read.rejects),
-            "rejects_file": written,
-        }
+        ledger.record(
+            read,
+            data,
+            source=str(file),
+            rejects_file=written,
+            affirm=affirm,
+            allocations=allocated.allocations,
+        )
+        shown = (
+            where(path, ledger)
+            | {
+                "trading_day": str(read.trades.trading_day),
+                "source": str(file),
+                "trades": read.rows,
+                "rejected": len(read.rejects),
+                "rejects_file": written,
+            }
+            | allocating.as_json(allocated, clients)
+        )
         shown |= _recorded(ledger, before, shown["trading_day"])
         steps = _after_recording(path, shown)
     if json_wanted:
@@ -172,11 +194,11 @@ def record(
     else:
         from settlement.report.lists import rejects_table
 
-        parts: list[Any] = [_said_recorded(shown)]
-        if read.rejects:
-            parts.append(rejects_table(read.rejects, everything=everything))
+        parts: list[Any] = [_said_recorded(shown), *allocating.said(shown)]
+        for refused in filter(None, (read.rejects, allocated.rejects)):
+            parts.append(rejects_table(refused, everything=everything))
         write_text(*parts, then=steps)
-    leave(bool(read.rejects or shown["disputed"]))
+    leave(bool(read.rejects or allocated.rejects or shown["disputed"]))
 
 
 def write_rejects(read: Intake, path: Path, trade_file: Path) -> str | None:
@@ -283,34 +305,49 @@ def affirm(
             metavar="FILE", help="Its own trades, in the scenario's format; else its book in the directory."
         ),
     ] = None,
+    clients: ClientsOption = None,
     passphrase_file: PassphraseOption = None,
     form: FormatOption = None,
     as_json: JsonOption = False,
+    everything: AllOption = False,
 ) -> None:
     """Affirm what was recorded, each institution from its own book, and list what it excepts."""
     json_wanted = wants_json(form, as_json)
     if book is not None and institution is None:
         raise typer.BadParameter("say whose book it is with '--as'", param_hint="'--book'")
+    if clients is not None and institution is None:
+        raise typer.BadParameter("say whose clients they are with '--as'", param_hint="'--clients'")
     with opened(path, write=True, passphrase_file=passphrase_file) as ledger:
         from settlement.report.standing import Mark, next_steps
 
         if book is not None and institution is not None:
             _keep_own_book(ledger, institution, book)
+        allocated = allocating.of_own(ledger, clients, institution)
+        ledger.allocate(allocated.allocations)
         before = Mark.of(ledger.read())
         excepted = ledger.affirm(institution)
-        shown = where(path, ledger) | {
-            "affirmations": Mark.of(ledger.read()).since(before).affirmations,
-            "excepted": [
-                {"institution": e.institution, "trading_day": str(e.trading_day), "trade": e.trade}
-                for e in excepted
-            ],
-        }
+        shown = (
+            where(path, ledger)
+            | {
+                "affirmations": Mark.of(ledger.read()).since(before).affirmations,
+                "excepted": [
+                    {"institution": e.institution, "trading_day": str(e.trading_day), "trade": e.trade}
+                    for e in excepted
+                ],
+            }
+            | allocating.as_json(allocated, clients)
+        )
         steps = next_steps(ledger, path)
     if json_wanted:
         write_json(shown)
     else:
-        write_text(*_said_affirmed(shown), then=steps)
-    leave(bool(excepted))
+        from settlement.report.lists import rejects_table
+
+        parts = [*_said_affirmed(shown), *allocating.said(shown)]
+        if allocated.rejects:
+            parts.append(rejects_table(allocated.rejects, everything=everything))
+        write_text(*parts, then=steps)
+    leave(bool(excepted or allocated.rejects))
 
 
 def _keep_own_book(ledger: Ledger, institution: str, file: Path) -> None:

@@ -24,6 +24,7 @@ from settlement.agreements.explaining import Naming
 from settlement.agreements.facts import facts
 from settlement.agreements.registry import registry
 from settlement.books import among
+from settlement.clients import disclosing
 from settlement.doctor.findings import Examination, Wrong, count, listed
 from settlement.fees import VenueSchedule
 from settlement.market import accounts_of_contracts, commission_terms
@@ -65,6 +66,7 @@ def check(examination: Examination) -> None:
         "writer",
     )
     see("books", _books, "restore books/ from a backup made with `clearing backup`", "reading", *keys)
+    see("clients", _clients, "restore clients/ from a backup made with `clearing backup`", "reading", *keys)
 
 
 def _contracts(ledger: Ledger) -> str:
@@ -276,6 +278,22 @@ def _books(ledger: Ledger) -> str:
     if unknown:
         raise Wrong(f"{count(len(unknown), 'issue')} on the chain of which no book knows")
     return f"{count(len(files), 'file')}; {count(compared, 'side')} of trades in their books"
+
+
+def _clients(ledger: Ledger) -> str:
+    """What brokers keep of their clients comes to the roots that they affirmed."""
+    market, batches = ledger.market, 0
+    for broker, day in ledger.allocations.days():
+        ledger.allocations.find(broker, day)
+    for name in market.scenario.brokers:
+        if name in market.signers:  # others keep theirs elsewhere
+            batches += len(disclosing.affirmed(ledger, name))
+    exposed = ledger.allocations.open_to_others()
+    if exposed:
+        raise Wrong(
+            f"others may read {listed(exposed)} in clients/", "let only their owner read them: chmod 600"
+        )
+    return f"{count(batches, 'affirmation')} with the root of kept allocations"
 
 
 def _agreed(ledger: Ledger, institution: int) -> dict[date, npt.NDArray[np.uint32]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from calendar import timegm
 
 from ledger.chain import LocalChain, available
+from ledger.chain.engine import start_engine
 from ledger.chain.journal import Journal, Origin
-from ledger.chain.local import JOURNAL, STATES, start_engine
+from ledger.chain.local import JOURNAL, STATES
 from ledger.chain.states import States
 from ledger.clock import SystemClock
 from ledger.errors import EngineFailed

@@ -12,10 +12,16 @@ from ledger.chain import OUTBOX
 from ledger.chain.local import JOURNAL, STATES
 from ledger.chain.lock import LOCK
 from ledger.deploy import CONTRACTS, Deployment
+from ledger.index.manifest import INDEX
+from settlement.audit.log import FILE as QUERIES
+from settlement.audit.log import AuditLog
+from settlement.audit.policy import FILE as ACCESS
 from settlement.breaks import Breaks
 from settlement.breaks.events import FILE as BREAKS
 from settlement.directory import (
+    ATTESTED,
     BOOKS,
+    CLIENTS,
     CONFIG,
     DEPLOYMENT,
     KEYS,
@@ -28,14 +34,20 @@ from settlement.directory import (
 from settlement.doctor.findings import Examination, Wrong, count, listed
 from settlement.errors import NotALedger
 from settlement.files import read_regular
+from settlement.sources.configured import FILE as SOURCES
 
 LEAST_FREE = 256 << 20
 _PARTIAL = re.compile(r".*\.partial|\..*\.part")
-_DATABASES = {name + end for name in (JOURNAL, OUTBOX, BREAKS) for end in ("", "-wal", "-shm", "-journal")}
-_FILES = {CONFIG, SCENARIO, DEPLOYMENT, LOCK, *_DATABASES}
+_DATABASES = {
+    name + end for name in (JOURNAL, OUTBOX, BREAKS, QUERIES) for end in ("", "-wal", "-shm", "-journal")
+}
+_FILES = {CONFIG, SCENARIO, DEPLOYMENT, LOCK, ACCESS, SOURCES, *_DATABASES}
 _FOLDERS = {
     STATES: re.compile(r"\d+\.state"),
+    INDEX: re.compile(r"manifest\.json|checked\.json|lock|writing|\d{6,}-[0-9a-f]{16}"),
     BOOKS: re.compile(r"trades-.*\.parquet|deposit-.*\.json"),
+    ATTESTED: re.compile(r".*\.parquet"),
+    CLIENTS: re.compile(r".*\.parquet|.*\.salt"),
     KEYS: re.compile(r".*\.json"),
 }
 _RESTORE = "restore the file from a backup made with `clearing backup`"
@@ -80,6 +92,8 @@ def check(examination: Examination) -> None:
     )
     if (path / BREAKS).exists():
         examination.check("breaks", lambda: _breaks(path), remedy=_RESTORE, needs=("directory",))
+    if (path / QUERIES).exists():
+        examination.check("audit log", lambda: _queries(path), remedy=_RESTORE, needs=("directory",))
 
 
 def _directory(path: Path) -> str:
@@ -141,6 +155,14 @@ def _breaks(path: Path) -> str:
     events = sum(len(each.history) for each in kept)
     still = sum(each.status != "closed" for each in kept)
     return f"{count(events, 'event')} of {count(len(kept), 'break')}, {still:,} not closed"
+
+
+def _queries(path: Path) -> str:
+    log = AuditLog(path, write=False)
+    try:
+        return f"{count(log.checked(), 'event')} of queries"
+    finally:
+        log.close()
 
 
 def _writer(examination: Examination) -> str:

@@ -18,7 +18,11 @@ _DOING = {
     "reconcile": "holding each book against the ledger",
     "report": "writing the report",
     "agreements": "reading the agreements",
+    "index": "making the index from the chain",
+    "verify": "making the index again and comparing",
     "backup": "copying the ledger",
+    "evidence": "gathering the blocks that prove it",
+    "evidence checked": "checking it as an auditor will",
     "resync": "giving back to the chain what it has lost",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from settlement.errors import FileRefused, Mistake, SettlementError, listed
+from settlement.errors import DocumentInvalid, FileRefused
 
 
 class SourceRefused(FileRefused):
@@ -33,10 +33,5 @@ class DayOther(FileRefused):
         self.wanted = wanted
 
 
-class MappingInvalid(SettlementError):
-    """The mapping `source` has mistakes: all that were found, in the order of its lines."""
-
-    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
-        self.source = source
-        self.mistakes = tuple(sorted(mistakes, key=lambda mistake: mistake.line))
-        super().__init__(listed(source, self.mistakes))
+class MappingInvalid(DocumentInvalid):
+    """`source` is a mapping of columns."""

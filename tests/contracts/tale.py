@@ -15,8 +15,8 @@ from ledger import reverts
 from ledger.clients.revenue_sharing import ReportStatus
 from ledger.terms import Basis, Terms, measure_key, pack
 from settlement.agreements import computing, periods
+from settlement.agreements.errors import MeasureMissing
 from settlement.agreements.facts import AgreementFacts, ClauseRun, GuaranteeRun, Released
-from settlement.errors import MeasureMissing
 from tests.agreements import Cast, bounds_of, random_amount, random_terms, random_value
 from tests.contracts.crowd import CURRENCIES, KEEPER, Act, Crowd
 

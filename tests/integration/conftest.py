@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +15,46 @@ from tests.integration.steps import (
     Clearing,
     Left,
 )
+
+if TYPE_CHECKING:
+    from settlement.audit.session import Audit
+    from tests.audited import Told
+    from tests.integration.real_days import RealDays
+
+
+@pytest.fixture(scope="session")
+def days(tmp_path_factory: pytest.TempPathFactory) -> RealDays:
+    """One ledger of the four shared days."""
+    from tests.integration.real_days import make
+
+    return make(tmp_path_factory.mktemp("real") / "L")
+
+
+@pytest.fixture(scope="session")
+def told(days: RealDays) -> Told:
+    """What auditors should be told of it."""
+    return days.told
+
+
+@pytest.fixture(scope="session")
+def audit(days: RealDays) -> Iterator[Audit]:
+    """One session, for an auditor who sees all of it."""
+    from settlement.audit.session import opened
+
+    with opened(days.path) as session:
+        said = session.as_of
+        assert (said.block, f"0x{said.hash.hex()}", said.time_s) == (
+            days.head.block,
+            days.head.transaction,
+            days.head.time_s,
+        )
+        yield session
+
+
+@pytest.fixture(scope="session")
+def every(days: RealDays) -> list[dict[str, Any]]:
+    """All trades as they stand."""
+    return days.told.rows(days.order)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from settlement.scenario import load
 from tests import independent
 from tests.independent import BROKERS, NEPSE_2019, Place, Trade
 from tests.ledgers import in_memory, on_ledger, reasons_of
-from tests.sharings import commission_total
+from tests.sharings import commission_totals
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
 DAYS = ("2019-10-10", "2019-10-15", "2019-11-17", "2019-11-21")
@@ -108,8 +108,7 @@ def check_totals(done: Done, wanted: independent.Outcome) -> None:
     held = on_ledger(done.ledger)
     for name, received in wanted.revenue.items():
         assert held[name, NEPSE_2019.cash] == received
-    for name, earned in wanted.commission.items():
-        assert commission_total(market, name) == earned
+    assert commission_totals(market, wanted.commission) == wanted.commission
 
 
 def check_conservation(ledger: Ledger, held: Mapping[Place, int]) -> None:

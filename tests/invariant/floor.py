@@ -225,11 +225,11 @@ class Run:
     def see_settled(self) -> list[Trade]:
         """Tell what ought to be which trades have settled by now, and how many units of each."""
         house, pieces = self.clients.clearing_house, []
-        for trade in self.ought.trades:
-            if trade.status != PENDING:
-                continue
-            units = house.call("settledQuantityOf", trade.batch, trade.position)
-            if house.status_of(trade.batch, trade.position) is Status.SETTLED:
+        pending = [trade for trade in self.ought.trades if trade.status == PENDING]
+        places = [(trade.batch, trade.position) for trade in pending]
+        quantities, statuses = (calls(house, name, places) for name in ("settledQuantityOf", "statusOf"))
+        for trade, units, status in zip(pending, quantities, statuses, strict=True):
+            if status == Status.SETTLED:
                 assert units == 0
                 units = trade.quantity
             if units != trade.settled:

@@ -21,7 +21,7 @@ from tests.contracts.support import SetClock
 from tests.independent import Place, Rules, Trade
 from tests.invariant.cases import BROKERS, MAX_AMOUNT, SECURITIES, Case
 from tests.quick import calls
-from tests.sharings import commission_total
+from tests.sharings import commission_totals
 
 ROLES = {
     "V": Role.EXCHANGE,
@@ -242,10 +242,7 @@ def light_state(market: Market, batches: Iterable[bytes]) -> tuple[object, ...]:
         calls(house, "batch", [(batch_hash,) for batch_hash in batches]),
         house.call("cycleOf", market.index["V"]),
         house.call("openCycles"),
-        tuple(
-            commission_total(market, broker)
-            for broker in (market.scenario.brokers if market.scenario.agreements.shares else ())
-        ),
+        commission_totals(market, market.scenario.brokers if market.scenario.agreements.shares else ()),
     )
 
 

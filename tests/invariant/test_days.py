@@ -32,7 +32,8 @@ from tests.invariant.stage import (
     supplies,
 )
 from tests.ledgers import credit, on_ledger, reasons_of
-from tests.sharings import commission_total
+from tests.quick import calls
+from tests.sharings import commission_totals
 
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300"))
 AT_ONCE = 25
@@ -176,9 +177,9 @@ def check_settlement(
     for batch in batches:
         said = ledger.read().batches[batch.hash].settled.tolist()
         settled += [trade for trade, is_settled in zip(batch.trades, said, strict=True) if is_settled]
-        for position in range(0, len(batch.trades), max(1, len(batch.trades) // 5)):
-            status = market.clients.clearing_house.status_of(batch.hash, position)
-            assert status is (Status.SETTLED if said[position] else Status.PENDING)
+        some = range(0, len(batch.trades), max(1, len(batch.trades) // 5))
+        statuses = calls(market.clients.clearing_house, "statusOf", [(batch.hash, n) for n in some])
+        assert statuses == [Status.SETTLED if said[n] else Status.PENDING for n in some]
     assert {trade.number for trade in settled} == {t.number for t in case.trades} - reasons.keys()
     outcome = independent.settle(case.rules, settled)
     after = balances(market)
@@ -186,8 +187,8 @@ def check_settlement(
     assert min(after.values(), default=0) >= 0
     assert not any(name == "transit" for name, _ in after)
     assert sums(after) == sums(case.held) == supplies(market)
-    for broker in case.brokers if case.rules.shares else ():
-        assert commission_total(market, broker) == outcome.commission[broker]
+    payers = case.brokers if case.rules.shares else ()
+    assert commission_totals(market, payers) == {payer: outcome.commission[payer] for payer in payers}
     for party, _ in case.rules.shares:
         floors = sum(
             earned * ppm // 10**6

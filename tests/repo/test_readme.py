@@ -121,23 +121,16 @@ def test_reconciling_given_the_altered_copy_finds_the_break_that_is_said(
     assert listed.count("800 / 80") == 1
 
 
-def test_questions_given_the_export_have_the_answers_that_are_claimed(
+def test_evidence_given_the_head_of_its_ledger_is_anchored(
     ran: list[tuple[str, subprocess.CompletedProcess[str]]],
 ) -> None:
-    asked = [done.stdout for command, done in ran if "duckdb" in command]
-    assert len(asked) == 3
-    proof, shares, conserved = asked
-    assert re.search(r"\b42 │.*│ settled", proof)
-    rows = [line for line in shares.splitlines() if re.search(r"│ +\d+ │ +\d+ │ +\d+ │", line)]
-    assert len(rows) == 4
-    for row in rows:
-        _, received, owed = (int(number) for number in re.findall(r"│ +(\d+)(?= │)", row))
-        # The scenario's agreements are all with the same shares, so both are sums over brokers.
-        assert received == owed
-    for kind in ("cash", "security"):
-        (row,) = [line for line in conserved.splitlines() if f"│ {kind} " in line]
-        _, issued, held, created = (int(number) for number in re.findall(r"│ +(\d+)(?= │)", row))
-        assert (issued, created) == (held, 0)
+    said = {command: done.stdout for command, done in ran}
+    (verdict,) = [text for command, text in said.items() if "verify trade.evidence" in command]
+    assert verdict.startswith(
+        "anchored: every trade with number = 3, trading_day = 2024-03-14: 1 trade, and no"
+    )
+    (asked,) = [text for command, text in said.items() if "audit books sql" in command]
+    assert len(re.findall(r"^\w[\w ]+ +\d+$", asked, re.MULTILINE)) == 12
 
 
 def test_make_given_each_target_that_is_named_has_it() -> None:
@@ -191,7 +184,7 @@ def test_options_given_any_that_is_named_exist(capsys: pytest.CaptureFixture[str
         assert group.typer_instance is not None
         for command in group.typer_instance.registered_commands:
             assert command.callback is not None
-            place = ["L"] if group.name == "breaks" else []
+            place = ["L"] if group.name in ("breaks", "audit", "clients") else []
             with pytest.raises(SystemExit):
                 cli.app([group.name, *place, command.name or command.callback.__name__, "--help"])
     known = set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
@@ -215,7 +208,7 @@ def test_dependencies_given_any_are_explained_and_no_other() -> None:
 
 
 def test_paths_given_any_that_is_named_are_there() -> None:
-    for name in re.findall(r"`((?:contracts|ledger|settlement|tests|scripts)/[^`]*)`", README):
+    for name in re.findall(r"`((?:contracts|ledger|settlement|verifier|docs|tests|scripts)/[^`]*)`", README):
         assert (ROOT / name).exists(), name
     for contract in re.findall(r"`([A-Z]\w+)`", README):
         if contract not in {"LICENSE", "NAME"}:

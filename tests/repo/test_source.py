@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PYTHON = sorted(path for room in ("ledger", "settlement", "scripts") for path in (ROOT / room).rglob("*.py"))
+ROOMS = ("ledger", "settlement", "verifier", "scripts")
+PYTHON = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SOLIDITY = sorted(
     path
     for folder in ("", "clearinghouse", "defaultfund", "fails", "revenuesharing")

@@ -1,6 +1,9 @@
-"""Words encode as eth-abi encodes the list of their words, alone and deep inside other types."""
+"""Words encode as eth-abi encodes the list of their words, alone and deep inside other types; what is decoded
+is what eth-abi decodes, and refused as it refuses it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import eth_abi
 import pytest
@@ -9,10 +12,16 @@ from eth_utils import function_signature_to_4byte_selector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.abi import CODEC, Words, selector_of, signature_of, type_of
+from ledger.abi import CODEC, WORD, Words, selector_of, signature_of, type_of
 from ledger.compile import artifacts
 
 words = st.lists(st.binary(min_size=32, max_size=32), max_size=5)
+KINDS = st.sampled_from(
+    ("uint8", "uint16", "uint256", "bool", "address", "bytes32", "bytes4", "uint64[]", "int8")
+)
+WORDS = st.one_of(
+    st.integers(0, 3), st.just(32), st.integers(0, 2**256 - 1), st.sampled_from((2**8, 2**160 - 1, 2**160))
+)
 HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 SLICES = f"({HEADER},bytes32[],uint256[],uint256[])[]"
 
@@ -80,3 +89,36 @@ def test_type_and_signature_spell_tuples_out() -> None:
     assert type_of(
         {"type": "tuple[2][]", "components": [{"type": "tuple", "components": [{"type": "bool"}]}]}
     ) == ("((bool))[2][]")
+
+
+@settings(max_examples=300)
+@given(types=st.lists(KINDS, max_size=3), words=st.lists(WORDS, max_size=6), cut=st.integers(0, 3))
+def test_decode_given_any_types_and_bytes_is_eth_abis(types: list[str], words: list[int], cut: int) -> None:
+    data = b"".join(word.to_bytes(WORD, "big") for word in words)
+    data = data[: len(data) - cut if cut < 3 else None]
+    assert outcome(CODEC, types, data) == outcome(eth_abi, types, data)
+
+
+@settings(max_examples=300)
+@given(
+    bits=st.sampled_from((8, 64, 256)),
+    at=st.sampled_from((32, 32, 32, 64, 31)),
+    count=st.integers(0, 3),
+    items=st.lists(st.one_of(st.integers(0, 255), WORDS), max_size=4),
+    cut=st.integers(0, 8),
+)
+def test_decode_given_any_array_of_integers_is_eth_abis(
+    bits: int, at: int, count: int, items: list[int], cut: int
+) -> None:
+    data = b"".join(word.to_bytes(WORD, "big") for word in (at, count, *items))
+    data = data[: len(data) - cut]
+    assert outcome(CODEC, [f"uint{bits}[]"], data) == outcome(eth_abi, [f"uint{bits}[]"], data)
+
+
+def outcome(codec: Any, types: list[str], data: bytes) -> tuple[object, ...]:
+    """The values, each with its type, or the refusal."""
+    try:
+        values = codec.decode(types, data)
+    except Exception as error:
+        return type(error), str(error)
+    return tuple((type(value), value) for value in values)

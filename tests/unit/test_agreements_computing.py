@@ -38,7 +38,7 @@ from ledger.terms import (
     Tier,
 )
 from settlement.agreements import computing, periods
-from settlement.errors import MeasureMissing
+from settlement.agreements.errors import MeasureMissing
 from tests.agreements import Cast, bounds_of, random_amount, random_terms, random_value
 
 BROKER, PLATFORM, ADVISER, KEEPER = 8, 9, 10, 12

@@ -122,9 +122,11 @@ def test_demo_given_nothing_ends_with_the_report(clearing: Any) -> None:
 
 
 def test_demo_given_a_file_to_save_to_is_that_day_again(clearing: Any) -> None:
-    first = json.loads(clearing("demo", "--seed", "3", "--trades", "80", "--json", "--save", "kept.csv").out)
+    saved = "--save", "kept.csv", "--save-clients", "clients.csv"
+    first = json.loads(clearing("demo", "--seed", "3", "--trades", "80", "--json", *saved).out)
     assert Path("kept.csv").read_bytes() == sample.generate(3, trades=80)
-    again = json.loads(clearing("day", "kept.csv", "--scenario", "sample", "--json").out)
+    with_clients = "kept.csv", "--clients", "clients.csv"
+    again = json.loads(clearing("day", *with_clients, "--scenario", "sample", "--json").out)
     assert first | {"seconds": 0} == again | {"seconds": 0}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from typing import Any
 
 import pytest
 from eth_account import Account
 
+from ledger import transactions
 from ledger.accounts import Signer
 from ledger.errors import TransactionRefused
 from ledger.transactions import calldata, decode
@@ -42,6 +44,7 @@ def test_decode_given_what_eth_account_signed_says_the_same(
     )  # fmt: skip
     assert found.hash == bytes(signed.hash)
     assert calldata(bytes(signed.raw_transaction)) == data
+    assert transactions.signed(bytes(signed.raw_transaction)) == (bytes.fromhex(found.sender[2:]), data)
 
 
 def test_decode_given_what_a_signer_signed_says_the_same() -> None:
@@ -66,7 +69,12 @@ def test_decode_given_any_other_bytes_refuses_or_names_a_sender() -> None:
     for i in range(len(good)):
         wrong += [good[:i] + bytes([good[i] ^ 1 << bit]) + good[i + 1 :] for bit in range(8)]
     for raw in wrong:
+        found = None
+        with contextlib.suppress(TransactionRefused):
+            found = transactions.signed(raw)
         try:
+            if isinstance(decode(raw).data, bytes):
+                assert found == (bytes.fromhex(decode(raw).sender[2:]), decode(raw).data)
             assert decode(raw).sender.startswith("0x")
         except TransactionRefused:
             refused += 1

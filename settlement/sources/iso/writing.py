@@ -8,14 +8,17 @@ messages come in a wrapper without a namespace. What a message cannot hold raise
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from xml.sax.saxutils import escape, quoteattr
 
 from ledger.errors import InvalidValue
-from ledger.ids import currency_exponent, parse_bic, parse_day_number, parse_isin
+from ledger.ids import currency_exponent, parse_day_number, parse_isin
 from ledger.units import TIME_UNKNOWN
 from settlement.reconciliation.entries import NO_DAY, NO_NUMBER, PRICE_DECIMALS, Entries
 from settlement.reconciliation.units import clock
 from settlement.sources import Balance, CashMovement
+from settlement.sources.iso.making import party as _party
+from settlement.sources.iso.making import tag as _tag
+from settlement.sources.iso.making import text as _text
+from settlement.sources.iso.making import wrapped
 
 VERSIONS: Mapping[str, str] = {
     "sese.025": "sese.025.001.11",
@@ -23,8 +26,6 @@ VERSIONS: Mapping[str, str] = {
     "camt.053": "camt.053.001.08",
 }
 """The version of each message that is written."""
-ISSUER = "CLEARING"
-"""Who gives the proprietary ids."""
 
 _DIGITS = 18
 """Of an amount or a quantity, at most."""
@@ -66,12 +67,7 @@ def write_camt053(
 
 
 def _messages(kind: str, messages: Sequence[str]) -> bytes:
-    namespace = f"urn:iso:std:iso:20022:tech:xsd:{VERSIONS[kind]}"
-    documents = [_tag("Document", message, xmlns=namespace) for message in messages]
-    whole = (
-        documents[0] if len(documents) == 1 else _tag("Messages", "\n", *(f"{each}\n" for each in documents))
-    )
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{whole}\n'.encode()
+    return wrapped(VERSIONS[kind], messages)
 
 
 def _confirmation(entries: Entries, row: int, owner: str) -> str:
@@ -199,13 +195,6 @@ def _instrument(code: str) -> str:
         return _tag("FinInstrmId", local)
 
 
-def _party(name: str) -> str:
-    try:
-        return _text("AnyBIC", parse_bic(name))
-    except InvalidValue:
-        return _tag("PrtryId", _text("Id", name), _text("Issr", ISSUER))
-
-
 def _money(name: str, amount: int, currency: str) -> tuple[str, str]:
     """An amount and which way it goes: a credit where it is not negative."""
     said = _decimal("amount", abs(amount), currency_exponent(currency))
@@ -228,13 +217,3 @@ def _date(day: int) -> str:
 
 def _name(table: Sequence[str], code: int) -> str:
     return table[code] if code >= 0 else ""
-
-
-def _text(name: str, text: str, **attributes: str) -> str:
-    """A leaf; nothing where it has no text."""
-    return _tag(name, escape(text), **attributes) if text else ""
-
-
-def _tag(name: str, *inner: str, **attributes: str) -> str:
-    said = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
-    return f"<{name}{said}>{''.join(inner)}</{name}>"

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ledger.clock import SteppedClock
+from settlement import chained
 from settlement.breaks import FILE, Breaks, Covered, events
 from settlement.errors import BookDamaged, FileUnreadable, FileUnwritable
 from settlement.reconciliation.model import Kind
@@ -91,7 +92,7 @@ def test_steps_given_an_end_before_any_statement_leave_whole_steps(
     tmp_path: Path, states: list[list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is what some number of whole steps left, at least those that returned."""
-    connect, last, seen = events.connect, 0, set()
+    connect, last, seen = chained.connect, 0, set()
     while True:
         last += 1
         folder, ending, done = tmp_path / str(last), [], 0
@@ -102,14 +103,14 @@ def test_steps_given_an_end_before_any_statement_leave_whole_steps(
             ending.append(Ending(real, ending[-1].left if ending else last))
             return ending[-1]
 
-        monkeypatch.setattr(events, "connect", ends)
+        monkeypatch.setattr(chained, "connect", ends)
         try:
             for step in STEPS:
                 with opened(folder) as breaks:
                     step(breaks)
                 done += 1
         except Ends:
-            monkeypatch.setattr(events, "connect", connect)
+            monkeypatch.setattr(chained, "connect", connect)
         else:
             break
         found = said(folder)

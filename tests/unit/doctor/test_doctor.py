@@ -21,7 +21,7 @@ from ledger.chain import LocalChain
 from ledger.chain.journal import Journal
 from ledger.chain.lock import writing
 from ledger.clock import SteppedClock, SystemClock
-from settlement import directory
+from settlement import directory, indexing
 from settlement.doctor import Finding, examine, local, surroundings
 from tests.unit.doctor.broken import ENGINE, forge, leave_a_tail, make, wrong
 
@@ -138,6 +138,14 @@ def test_examine_given_partial_file_names_it(path: Path) -> None:
     found = wrong(path)
     assert {*found} == {"partial files"}
     assert "trades-000009" in found["partial files"].found
+
+
+def test_examine_given_index_and_sources_knows_them(path: Path) -> None:
+    indexing.rebuild(path)
+    (path / "sources.yaml").write_text("{}")
+    assert wrong(path) == {}
+    (path / "index" / "mine.parquet").write_text("x")
+    assert "index/mine.parquet" in wrong(path)["other files"].found
 
 
 def test_examine_given_files_of_somebody_else_names_them(path: Path) -> None:

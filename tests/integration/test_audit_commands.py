@@ -1,0 +1,95 @@
+"""`clearing audit` on a day's ledger, against the trade file that the day was."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.units import parse_minor
+from settlement.audit.questions.trades import trades
+from settlement.audit.session import opened
+from settlement.audit.views import VIEWS
+from tests.integration.steps import Clearing
+
+
+def _file(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO(path.read_text())))
+
+
+def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None:
+    assert clearing("demo", "--ledger", "L", "--trades", 60, "--save", "day.csv").code == 0
+    rows = _file(Path("day.csv"))
+
+    def ask(*arguments: object, viewer: str | None = None) -> Any:
+        given = ("--as", viewer) if viewer else ()
+        left = clearing("audit", "L", *arguments, *given, "--json")
+        assert (left.code, left.err) == (0, ""), left.err
+        return json.loads(left.out)
+
+    said = ask("trades")
+    assert said["total"] == len(rows)
+    assert {
+        (row["trade"].split("/")[1], row["buyer"], row["seller"], row["security"], str(row["quantity"]))
+        for row in said["rows"]
+    } == {(r["trade_no"], r["buyer"], r["seller"], r["security"], r["quantity"]) for r in rows}
+    amounts = {row["trade"].split("/")[1]: row["settlement_amount_minor"] for row in said["rows"]}
+    assert amounts == {row["trade_no"]: str(parse_minor(row["settlement_amount"], 2)) for row in rows}
+    buyer = rows[0]["buyer"]
+    theirs = [row for row in rows if buyer in (row["buyer"], row["seller"])]
+    assert ask("trades", "--institution", buyer)["total"] == len(theirs)
+    assert ask("trades", viewer=buyer)["total"] == len(theirs)
+    (day,) = ask("summary")["rows"]
+    assert day["gross_amount_minor"] == str(sum(parse_minor(row["settlement_amount"], 2) for row in rows))
+    life = ask("trade", rows[0]["trade_no"])
+    assert life["about"][0]["buyer"] == buyer
+    assert Counter(row["step"] for row in life["rows"])["affirmed"] == len({buyer, rows[0]["seller"]})
+    for question in ("movements", "revenue", "approvals"):
+        assert ask(question)["rows"], question
+    assert ask("breaks")["rows"] == []
+    assert ask("sql", "select count(*) as n from trades")["rows"] == [{"n": len(rows)}]
+    assert {view.name for view in VIEWS.values()} <= {
+        line.split(":")[0] for line in clearing("audit", "L", "views").out.splitlines()
+    }
+
+    for form in ("xlsx", "text"):
+        assert clearing("audit", "L", "trades", "--format", form, "-o", f"out.{form}").code == 0
+        assert Path(f"out.{form}").stat().st_size > 100
+    page = clearing("audit", "L", "trades", "--limit", 2).out
+    assert f"2 of {len(rows)} trades" in page
+    assert "\x1b" not in page
+    left = clearing("audit", "L", "trades", "--institution", "Aldersgat")
+    assert (left.code, left.out) == (2, "")
+    assert "did you mean Aldersgate" in left.err
+    assert clearing("audit", "L", "sql", "drop view trades").code == 2
+    log = ask("log")["rows"]
+    assert Counter(row["outcome"] for row in log)["refused"] == 2
+    assert {row["viewer"] for row in log} == {"local", buyer}
+
+
+def test_audit_given_a_chain_that_goes_on_is_as_of_one_block(clearing: Clearing) -> None:
+    assert clearing("init", "L").code == 0
+    assert clearing("record", "L", "first.csv").code == 0
+    with opened("L") as audit:
+        before = audit.as_of
+        assert clearing("record", "L", "second.csv").code == 0
+        answer = trades(audit)
+        assert answer.as_of == before
+        assert answer.total == len(_file(Path("first.csv")))
+    with opened("L") as audit:
+        assert audit.as_of.block > before.block
+        assert trades(audit).total == len(_file(Path("first.csv"))) + len(_file(Path("second.csv")))
+
+
+def test_audit_given_no_ledger_says_so(clearing: Clearing) -> None:
+    left = clearing("audit", "nowhere", "trades")
+    assert left.code == 2
+    assert "is no ledger" in left.err
+
+
+pytestmark = pytest.mark.timeout(240)

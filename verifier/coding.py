@@ -1,0 +1,203 @@
+"""The one file that says what a bundle says.
+
+    b"clearing evidence 1\\n", then in RLP (Ethereum's encoding of nested byte strings) the fields of `Bundle`
+    in their order, in which each run of up to 255 zeros is a zero and its length, then the digest
+
+What would be long is written shortly, without a compressor, whose output would depend on its version:
+
+- Headers, events and records are rows: those of one length and kind are written by columns of bytes, and of a
+  column that is one value throughout one byte. So a record of 32 bytes takes 11 or so, and a Transfer of 215
+  takes 8.
+- A batch's records, which go into several transactions, are written once.
+
+`decode` encodes what it decoded again: a file that says the same in other bytes is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from itertools import islice
+
+from verifier import rlp
+from verifier.bundle import Affirmation, Balance, Block, Bundle, Condition, Contract, Refused
+from verifier.chain import Receipt, receipt_from, receipt_of
+from verifier.rlp import Item, number
+
+MAGIC = b"clearing evidence 1\n"
+WORD = 32
+_KIND = 57
+"""Bytes of an event that have its contract and most of its first topic."""
+_ROOM, _OF_ZEROS, _LOOKED_AT = 1_000, 16, 64
+"""Bytes that a byte of a file may unpack to: in all; by its zeros; of records and headers, which are read
+one by one."""
+_LOOKED_THROUGH = 8
+"""Bytes that may be looked through for one that may be unpacked."""
+_ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
+
+
+def encode(bundle: Bundle) -> bytes:
+    """The file."""
+    events: list[bytes] = []
+    blocks: list[Item] = []
+    for height, block in bundle.blocks.items():
+        receipts = [receipt_from(each) for each in block.receipts]
+        events += [event for each in receipts for event in each.events]
+        calls = [_pack_call(raw, bundle.records) for raw in block.transactions]
+        blocks.append([height, calls, [[*each[:-1], len(each.events)] for each in receipts]])
+    parts = [
+        bundle.chain_id,
+        [[name, *at] for name, at in sorted(bundle.contracts.items())],
+        bundle.conditions,
+        bundle.first,
+        _pack_rows(bundle.headers, 0),
+        [_columns(_pieces(each, WORD)) for each in bundle.records],
+        blocks,
+        _pack_rows(events, _KIND),
+        *(bundle.chosen, bundle.affirmations, bundle.state, bundle.balances),
+    ]
+    return MAGIC + pack_zeros(rlp.encode(parts)) + bundle.digest
+
+
+def decode(data: bytes) -> Bundle:
+    """What a file says. Raises Refused where it is none, or is not the one that says it."""
+    if not data.startswith(MAGIC):
+        raise Refused("it is no bundle of evidence: it does not begin as one")
+    try:
+        room, of_zeros, looked_at = (_Room(each * len(data)) for each in (_ROOM, _OF_ZEROS, _LOOKED_AT))
+        of_zeros.take(sum(run[1][0] for run in _COUNTED.finditer(data, len(MAGIC), len(data) - WORD)))
+        body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
+        bundle = _decode(body, data[-WORD:], room, looked_at)
+        again = encode(bundle)
+    except Refused:
+        raise
+    except Exception as error:  # Whatever a hostile file makes go wrong, it is none.
+        raise Refused(f"it is no bundle of evidence: a part of it is not in its form ({error!r})") from None
+    if again != data:
+        raise Refused("it is not written as a bundle is: the same could be said in other bytes")
+    return bundle
+
+
+class _Room:
+    """How many bytes may still be unpacked: a small file cannot say that it is a huge one."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
+
+
+def _decode(body: Item, digest: bytes, room: _Room, looked_at: _Room) -> Bundle:
+    chain_id, contracts, conditions, first, headers, batches, blocks, rows, *rest = body
+    chosen, affirmations, state, balances = rest
+    records = tuple(b"".join(_rows(each, looked_at)) for each in batches)
+    events = iter(_unpack_rows(rows, room))
+    found: dict[int, Block] = {}
+    for height, calls, receipts in blocks:
+        raws = []
+        for kind, status, gas, bloom, count in receipts:
+            own = tuple(islice(events, min(number(count), sys.maxsize)))
+            raws.append(receipt_of(Receipt(kind, status, gas, bloom, own)))
+        transactions = tuple(_unpack_call(each, records, room) for each in calls)
+        found[number(height)] = Block(transactions, tuple(raws))
+    return Bundle(
+        chain_id=number(chain_id),
+        contracts={name.decode(): Contract(*_fitting(at, 20, 32)) for name, *at in contracts},
+        conditions=tuple(Condition(*(part.decode() for part in each)) for each in conditions),
+        first=number(first),
+        headers=tuple(_unpack_rows(headers, looked_at)),
+        blocks=found,
+        records=records,
+        chosen=tuple(chosen),
+        affirmations=tuple(Affirmation(*_fitting(each, 32, 0, 32, 32, 32, 32, 65)) for each in affirmations),
+        state=tuple(state),
+        balances=tuple(Balance(*_fitting(each, 0, 0, 0)) for each in balances),
+        digest=digest,
+    )
+
+
+def _fitting(items: Sequence[Item], *sizes: int) -> list[Item]:
+    """Bytes of these sizes; 0 stands for a number."""
+    for item, size in zip(items, sizes, strict=True):
+        if size and (not isinstance(item, bytes) or len(item) != size):
+            raise ValueError(f"{size} bytes are missing")
+    return [item if size else number(item) for item, size in zip(items, sizes, strict=True)]
+
+
+def pack_zeros(data: bytes) -> bytes:
+    """Each run of zeros as a zero and its length."""
+    return _ZEROS.sub(lambda run: bytes([0, len(run[0])]), data)
+
+
+def unpack_zeros(packed: bytes) -> bytes:
+    """The bytes again. What is not as `pack_zeros` writes it comes out as something else."""
+    return _COUNTED.sub(lambda run: bytes(run[1][0]), packed)
+
+
+def _pack_rows(rows: Sequence[bytes], shared: int) -> Item:
+    """Rows by kinds, which have the same length and begin with the same `shared` bytes: the kind of each,
+    numbered as they come; the columns of each kind."""
+    kinds: dict[tuple[int, bytes], list[bytes]] = {}
+    numbers: dict[tuple[int, bytes], bytes] = {}
+    order = []
+    for row in rows:
+        kind = len(row), row[:shared]
+        if kind not in kinds:
+            kinds[kind], numbers[kind] = [], len(kinds).to_bytes(2, "big")
+        kinds[kind].append(row)
+        order.append(numbers[kind])
+    return [_columns(order), [_columns(each) for each in kinds.values()]]
+
+
+def _unpack_rows(item: Item, room: _Room) -> list[bytes]:
+    order, kinds = item
+    waiting = [iter(_rows(each, room)) for each in kinds]
+    return [next(waiting[int.from_bytes(kind, "big")]) for kind in _rows(order, room)]
+
+
+def _columns(rows: Sequence[bytes]) -> Item:
+    """How many rows of one width there are; their columns, of one that is one value throughout one byte."""
+    whole, width = b"".join(rows), len(rows[0]) if rows else 0
+    columns = [whole[i::width] for i in range(width)]
+    return [len(rows), [each[:1] if each.count(each[0]) == len(rows) else each for each in columns]]
+
+
+def _rows(item: Item, room: _Room) -> list[bytes]:
+    """The rows again. Raises ValueError where these are no columns of any."""
+    count, columns = number(item[0]), item[1]
+    room.take(count * max(len(columns), 1))
+    whole = bytearray(count * len(columns))
+    for i, column in enumerate(columns):
+        if len(column) not in (1, count):
+            raise ValueError("columns are not of one length")
+        whole[i :: len(columns)] = column if len(column) == count else column * count
+    return _pieces(bytes(whole), len(columns))
+
+
+def _pieces(data: bytes, width: int) -> list[bytes]:
+    return [data[at : at + width] for at in range(0, len(data), width)] if width else []
+
+
+def _pack_call(raw: bytes, records: Sequence[bytes]) -> Item:
+    """The transaction in pieces: bytes as they are, and [i] where all records of batch i come."""
+    pieces: list[Item] = [raw]
+    for i, batch in enumerate(records):
+        for at in reversed(range(len(pieces) if batch else 0)):
+            if isinstance(pieces[at], bytes):
+                first, *others = pieces[at].split(batch)
+                pieces[at : at + 1] = [first, *(part for each in others for part in ([i], each))]
+    return pieces
+
+
+def _unpack_call(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
+    found = []
+    for each in pieces:
+        found.append(records[number(each[0])] if isinstance(each, list) else each)
+        room.take(len(found[-1]))
+    # Encoding it again looks for every batch in it.
+    room.take(sum(map(len, found)) * len(records) // _LOOKED_THROUGH)
+    return b"".join(found)
