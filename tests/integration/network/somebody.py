@@ -89,10 +89,14 @@ class Node:
         assert "error" not in answer, answer
         return answer["result"]
 
+    def head(self) -> int:
+        """The newest block's number. Transactions handed over together may share a block."""
+        return int(self.ask("eth_blockNumber"), 16)
+
     def transactions(self) -> list[tuple[str, int]]:
         """(sender, nonce) of everything in every block."""
         found = []
-        for number in range(int(self.ask("eth_blockNumber"), 16) + 1):
+        for number in range(self.head() + 1):
             block = self.ask("eth_getBlockByNumber", hex(number), True)
             found += [(each["from"], int(each["nonce"], 16)) for each in block["transactions"]]
         return found

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import verifier
+from ledger.chain.network import NetworkChain
 from ledger.clients import attach
 from ledger.contract import send_all
 from ledger.history import read
@@ -20,7 +21,7 @@ from settlement.evidence.building import build
 from tests.contracts.clearing import Floor
 from tests.contracts.clearing_model import Trade
 from tests.integration.network.market import whole_day
-from tests.integration.network.somebody import Node, needs_anvil, proxied, reach
+from tests.integration.network.somebody import Node, config, needs_anvil, proxied, reach
 from verifier import coding, telling
 from verifier.anchors import Given
 from verifier.bundle import Condition, Refused
@@ -31,8 +32,14 @@ OF_B1 = (Condition("institution", "=", "B1"),)
 NEXT, LATER = 20191122, 20191125
 
 
+def mined_while_waiting(node: Node, folder: Path) -> NetworkChain:
+    """A chain that makes a block where somebody waits for one, and so when all was handed over."""
+    outbox = folder / "outbox.sqlite"
+    return NetworkChain.open(node.url, outbox, config(), sleep=lambda _: node.ask("evm_mine"))
+
+
 def test_evidence_given_a_network_is_verified_as_any(node: Node, tmp_path: Path) -> None:
-    with reach(node.url, tmp_path, finality=0) as chain:
+    with mined_while_waiting(node, tmp_path) as chain:
         ledger = whole_day(chain)
         floor = Floor(ledger)
         batches = [
@@ -40,11 +47,9 @@ def test_evidence_given_a_network_is_verified_as_any(node: Node, tmp_path: Path)
             for day in (NEXT, LATER)
         ]
         node.ask("evm_setAutomine", False)
-        node.ask("evm_setIntervalMining", 1)
         house = ledger.clearing_house
         calls = [(house.encode("record", each.header.as_tuple(), each.records)) for each in batches]
         receipts = send_all(chain, [(ledger.signers["V"], house.address, call) for call in calls])
-        node.ask("evm_setIntervalMining", 0)
         assert len({receipt.block_number for receipt in receipts}) == 1
         data = build(ledger.clients, ledger.deployment, read(ledger.clients), OF_B1)
         of_day = (Condition("trading_day", "=", "2019-11-25"),)
