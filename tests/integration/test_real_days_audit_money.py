@@ -146,8 +146,8 @@ def test_approvals_are_an_affirmation_of_each_broker_and_batch(audit: Audit, tol
         (row["institution"], row["trading_day"], row["subject"], row["detail"]) for row in found
     } == wanted
     assert len(found) == len(wanted) == 47 + 50 + 49 + 50
-    marks = {batch.day: {place_of(mark) for mark in batch.affirmed} for batch in told.batches}
-    assert all(place(row) in marks[str(row["trading_day"])] for row in found)
+    affirmed = {batch.day: batch.affirmed for batch in told.batches}
+    assert all(place(row) == place_of(affirmed[str(row["trading_day"])][row["institution"]]) for row in found)
     agreed = {row["subject"] for row in rows(breaks.approvals(audit, kind=("consent",)))}
     assert agreed == {
         f"{name}/commission version 1" for name, roles in roles_of(DOCUMENT).items() if roles == "broker"
@@ -308,7 +308,7 @@ def test_evidence_proves_exactly_the_trades_of_the_files(days: RealDays, every: 
          row["quantity"], row["recorded_block"], row["ended_block"])
         for row in wanted
     ]  # fmt: skip
-    affirmed = {place_of(mark)[0] for batch in days.told.batches for mark in batch.affirmed}
+    affirmed = {place_of(mark)[0] for batch in days.told.batches for mark in batch.affirmed.values()}
     assert {block for row in verdict.rows for block, _ in row.affirmed_in} <= affirmed
     held = days.told.holdings(days.head.block)
     shown = {

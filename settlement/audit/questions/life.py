@@ -43,7 +43,6 @@ and `levy`, what a side was charged; `revenue`: what of the settlement's commiss
 payer kept, with the payer's running total before and after; `break`: what was done about a break that the
 trade was part of.
 """
-_STATUS = "select * from ({statuses}) order by block, transaction_hash"
 
 
 def trade(audit: Audit, name: str) -> Answer:
@@ -97,7 +96,8 @@ def _near(audit: Audit, day: date | None, number: int, own: str) -> list[str]:
 
 
 def _said(audit: Audit, security: str) -> Iterator[dict[str, Any]]:
-    rows = audit.table(_STATUS.format(statuses=statuses_sql(audit.access, "main._page")))
+    statuses = statuses_sql(audit.access, "main._page", ", t.x, t.log")
+    rows = audit.table(f"select * from ({statuses}) order by x, status = 'settled', log, institution")
     for row in rows.to_pylist():
         yield {
             "step": row["status"],
