@@ -42,6 +42,7 @@ def rules_of(document: Path) -> Rules:
     )
 
 
+@cache
 def roles_of(document: Path) -> dict[str, str]:
     """Each institution's roles, in the document's order."""
     said = yaml.safe_load(document.read_text())
