@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,17 +51,26 @@ PassphraseOption = Annotated[
         help=f"Holds the keys' passphrase, on a network; else ${PASSPHRASE}, else it is asked for.",
     ),
 ]
-DateOption = Annotated[
-    datetime | None, typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="The trading day.")
-]
+
+
+def parsed_day(text: str) -> datetime:
+    """The day that an option says. Raises a usage error with what would be right."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; one is wanted as 2024-03-14") from None
+
+
+DAY: Mapping[str, Any] = {"metavar": "YYYY-MM-DD", "parser": parsed_day}
+"""What options that are days have in common."""
+DateOption = Annotated[datetime | None, typer.Option(help="The trading day.", **DAY)]
 AsOption = Annotated[str, typer.Option("--as", metavar="INSTITUTION", help="Who does it.")]
 TodayOption = Annotated[
     datetime | None,
     typer.Option(
         "--date",
-        metavar="YYYY-MM-DD",
-        formats=["%Y-%m-%d"],
         help="On a ledger whose clock is simulated: the day it is then.",
+        **DAY,
     ),
 ]
 ModelOption = Annotated[

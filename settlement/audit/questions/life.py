@@ -79,7 +79,7 @@ def place(audit: Audit, name: str) -> int:
     if not found:
         raise unknown("trade", name, _near(audit, day, number, own))
     if len(found) > 1:
-        raise TradingDayNeeded([f"{each}/{number}" for _, each in found])
+        raise TradingDayNeeded([f"{each}/{number}" for _, each in found], "by its whole name")
     return int(found[0][0])
 
 
