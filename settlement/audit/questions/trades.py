@@ -19,8 +19,7 @@ from settlement.audit.conditions import (
 )
 from settlement.audit.facts import fails_last
 from settlement.audit.filters import NONE, Filters
-from settlement.audit.moments import last_transaction, moment
-from settlement.audit.past import recorded_end, standing_at
+from settlement.audit.moments import last_transaction, moment, recorded_end, standing_at
 from settlement.audit.questions.totals import by_day, used
 from settlement.audit.session import Audit
 from settlement.audit.views_trades import trades_sql
