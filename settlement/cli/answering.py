@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from settlement.cli.output import DAY, failures, write_json, write_out, write_text
+from settlement.cli.output import DAY, failures, page_width, write_json, write_out, write_text
 
 if TYPE_CHECKING:
     from settlement.audit.answer import Answer
@@ -184,7 +184,7 @@ def write_answer(
     if form is Form.TEXT and out is None:
         limit = None if everything or answer.question == "trade" else ROWS
         columns = _COLUMNS.get(answer.question, ())
-        write_text(*writing.as_text(answer, decimals, columns=columns, limit=limit))
+        write_text(*writing.as_text(answer, decimals, columns=columns, limit=limit, width=page_width()))
         return
     if form is Form.JSON and out is None:
         write_json({"ledger": str(audit.path)} | writing.as_json(answer))

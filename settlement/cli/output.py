@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -144,6 +145,14 @@ def write_text(*parts: RenderableType, then: Iterable[str] = ()) -> None:
     content = (Text(part) if isinstance(part, str) else part for part in parts)
     text = rendered(Group(*content), page_like(Console()))
     write_out(text + "".join(f"{line}\n" for line in ("next:", *(f"  {step}" for step in then)) if then))
+
+
+def page_width() -> int | None:
+    """Characters that a line has room for: the terminal's, or as $COLUMNS says; None where nothing does, as
+    in a pipe or a file."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 @contextmanager
