@@ -308,6 +308,11 @@ def test_breaks_given_one_altered_book_are_the_one(days: RealDays, audit: Audit,
         assert found["value_at_risk_minor"] == rate
         assert (one["institution"], one["asset"], one["amount"]) == (name, "NPR", rate)
         assert not rows(breaks.breaks(now, Filters(status=("closed",))))
+        for at, many in ((None, 1), (str(days.told.settlements[-1].mark.block - 1), 0)):
+            of_day = Filters(first=iso(day), at=at)
+            assert [row["breaks"] for row in rows(summary.summary(now, of_day))] == [many]
+            (own,) = rows(summary.summary(now, Filters(institution=name, at=at), "institution"))
+            assert own["breaks"] == many
 
 
 def test_evidence_proves_exactly_the_trades_of_the_files(days: RealDays, every: list[Row]) -> None:
