@@ -125,5 +125,8 @@ def _totals(audit: Audit, filters: Filters, group: str, transaction: int | None)
     chosen = Chosen.of(audit, filters, transaction, as_they_stood=True)
     table = table_for(audit, filters, parties=group == "institution")
     if table is None or transaction is not None:
-        return f"({added(BY_PARTIES, chosen.rows(), small=audit.small)})"
+        # Once: by institution they are looked at from both sides.
+        sums = added(BY_PARTIES, chosen.rows(), small=audit.small)
+        audit.connection.execute(f"create or replace table main._totals as {sums}")
+        return "main._totals"
     return totals_of(audit, filters, table, (*chosen.conditions, *chosen.status))
