@@ -339,7 +339,7 @@ class Extractor:
         row += [_day(header.intended_settlement_date), header.fee_schedule_id, count, counted.trade]
         columns = [pa.array([value], kind.type) for value, kind in zip(row, BATCHES, strict=True)]
         self._add("batches", pa.Table.from_arrays(columns, schema=BATCHES))
-        fixed = trade_columns(counted.trade, counted.batch, day, words)
+        fixed = trade_columns(counted.trade, counted.batch, day, words, records)
         standing = Standing.recorded(counted.trade, records.number, records.quantity)
         self._recorded[batch_hash] = _Recorded(standing, fixed)
         self.rows += count
