@@ -93,10 +93,11 @@ def trade_columns(
 
 
 def stood(standing: Standing, rows: Any) -> list[pa.Array]:
-    """Status, units settled and the transaction that ended them, of these rows."""
-    ended = standing.ended_in[rows]
+    """Status, units settled and the transaction that ended them, of these rows: as they are now, whatever
+    changes later."""
+    ended = standing.ended_in[rows].copy()
     return [
-        pa.array(standing.status[rows]),
-        pa.array(standing.settled_quantity[rows]),
+        pa.array(standing.status[rows].copy()),
+        pa.array(standing.settled_quantity[rows].copy()),
         pa.array(ended, mask=ended == NEVER),
     ]
