@@ -72,9 +72,7 @@ def blocks_table(blocks: Iterable[Block]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=BLOCKS)
 
 
-def trade_columns(
-    first: int, batch: int, day: date | None, words: bytes, records: Records
-) -> list[pa.Array]:
+def trade_columns(first: int, batch: int, day: date | None, words: bytes, records: Records) -> list[pa.Array]:
     """What never changes of the trades of a batch: `first` and `batch` are their numbers, `words` what
     `records` were unpacked from."""
     count = len(records)

@@ -27,15 +27,13 @@ from ledger.ids import parse_day_number
 from ledger.index.columns import balances_table, blocks_table, joined, picked, stood, trade_columns
 from ledger.index.decoding import EventKind, event_kinds, event_tables, high, low
 from ledger.index.schema import BATCHES, CHANGES, MOVEMENTS, TABLES, TRADES, TRANSACTIONS
-from ledger.index.sent import Sent
+from ledger.index.sent import InOrder, Sent
 from ledger.index.standing import STANDS, Standing
 from ledger.records import unpack, unpack_mask
 from ledger.units import exact_add, exact_words
 
 _HOUSE = ("BatchRecorded", "TradeDisputed", "TradeSettledInPart", "StatusChanged", "SliceSettled")
 """Events of the clearing house that say where trades stand."""
-_BULK = [1 + _HOUSE.index("BatchRecorded"), 1 + _HOUSE.index("SliceSettled")]
-"""Of those, what the calldata says more of."""
 
 
 @dataclass
@@ -132,16 +130,10 @@ class Extractor:
                 self._movements(logs, chosen, number[chosen])
             if kind.contract == "ClearingHouse" and kind.name in _HOUSE:
                 said[chosen] = 1 + _HOUSE.index(kind.name)
-        # Calldata is large, and few transactions' is looked at.
-        bulk = set(owner[np.isin(said, _BULK)].tolist())
-        senders, calldata = [], {}
-        for which in of.tolist():
-            sender, data = self._sent(mined[which])
-            senders.append(sender)
-            if which in bulk:
-                calldata[which] = data
-        self._transactions([mined[which] for which in of.tolist()], senders)
-        self._trades(logs, np.flatnonzero(said), said, number, owner, calldata)
+        own = [mined[which] for which in of.tolist()]
+        sent = InOrder(self._sent(own))
+        self._trades(logs, np.flatnonzero(said), said, number, sent)
+        self._transactions(own, sent.rest())
         self.counted.transaction += len(of)
 
     def resume(self, tables: Mapping[str, pa.Table], rows: int) -> None:
@@ -286,19 +278,20 @@ class Extractor:
         rows: npt.NDArray[np.int64],
         said: npt.NDArray[np.int8],
         number: npt.NDArray[np.int64],
-        owner: npt.NDArray[np.int64],
-        calldata: Mapping[int, bytes],
+        sent: InOrder,
     ) -> None:
         """Apply what the clearing house said: runs of events of one kind, batch and transaction at once."""
         if not len(rows):
             return
-        slices: dict[int, Iterator[tuple[int, Words]]] = {}
+        slices: Iterator[tuple[int, Words]] = iter(())
+        sliced = 0  # the transaction whose slices those are
         for run in _runs(logs, rows, said, number):
             first = int(run[0])
             name, transaction = _HOUSE[int(said[first]) - 1], int(number[first])
             batch_hash = logs.topics[first, 3 if name == "SliceSettled" else 1].tobytes()
+            calldata = sent.calldata(transaction - self.counted.transaction)
             if name == "BatchRecorded":
-                self._record(batch_hash, logs, run, transaction, calldata[int(owner[first])])
+                self._record(batch_hash, logs, run, transaction, calldata)
                 continue
             standing = self._standing(batch_hash)
             if name == "TradeDisputed":
@@ -310,9 +303,10 @@ class Extractor:
                 numbers = low(logs.topics[run, 2]).astype(np.uint32)
                 standing.settle_parts(numbers, low(logs.words(run, 2)), transaction)
             else:
-                given = slices.setdefault(transaction, slices_in(calldata[int(owner[first])]))
+                if sliced != transaction:
+                    sliced, slices = transaction, slices_in(calldata)
                 for _ in run.tolist():
-                    standing.settle(self._mask(next(given, None), batch_hash, len(standing)), transaction)
+                    standing.settle(self._mask(next(slices, None), batch_hash, len(standing)), transaction)
 
     def _mask(self, given: tuple[int, Words] | None, batch_hash: bytes, count: int) -> npt.NDArray[np.bool_]:
         """Which trades a slice chose. Slices are settled, and so told of, in the order of the calldata."""
