@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from eth_utils import keccak
 
 from ledger.abi import WORD, Words
-from ledger.calldata import records_in, slices_in
+from ledger.calldata import Data, records_in, slices_in
 from ledger.chain.base import Block, Mined
 from ledger.chain.logs import Logs
 from ledger.clients import Clients
@@ -320,7 +320,7 @@ class Extractor:
         logs: Logs,
         rows: npt.NDArray[np.int64],
         transaction: int,
-        calldata: bytes,
+        calldata: Data,
     ) -> None:
         words = records_in(calldata, self._house)
         said = [logs.words(rows, k)[0] for k in range(8)]

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from ledger.calldata import Data
 from ledger.chain import Chain, LocalChain
 from ledger.chain.base import Mined
 from ledger.errors import EngineFailed
 from ledger.transactions import signed
 
-Sent = Callable[[Sequence[Mined]], Iterator[tuple[bytes, bytes]]]
+Sent = Callable[[Sequence[Mined]], Iterator[tuple[bytes, Data]]]
 """Of each transaction, in their order: the address of its signer, 20 bytes, and its calldata."""
 _AHEAD = 4
 """Transactions whose signers another thread finds while what was sent in one is looked at. Calldata is large:
@@ -25,9 +26,9 @@ def sent_on(chain: Chain) -> Sent:
     if isinstance(chain, LocalChain):
         journal = chain.journal
 
-        def in_journal(mined: Sequence[Mined]) -> Iterator[tuple[bytes, bytes]]:
+        def in_journal(mined: Sequence[Mined]) -> Iterator[tuple[bytes, Data]]:
             with ThreadPoolExecutor(1) as thread:
-                ahead: deque[Future[tuple[bytes, bytes]]] = deque()
+                ahead: deque[Future[tuple[bytes, Data]]] = deque()
                 for each in mined:
                     ahead.append(thread.submit(signed, journal.entry(each.block_number).raw))
                     if len(ahead) > _AHEAD:
@@ -42,7 +43,7 @@ def sent_on(chain: Chain) -> Sent:
     assert isinstance(chain, NetworkChain)
     node = chain.node
 
-    def on_network(mined: Sequence[Mined]) -> Iterator[tuple[bytes, bytes]]:
+    def on_network(mined: Sequence[Mined]) -> Iterator[tuple[bytes, Data]]:
         for each in mined:
             found = node.transaction(each.transaction_hash)
             if found is None:
@@ -56,12 +57,12 @@ class InOrder:
     """What was sent in some transactions, looked at in their order, so that the calldata of one is in memory
     at a time; `senders` are those of the ones that were."""
 
-    def __init__(self, sent: Iterator[tuple[bytes, bytes]]) -> None:
+    def __init__(self, sent: Iterator[tuple[bytes, Data]]) -> None:
         self.senders: list[bytes] = []
         self._sent = sent
-        self._calldata = b""
+        self._calldata: Data = b""
 
-    def calldata(self, place: int) -> bytes:
+    def calldata(self, place: int) -> Data:
         """Of the transaction at a place: the one looked at last, or a later one."""
         while len(self.senders) <= place:
             sender, self._calldata = next(self._sent)
