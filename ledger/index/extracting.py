@@ -34,6 +34,8 @@ from ledger.units import exact_add, exact_words
 
 _HOUSE = ("BatchRecorded", "TradeDisputed", "TradeSettledInPart", "StatusChanged", "SliceSettled")
 """Events of the clearing house that say where trades stand."""
+_LARGE = 1_000
+"""Trades of a batch, on average, with which the tables of batches are read as fast as one of them all."""
 
 
 @dataclass
@@ -160,17 +162,16 @@ class Extractor:
         """The segment of all that was taken, whose last block is `last`; a next one can begin."""
         if self._last_block != last.number:
             self._add("blocks", blocks_table([last]))
-        for name, make in (("trades", self._trades_table), ("changes", self._changes_table)):
-            self._add(name, make())
+        self._add("changes", self._changes_table())
         self._add("balances", balances_table(self.counted.balances))
-        tables = {name: pa.concat_tables(pieces) for name, pieces in self._pieces.items()}
+        tables = {name: pa.concat_tables(pieces).combine_chunks() for name, pieces in self._pieces.items()}
+        tables["trades"] = self._trades_table()
         tables |= {name: schema.empty_table() for name, schema in TABLES.items() if name not in tables}
         for standing in self._standings():
             standing.touched[:] = False
         recorded = {batch_hash: each.standing for batch_hash, each in self._recorded.items()}
         self._begin()
-        whole = {name: tables[name].combine_chunks() for name in sorted(tables)}
-        return Extracted(first_block, last, full, whole, recorded)
+        return Extracted(first_block, last, full, dict(sorted(tables.items())), recorded)
 
     def cut(self, mined: Sequence[Mined], enough: int, most: int) -> int | None:
         """How many of these transactions to take until the segment is full: at the end of a block that
@@ -352,7 +353,11 @@ class Extractor:
             pa.Table.from_arrays([*each.columns, *stood(each.standing, slice(None))], schema=TRADES)
             for each in self._recorded.values()
         ]
-        return pa.concat_tables(batches) if batches else TRADES.empty_table()
+        if not batches:
+            return TRADES.empty_table()
+        trades = pa.concat_tables(batches)
+        # Most of a segment is here. Where batches are large nothing is gained by putting it together again.
+        return trades if len(trades) >= _LARGE * len(batches) else trades.combine_chunks()
 
     def _changes_table(self) -> pa.Table:
         found = [CHANGES.empty_table()]

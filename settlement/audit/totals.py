@@ -123,7 +123,7 @@ def _added(parts: list[tuple[int, pa.Table]], batches: pa.Table, fees: pa.Table)
             own = " and ".join(f"{each} is null" for each in _EVERY if each not in KEYS[name])
             sums = []
             for place, (sign, _) in enumerate(parts):
-                sql = f"select * from _sums{place} where {own}"
+                sql = f"select {', '.join([*KEYS[name], *SUMS])} from _sums{place} where {own}"
                 sums.append(sql if sign > 0 else negative(name, sql))
             whole = put_together(name, " union all ".join(f"({each})" for each in sums))
             listed = ", ".join(
