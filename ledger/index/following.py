@@ -1,5 +1,5 @@
-"""Bringing the index up to the chain: only what it does not have is read, and no more than a segment of it is
-in memory.
+"""Bringing the index up to the chain: only what it does not have is read, and no more than two segments of it
+are in memory: one that is read, and one that another thread derives from and puts on disk meanwhile.
 
 A segment ends with the first block that closes a cycle and with which it has `SEGMENT_ROWS` or more, or with
 any that brings it to `LARGEST_ROWS`, so that the same chain gives the same segments, however often it was
@@ -168,19 +168,16 @@ def segments_of(
 
 
 def extractor_of(
-    clients: Clients,
-    known: Known,
-    begun: Segment | None = None,
-    earlier: Callable[[bytes], Standing] | None = None,
+    clients: Clients, known: Known, earlier: Callable[[bytes], Standing], begun: Segment | None = None
 ) -> Extractor:
-    """Goes on after the segments that are known, or with one after them that has `begun`; `earlier` is
-    `known.standing` unless it is given."""
+    """Goes on after the segments that are known, or with one after them that has `begun`; `earlier` says how
+    the trades of a batch of theirs stand."""
     chain = clients.clearing_house.chain
     extractor = Extractor(
         clients,
         sent=sent_on(chain),
         block=chain.block,
-        earlier=earlier or known.standing,
+        earlier=earlier,
         batches_of=known.batches_of,
         counted=known.counted(begun),
     )
@@ -214,7 +211,7 @@ def _made(
             final = begun.last
         with ThreadPoolExecutor(1) as thread:
             adding = _Adding(known, manifest.ledger.digest, derive, thread)
-            extractor = extractor_of(clients, known, begun, adding.standing)
+            extractor = extractor_of(clients, known, adding.standing, begun)
             for is_final, last in ((True, final), (False, head)):
                 first = known.segments[-1].last.number + 1 if known.segments else 0
                 after = begun.last.number if begun is not None and is_final else first - 1
@@ -233,8 +230,8 @@ def _made(
 
 @dataclass
 class _Adding:
-    """Segments that another thread derives from and puts on disk, one at a time, while the chain is read on:
-    two are in memory at most."""
+    """Segments that another thread derives from and puts on disk, one at a time, while the chain is read
+    on."""
 
     known: Known
     """Belongs to the thread until `wait` returns, but for the standings that are kept in memory."""

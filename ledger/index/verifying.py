@@ -62,7 +62,7 @@ def _findings(
 ) -> Iterator[Finding]:
     chain = clients.clearing_house.chain
     known = Known(manifest.folder, manifest, [])
-    extractor = extractor_of(clients, known)
+    extractor = extractor_of(clients, known, known.standing)
     blocks = manifest.segments[-1].last.number + 1
     for segment in manifest.segments:
         if segment.final:
