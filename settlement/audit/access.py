@@ -26,6 +26,8 @@ from settlement.errors import SettlementError
 if TYPE_CHECKING:
     import duckdb
 
+    from settlement.audit.facts import Script
+
 Sees = Literal["all", "own", "masked"]
 _ORDER: tuple[Rule, ...] = ("refused", "masked", "own", "all")
 _ALIKE = 0.8  # share_of the characters that two names have in common
@@ -118,7 +120,7 @@ def decided(policy: Policy, viewer: str | None, institutions: Sequence[Member]) 
     return _access(viewer, policy.others, (), "rule others")
 
 
-def members_of(connection: duckdb.DuckDBPyConnection) -> list[Member]:
+def members_of(connection: duckdb.DuckDBPyConnection | Script) -> list[Member]:
     """The institutions of an index by its raw facts, with roles and suspensions as of its last block."""
     rows: list[tuple[Any, ...]] = connection.execute(_MEMBERS).fetchall()
     return [

@@ -22,7 +22,7 @@ def macros(script: Script) -> None:
         number: VenueSchedule.registered(
             levy, graduated, [(int(up_to), int(rate), int(flat)) for up_to, rate, flat in tiers]
         )
-        for number, levy, graduated, tiers in script.connection.execute(_READ).fetchall()
+        for number, levy, graduated, tiers in script.execute(_READ).fetchall()
     }
     for name, rule in (("commission_of", _commission), ("levy_of", _levy)):
         small = _by_schedule({n: rule(each, "low::bigint", True) for n, each in schedules.items()})

@@ -60,7 +60,6 @@ _ARROW = {
     pa.list_(pa.string()): "VARCHAR[]",
 }
 _TRADES_NOW = """
-    create view facts.trades_now as
     select t.* replace (
         coalesce(c.status, t.status) as status,
         coalesce(c.settled_quantity, t.settled_quantity) as settled_quantity,
@@ -76,6 +75,7 @@ _CHANGED = """
     from facts.trades t join facts.changes_last c using (trade)"""
 WIDE = "wide(low, high) as (low::hugeint + high::hugeint * 18446744073709551616)::decimal(38, 0)"
 """The macro that puts a number in two columns together."""
+_WORD = re.compile(r"\w+")
 _PART = """case when settled = quantity then total
     else (total::hugeint * settled // quantity)::decimal(38, 0) end"""
 _FAILS_LAST = """
@@ -86,50 +86,81 @@ _FAILS_LAST = """
 
 
 class Script:
-    """A session's database, and the statements that made it, so that another can be made like it."""
+    """A session's database, and the statements that made it, so that another can be made like it.
+
+    Views are made when something first names them: there are a hundred, and a question reads a few.
+    """
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
-        self.connection = connection
+        self._connection = connection
+        self._waiting: dict[str, list[tuple[int, str]]] = {}
         self.statements: list[str] = []
 
     def run(self, statement: str) -> None:
         """Execute a statement and remember it."""
-        self.connection.execute(statement)
+        self.execute(statement)
         self.statements.append(statement)
+
+    def view(self, name: str, select: str) -> None:
+        """Remember a view, whose name may have its schema in front and be in quotation marks."""
+        statement = f"create view {name} as {select}"
+        bare = name.rpartition(".")[2].strip('"')
+        self._waiting.setdefault(bare, []).append((len(self.statements), statement))
+        self.statements.append(statement)
+
+    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> DuckDBPyConnection:
+        """What one statement gives, once there is every view that it names."""
+        self._make(sql)
+        return self._connection.execute(sql, parameters)
+
+    def _make(self, sql: str) -> None:
+        found: dict[int, str] = {}
+        named = self._named(sql)
+        while named:
+            for place, statement in self._waiting.pop(named.pop()):
+                found[place] = statement
+                named |= self._named(statement)
+        # A column may be called as a view is, so some are made needlessly; in this order none is too early.
+        for place in sorted(found):
+            self._connection.execute(found[place])
+
+    def _named(self, sql: str) -> set[str]:
+        return {word for word in _WORD.findall(sql) if word in self._waiting}
 
 
 def prepare(script: Script, files: Files, newest: Mapping[str, Path]) -> None:
-    """Make the views of the schema in an empty database; `newest` are the files of the newest segment. Only
-    Parquet's footers are read, and all of `changes`."""
+    """The views of the schema, in an empty database; `newest` are the files of the newest segment. Of Parquet
+    only footers are read, and all of `changes`."""
     script.run("create schema facts")
     for table, columns in tables():
         found = files.get(table, ())
         source = parquet(found) if found else _empty(columns)
-        script.run(f'create view facts."{table}" as select * from {source}')
+        script.view(f'facts."{table}"', f"select * from {source}")
     _keep(script, "changes_last", _CHANGES_LAST)
     if files.get("changes"):
-        script.run(_TRADES_NOW)
+        script.view("facts.trades_now", _TRADES_NOW)
     else:
-        script.run("create view facts.trades_now as select * from facts.trades")
-    script.run(f"create view facts.changed as {_CHANGED}")
+        script.view("facts.trades_now", "select * from facts.trades")
+    script.view("facts.changed", _CHANGED)
     _keep(
         script,
         "times",
         "select x.transaction, x.block, make_timestamp(b.time_s * 1000000) as date_time"
         " from facts.transactions x join facts.blocks b using (block) order by 1",
     )
-    script.run(
-        "create view facts.moments as select x.transaction, x.block, x.hash, x.sender, b.date_time"
-        " from facts.transactions x join facts.times b using (transaction)"
+    script.view(
+        "facts.moments",
+        "select x.transaction, x.block, x.hash, x.sender, b.date_time"
+        " from facts.transactions x join facts.times b using (transaction)",
     )
-    script.run(f"create view facts.fails_last as {fails_last()}")
+    script.view("facts.fails_last", fails_last())
     _keep(
         script,
         "cycle_of",
         'select distinct transaction, cycle from facts."ClearingHouse_SliceSettled"',
     )
     held = parquet([newest["balances"]]) if "balances" in newest else "facts.balances where false"
-    script.run(f"create view facts.balances_now as select * from {held}")
+    script.view("facts.balances_now", f"select * from {held}")
 
 
 def parquet(files: Sequence[Path]) -> str:
@@ -152,7 +183,7 @@ def fails_last(condition: str = "true") -> str:
 def _keep(script: Script, name: str, select: str) -> None:
     """Rows that nearly every question needs, read once: a view over a table in memory."""
     script.run(f"create table main._{name} as {select}")
-    script.run(f"create view facts.{name} as select * from main._{name}")
+    script.view(f"facts.{name}", f"select * from main._{name}")
 
 
 def macros(script: Script, names: Names, access: Access) -> None:

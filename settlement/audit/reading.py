@@ -7,10 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from duckdb import DuckDBPyConnection
-
 from ledger.ids import from_bytes32
 from settlement.audit.answer import AsOf
+from settlement.audit.facts import Script
 from settlement.audit.names import Asset, Names
 
 
@@ -67,12 +66,12 @@ def follow(path: Path) -> None:
     indexing.follow(path)
 
 
-def names(connection: DuckDBPyConnection) -> Names:
+def names(script: Script) -> Names:
     """What the ledger's institutions and assets are called."""
-    admitted = connection.execute(
+    admitted = script.execute(
         'select institution, name from facts."Consortium_InstitutionAdmitted" order by 1'
     ).fetchall()
-    listed = connection.execute(
+    listed = script.execute(
         'select asset, code, issuer, decimals from facts."AssetRegister_AssetListed" order by 1'
     ).fetchall()
     return Names(

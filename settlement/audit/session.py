@@ -36,7 +36,7 @@ class Audit:
     reads schema `facts`."""
 
     path: Path
-    connection: duckdb.DuckDBPyConnection
+    connection: facts.Script
     as_of: AsOf
     access: Access
     names: Names
@@ -122,20 +122,20 @@ def session(
         for name, file in segment.files.items():
             files.setdefault(name, []).append(file)
     facts.prepare(script, files, segments[-1].files if segments else {})
-    granted = access or access_of(path, viewer, members_of(connection))
-    names = reading.names(connection)
+    granted = access or access_of(path, viewer, members_of(script))
+    names = reading.names(script)
     facts.macros(script, names, granted)
     charges.macros(script)
     breaks.prepare(script, path, names.institutions)
     create(script, granted)
     # Parquet's statistics answer both.
     wide, large = (
-        bool(connection.execute(f"select 1 from facts.trades where {condition} limit 1").fetchall())
+        bool(script.execute(f"select 1 from facts.trades where {condition} limit 1").fetchall())
         for condition in ("amount_high > 0", f"amount_low >= {charges.FITS}")
     )
     return Audit(
         path,
-        connection,
+        script,
         as_of,
         granted,
         names,

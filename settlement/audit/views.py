@@ -26,6 +26,6 @@ VIEWS: Mapping[str, View] = {view.name: view for view in _all()}
 
 
 def create(script: Script, access: Access) -> None:
-    """Make every view for a viewer; the facts and macros have to be there."""
+    """Every view for a viewer, made when it is named; the facts and macros have to be there."""
     for view in VIEWS.values():
-        script.run(f"create view {view.name} as {view.sql(access)}")
+        script.view(view.name, view.sql(access))
