@@ -148,8 +148,10 @@ class Claim:
         return sorted(rows, key=lambda row: (row.trading_day, row.number, row.batch_hash)), masks
 
     def last_block(self) -> int:
-        """The newest block with an event that the answer depends on; 0 where none has."""
-        return max((b.last_block for b in self._facts.batches.values() if self.candidates(b)), default=0)
+        """The newest block with something that the answer depends on. The ledger's beginning is among it:
+        else blocks that nobody vouches for could tell another, and what came before it could be left out."""
+        own = (batch.last_block for batch in self._facts.batches.values() if self.candidates(batch))
+        return max([self._facts.begun_in, *own])
 
     def _row(self, batch: Batch, position: int, record: Record) -> Row:
         name, code = self._facts.names, self._facts.codes

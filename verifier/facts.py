@@ -137,6 +137,9 @@ class Facts:
     signers: dict[int, set[bytes]] = field(default_factory=dict)
     """Every signer that an institution had."""
     batches: dict[bytes, Batch] = field(default_factory=dict)
+    begun_in: int = 0
+    """The block in which the first institution was admitted. Who lists an asset or records a batch is one: a
+    ledger has nothing before."""
 
 
 def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, Block]) -> Facts:
@@ -182,6 +185,8 @@ class _Transaction:
         if name == "InstitutionAdmitted":
             _give(facts.names, event, "institution")
             facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
+            if event.topic(1) == 1:
+                facts.begun_in = self._place[0]
         elif name == "SignerChanged":
             facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
         elif name == "AssetListed":

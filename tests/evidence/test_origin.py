@@ -85,6 +85,26 @@ def test_chain_given_another_clearing_house_on_it_rests_on_the_one_that_is_named
     assert verifier.verify(data, contracts={"ClearingHouse": LATER["ClearingHouse"]}).contracts_known
 
 
+@pytest.mark.parametrize("made_by_then", [True, False])
+def test_chain_given_its_beginning_is_told_again_after_the_head_is_not_anchored(made_by_then: bool) -> None:
+    """Blocks before a trusted head are cut off; behind it there is the very transaction that made the
+    clearing house, where it is not before, and names are exchanged. Trades could be hidden as well."""
+    chain = Forged(first=making(nonce=8)) if made_by_then else Forged()
+    chain.block(raw=making() if made_by_then else b"")
+    chain.record(trade(1))
+    known = keccak(chain.headers[-1])
+    logs = [admitted(i, name) for i, name in enumerate(("V", "B", "A"), start=1)]
+    chain.block(*logs, listed(1, "S"), listed(0x8001, "C"), raw=making(nonce=8 if made_by_then else NONCE))
+    blocks = {n: Block((raw,), (receipt,)) for n, (raw, receipt) in enumerate(chain.blocks, start=1)}
+    first = 2 if made_by_then else 3
+    whole = {number: block for number, block in blocks.items() if number >= first}
+    it = replace(forged().bundle(), first=first, headers=tuple(chain.headers[first - 1 :]), blocks=whole)
+    verdict = verifier.verify(sealed(fitting(it)), trusted_head=known, contracts=PLACES)
+    assert (verdict.rows[0].buyer, verdict.anchored_to, verdict.last_block) == ("B", 3, 4)
+    assert not verdict.anchored
+    assert "the answer depends on block 4, which comes after" in "\n".join(telling.lines(verdict))
+
+
 @pytest.mark.parametrize("name", PLACES)
 def test_chain_given_a_contract_under_another_name_too_hides_nothing(name: str) -> None:
     """Of two names for one place the record's last could be taken, and no event there be the ledger's."""
