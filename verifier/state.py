@@ -11,8 +11,9 @@ from collections.abc import Iterable
 
 from verifier import rlp
 from verifier.bundle import Balance, Bundle, Refused
+from verifier.crypto import keccak
 from verifier.facts import Facts
-from verifier.trie import Nodes, keccak
+from verifier.trie import Nodes
 
 BALANCES_SLOT = 7
 _CURRENCY = 0x8000

@@ -1,12 +1,12 @@
-"""Checking a bundle from its bytes to what can be said of it."""
+"""All that is checked of a bundle, in order, and what can be said of it then."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier import chain, claims, coding, facts, state
-from verifier.anchors import Anchors, Given, Keys, Statement, signed
+from verifier import anchors, chain, claims, facts, state
+from verifier.anchors import Given
 from verifier.bundle import CONTRACTS, Bundle, Refused, Row
 from verifier.facts import Facts
 
@@ -51,36 +51,20 @@ class Verdict:
         return self.headers[-1]
 
     @property
+    def head_anchored(self) -> bool:
+        """Whether the last block is vouched for, whose state proves code and balances."""
+        return self.anchored_to == self.head.number
+
+    @property
     def as_of(self) -> chain.Header:
         """The block that the answer is true and complete as of: where it is anchored, the newest that is
         vouched for, as something may have happened after it; else the last."""
         return self.headers[(self.anchored_to or 0) - self.headers[0].number] if self.anchored else self.head
 
     @property
-    def balances_anchored(self) -> bool:
-        """Whether the last block, whose state has the balances, is vouched for."""
-        return self.anchored_to == self.head.number
-
-    @property
     def code_proven(self) -> bool:
         """Whether the state proves the contracts' code, and balances."""
         return bool(self.bundle.state)
-
-
-def verify(
-    data: bytes,
-    *,
-    trusted_head: bytes | None = None,
-    keys: Keys | None = None,
-    statements: Sequence[Statement] = (),
-    contracts: Mapping[str, bytes] | None = None,
-) -> Verdict:
-    """Check a file. `trusted_head` is the hash of a block that the auditor knows to be the ledger's;
-    `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be.
-
-    Raises Refused, which says what is wrong.
-    """
-    return check(coding.decode(data), data, Given(trusted_head, keys or {}, statements, contracts or {}))
 
 
 def check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
@@ -94,14 +78,7 @@ def check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
 
 
 def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
-    if missing := [name for name in CONTRACTS if name not in bundle.contracts]:
-        raise Refused(f"its deployment record has no {missing[0]}")
-    if strange := [name for name in bundle.contracts if not (name.isascii() and name.isidentifier())]:
-        raise Refused(f"its deployment record has a contract that is none: {strange[0]!r}")
-    for name in CONTRACTS:
-        own = bundle.contracts[name].address
-        if given.contracts.get(name, own) != own:
-            raise Refused(f"it is of another ledger: its {name} is 0x{own.hex()}")
+    _check_contracts(bundle, given)
     claims.checked(bundle.conditions)
     headers = chain.headers(bundle.first, bundle.headers)
     chain.check_blocks(headers, bundle.blocks)
@@ -114,11 +91,10 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
     if chosen != list(bundle.chosen):
         raise Refused("its answer is not every trade that meets its conditions, and no other")
     state.check(bundle, headers[-1].state_root, found)
-    affirmed = signed(bundle, found)
+    vouched = anchors.find(bundle, headers, found, given)
     if claims.digest_of(rows, data) != bundle.digest:
         raise Refused("it was altered: its digest is not that of what it says")
-    anchors = Anchors(bundle, headers, found, given, affirmed)
-    anchored_to = max(anchors.found, default=None)
+    anchored_to = max(vouched.by_block, default=None)
     return Verdict(
         bundle=bundle,
         facts=found,
@@ -126,8 +102,19 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         headers=headers,
         last_block=claim.last_block(),
         anchored_to=anchored_to,
-        anchored_by=() if anchored_to is None else tuple(anchors.found[anchored_to]),
-        hints=tuple(anchors.hints),
+        anchored_by=() if anchored_to is None else tuple(vouched.by_block[anchored_to]),
+        hints=tuple(vouched.hints),
         contracts_given="ClearingHouse" in given.contracts,
-        contracts_signed=anchors.house_signed,
+        contracts_signed=vouched.house_signed,
     )
+
+
+def _check_contracts(bundle: Bundle, given: Given) -> None:
+    for name in CONTRACTS:
+        if name not in bundle.contracts:
+            raise Refused(f"its deployment record has no {name}")
+    for name, contract in bundle.contracts.items():
+        if not (name.isascii() and name.isidentifier()):
+            raise Refused(f"its deployment record has a contract that is none: {name!r}")
+        if name in CONTRACTS and given.contracts.get(name, contract.address) != contract.address:
+            raise Refused(f"it is of another ledger: its {name} is 0x{contract.address.hex()}")

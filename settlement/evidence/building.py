@@ -6,6 +6,7 @@ work it out; the ledger only says where to look.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -18,10 +19,12 @@ from ledger.deploy import Deployment
 from ledger.errors import StateUnproven
 from ledger.history import History, RecordedBatch
 from settlement.errors import SettlementError
-from verifier import anchors, chain, claims, coding, facts, origin, state
+from verifier import anchors, chain, claims, facts, origin, state
 from verifier.anchors import Statement
 from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract, Refused
 from verifier.facts import Facts
+from verifier.forms import coding
+from verifier.forms.given import STATEMENT, WORDS
 from verifier.trie import Nodes
 
 
@@ -156,6 +159,21 @@ def newest_statement(clients: Clients, history: History, institution: str) -> tu
     raise Unproven(
         f"{institution} has affirmed nothing that can be kept: no batch, or with no key of its own"
     )
+
+
+def statement_text(statement: Statement, institution: str) -> str:
+    """The file of an affirmation, for an auditor to keep; `institution` is whose, for people."""
+    each = statement.affirmation
+    said = {
+        "format": STATEMENT,
+        "institution": institution,
+        "chain_id": statement.chain_id,
+        "clearing_house": "0x" + statement.clearing_house.hex(),
+        "index": each.institution,
+        **{name: "0x" + getattr(each, name).hex() for name in WORDS},
+        "signature": "0x" + each.signature.hex(),
+    }
+    return json.dumps(said, indent=2) + "\n"
 
 
 def _said(clients: Clients, batch: RecordedBatch, transaction: bytes) -> dict[int, Affirmation]:

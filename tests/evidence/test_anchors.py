@@ -17,14 +17,14 @@ import pytest
 
 import verifier
 from ledger.compile import Artifact
-from settlement.evidence.building import newest_statement
+from settlement.evidence.building import newest_statement, statement_text
 from tests.evidence.altering import flipped
 from tests.evidence.forging import sealed
 from tests.evidence.making import Story, story
-from verifier import coding, given, telling
 from verifier.anchors import Statement, signer_of
 from verifier.bundle import Refused
-from verifier.trie import keccak
+from verifier.crypto import keccak
+from verifier.forms import coding, given, telling
 
 TRADE = ("number = 1", "trading_day = 2019-11-21")
 
@@ -36,7 +36,7 @@ def keys_of(of: Story, *names: str) -> dict[str, set[bytes]]:
 def kept(of: Story, name: str) -> Statement:
     """What an auditor has kept of an institution, in its file."""
     statement, _ = newest_statement(of.clients, of.history, name)
-    return given.statement_from(given.statement_text(statement, name).encode())
+    return given.statement_from(statement_text(statement, name).encode())
 
 
 def block_of(of: Story, number: int) -> bytes:
@@ -66,10 +66,11 @@ def test_verify_given_a_trusted_head_is_anchored_up_to_it(ledger: Story, rewritt
         verdict = verifier.verify(data, trusted_head=block_of(ledger, number))
         assert verdict.anchored_to == number
         assert telling.exit_code(verdict) == (0 if number >= last else 1)
-        assert verdict.balances_anchored == (number == top)
+        assert verdict.head_anchored == (number == top)
         assert verdict.as_of.number == (number if number >= last else top)
         text = "\n".join(telling.lines(verdict))
         assert ("depends on block" in text) == (number < last)
+        assert (f"by the state of block {top}, which nobody vouches for:" in text) == (number < top)
     for unknown in (rewritten.head, block_of(ledger, 0), bytes(32)):
         with pytest.raises(Refused, match=r"none of its blocks .* another chain, or was made before"):
             verifier.verify(data, trusted_head=unknown)
@@ -140,12 +141,16 @@ def test_verify_given_an_affirmation_wants_its_key_named(ledger: Story, usurped:
     data = ledger.bundle(*TRADE)
     verdict = verifier.verify(data, statements=[kept(ledger, "B2")])
     assert telling.exit_code(verdict) == 1
-    assert "its key: --key 'B2=0x" in verdict.hints[0]
+    assert "its key: --key B2=0x" in verdict.hints[0]
     assert verdict.hints[0] in "\n".join(telling.lines(verdict))
     both = verifier.verify(data, statements=[kept(ledger, "B2")], keys=keys_of(ledger, "B2"))
     assert (both.anchored, both.anchored_by, both.hints) == (True, ("B2",), ())
     with pytest.raises(Refused, match=r"is signed with the key of 0x.* none of those known"):
         verifier.verify(data, statements=[kept(ledger, "B2")], keys=keys_of(usurped, "B2"))
+    chain_id, house, said = kept(ledger, "B2")
+    anybodys = Statement(chain_id, house, said._replace(client_root=bytes(31) + b"\1"))
+    with pytest.raises(Refused, match="was given that B2 did not sign, but the key 0x"):
+        verifier.verify(data, statements=[anybodys])
 
 
 def test_statements_given_any_bit_flipped_do_not_anchor(ledger: Story) -> None:

@@ -11,8 +11,8 @@ import rlp
 
 import verifier
 from tests.evidence.test_hostile import ANYBODY, closed, forged, opened
-from verifier import coding
 from verifier.bundle import Refused
+from verifier.forms import coding
 from verifier.rlp import join
 
 

@@ -9,6 +9,7 @@ given any bytes                                   ─ refused, nothing else is r
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,9 +33,11 @@ from tests.evidence.forging import (
     word,
 )
 from tests.evidence.making import Story
-from verifier import claims, coding, facts, telling
-from verifier.anchors import Given
-from verifier.bundle import Condition, Contract, Refused
+from verifier import claims, facts
+from verifier.anchors import Given, Statement, signer_of
+from verifier.bundle import Affirmation, Condition, Contract, Refused
+from verifier.crypto import keccak
+from verifier.forms import coding, telling
 from verifier.verifying import check
 
 ANYBODY = Condition("quantity", ">=", "0")
@@ -242,6 +245,20 @@ def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     assert [row.buyer for row in verdict.rows[2:]] == [
         "\\x1b[2J", "X\\nanchored: yes", "\\xef\\xbc\\xa1", "", "\\xff\\xfe"
     ]  # fmt: skip
+
+
+def test_names_given_signs_of_a_shell_are_quoted_in_what_may_be_copied() -> None:
+    """Any signature is some key's: here the institution's is made to fit one."""
+    chain, name = forged(), "x'; y $z #"
+    words = (bytes(32),) * 3
+    said = Affirmation(bytes(32), 4, *words, keccak(chain.headers[-1]), bytes(31) + b"\1" * 33 + b"\x1b")
+    signer = signer_of(said, chain.chain_id, HOUSE)
+    assert signer is not None
+    address, topics, _ = admitted(4, name)
+    chain.block((address, topics, bytes(44) + signer + bytes(32)))
+    verdict = verifier.verify(chain.file(ANYBODY), statements=[Statement(chain.chain_id, HOUSE, said)])
+    (hint,) = verdict.hints
+    assert shlex.split(hint.partition("its key: ")[2]) == ["--key", f"{name}=0x{signer.hex()}"]
 
 
 def opened(data: bytes) -> list[Any]:

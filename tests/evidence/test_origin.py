@@ -32,8 +32,8 @@ from tests.evidence.forging import (
 )
 from tests.evidence.making import Story
 from tests.evidence.test_hostile import ANYBODY, forged
-from verifier import telling
 from verifier.bundle import Block, Bundle, Contract, Refused
+from verifier.forms import telling
 
 LATER = {"Consortium": b"\x66" * 20, "AssetRegister": b"\x67" * 20, "ClearingHouse": made_at(MAKER, 9)}
 
