@@ -141,7 +141,7 @@ class Claim:
 
     def _row(self, batch: Batch, position: int, record: Record) -> Row:
         name, code = self._facts.names, self._facts.codes
-        status, settled, ended_in = batch.status(position)
+        status, settled, ended_in = batch.status(position, record)
         buyer, seller = (batch.affirmed.get(who) for who in (record.buyer, record.seller))
         try:
             return Row(

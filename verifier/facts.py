@@ -99,8 +99,9 @@ class Batch:
 
     def record(self, position: int) -> Record:
         """The record at a position."""
-        number, time_s, *same, amount = _PACKED.unpack_from(self.records, position * WORD)
-        return Record._make((number, int.from_bytes(time_s, "big"), *same, int.from_bytes(amount, "big")))
+        number, time, buyer, seller, asset, units, amount = _PACKED.unpack_from(self.records, position * WORD)
+        time_s, amount = int.from_bytes(time, "big"), int.from_bytes(amount, "big")
+        return Record(number, time_s, buyer, seller, asset, units, amount)
 
     def position_of(self, number: int) -> int:
         """The position of the trade with a number. Raises Refused where there is none."""
@@ -110,9 +111,9 @@ class Batch:
             raise Refused(f"an event names trade {number}, which its batch does not have")
         return self._positions[number]
 
-    def status(self, position: int) -> tuple[int, int, Place]:
+    def status(self, position: int, record: Record) -> tuple[int, int, Place]:
         """Where a trade stands, how many of its units are settled, and what ended it."""
-        record, settled = self.record(position), self.parts.get(position, 0)
+        settled = self.parts.get(position, 0)
         if position in self.out:
             status, since = self.out[position]
             return status, settled, since if status in ENDED else NOWHERE

@@ -6,6 +6,7 @@ Where bytes are no value's form, reading raises ValueError or IndexError.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 Item = Any
@@ -16,7 +17,7 @@ _DEEPEST = 16
 def encode(item: Any) -> bytes:
     """The one form of an item. A number stands for its bytes without zeros before them, text for UTF-8."""
     if isinstance(item, int):
-        item = _short(item)
+        item = item.to_bytes((item.bit_length() + 7) // 8, "big")
     elif isinstance(item, str):
         item = item.encode()
     if not isinstance(item, bytes):
@@ -30,15 +31,12 @@ def join(encoded: Iterable[bytes]) -> bytes:
     return _prefix(len(body), 0xC0) + body
 
 
+@lru_cache(maxsize=256)
 def _prefix(size: int, kind: int) -> bytes:
     if size < 56:
         return bytes([kind + size])
-    length = _short(size)
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes([kind + 55 + len(length)]) + length
-
-
-def _short(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def decode(data: bytes, depth: int = 0) -> Item:
