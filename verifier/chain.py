@@ -89,15 +89,12 @@ class Call(NamedTuple):
     """Whom it calls; nothing where it creates a contract."""
     data: bytes
 
-    def named(self, block: int) -> str:
-        """In words."""
-        return f"transaction 0x{self.hash.hex()} (block {block:,})"
-
-    def check_chain(self, chain_id: int, block: int) -> None:
-        """Raises Refused where it is signed for another chain."""
+    def named(self, block: int, chain_id: int) -> str:
+        """It and its block in words. Raises Refused where it is signed for another chain."""
+        name = f"transaction 0x{self.hash.hex()} (block {block:,})"
         if self.chain_id not in (0, chain_id):
-            said = f"is signed for chain {self.chain_id}, not for chain {chain_id}"
-            raise Refused(f"{self.named(block)} {said}")
+            raise Refused(f"{name} is signed for chain {self.chain_id}, not for chain {chain_id}")
+        return name
 
 
 def kind_of(raw: bytes) -> int:

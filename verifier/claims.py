@@ -37,6 +37,7 @@ _FIELDS: dict[str, tuple[str, _Values]] = {
 }
 """What a condition can be on: what its value is, and what a trade has there, of which one has to compare; of
 a counterparty the institution and it. A trade's status is looked at last, in `Claim.answer`."""
+_MOST_CONDITIONS = 100
 _MOST_DAYS = 400
 """Of so many days blocks are told apart by their trading day; of more, all batches are there."""
 
@@ -45,6 +46,8 @@ def checked(conditions: Sequence[Condition]) -> None:
     """Raises Refused where conditions are not those that a bundle has."""
     if list(conditions) != sorted(set(conditions)):
         raise Refused("its conditions are not in order, or one is there twice")
+    if len(conditions) > _MOST_CONDITIONS:
+        raise Refused(f"it has {len(conditions):,} conditions, and {_MOST_CONDITIONS} are what one can have")
     fields = [condition.field for condition in conditions]
     for name, compared, value in conditions:
         kind, _ = _FIELDS.get(name, ("", None))
@@ -83,8 +86,8 @@ class Claim:
 
     def _index(self, kind: str, value: str) -> int:
         """The ledger's index of a name or code; -1, which nothing has, where there is none."""
-        known = self._facts.names if kind == "party" else self._facts.codes
-        return next((index for index, name in known.items() if name == value), -1)
+        known = self._facts.institutions if kind == "party" else self._facts.assets
+        return known.get(value, -1)
 
     def needed(self, headers: Sequence[Header]) -> set[int]:
         """The block in which the clearing house was made, and those that may have an event the claim depends

@@ -128,6 +128,10 @@ class Facts:
 
     names: dict[int, str] = field(default_factory=dict)
     codes: dict[int, str] = field(default_factory=dict)
+    institutions: dict[str, int] = field(default_factory=dict)
+    """By name."""
+    assets: dict[str, int] = field(default_factory=dict)
+    """By code."""
     exponents: dict[int, int] = field(default_factory=dict)
     """By asset, how many decimals its amounts have in minor units."""
     signers: dict[int, set[bytes]] = field(default_factory=dict)
@@ -162,10 +166,10 @@ class _Transaction:
 
     def __init__(self, facts: Facts, chain_id: int, house: bytes, block: int, raw: bytes) -> None:
         self._facts, self._house, self._call = facts, house, call_of(raw)
-        self._call.check_chain(chain_id, block)
+        self._named = self._call.named(block, chain_id)
         self._place: Place = block, self._call.hash
-        self._named = self._call.named(block)
-        self._clears = self._call.data[:4] == _CLEAR
+        self._selector, self._arguments = self._call.data[:4], self._call.data[4:]
+        self._clears = self._selector == _CLEAR
         """Whether it records, affirms and settles a batch at once."""
 
     def apply(self, name: str, event: Event) -> None:
@@ -173,14 +177,14 @@ class _Transaction:
         facts = self._facts
         match name:
             case "InstitutionAdmitted":
-                _give(facts.names, event, "institution")
+                _give(facts.names, facts.institutions, event, "institution")
                 facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
                 if event.topic(1) == 1:
                     facts.begun_in = self._place[0]
             case "SignerChanged":
                 facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
             case "AssetListed":
-                _give(facts.codes, event, "asset")
+                _give(facts.codes, facts.assets, event, "asset")
                 facts.exponents[event.topic(1)] = event.word(0)
                 if event.word(0) > _MOST_DECIMALS:
                     raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
@@ -238,7 +242,7 @@ class _Transaction:
         who = event.topic(2)
         if who not in self._affirmations:
             raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
-        body, at = self._call.data[4:], self._affirmations[who]
+        body, at = self._arguments, self._affirmations[who]
         excepted, signature = abi.words(abi.array(body, 4, at)), at + abi.word(body, 5, at) + WORD
         numbers = (batch.records[position * WORD : position * WORD + 4] for position in excepted)
         return Affirmation(
@@ -273,17 +277,17 @@ class _Transaction:
 
     def _calldata(self, *selectors: bytes) -> bytes:
         """The arguments of the call. Raises Refused where it is another one."""
-        if self._call.to != self._house or self._call.data[:4] not in selectors:
+        if self._call.to != self._house or self._selector not in selectors:
             raise Refused(f"{self._named} does not call the clearing house as its events would have it")
-        return self._call.data[4:]
+        return self._arguments
 
 
-def _give(known: dict[int, str], event: Event, what: str) -> None:
+def _give(names: dict[int, str], indexes: dict[str, int], event: Event, what: str) -> None:
     """Note a name or a code. Raises Refused where it, or who has it, was there before."""
     index, name = event.topic(1), _text(event.topics[2])
-    if index in known or name in known.values():
+    if index in names or name in indexes:
         raise Refused(f"two events give {what} {index} or the name {name}")
-    known[index] = name
+    names[index], indexes[name] = name, index
 
 
 def _text(word: bytes) -> str:

@@ -27,7 +27,7 @@ def made_in(bundle: Bundle) -> int:
     house = bundle.contracts["ClearingHouse"].address
     found = [(number, call) for number, block in bundle.blocks.items() for call in created(block, house)]
     for number, call in found:
-        call.check_chain(bundle.chain_id, number)
+        call.named(number, bundle.chain_id)
     if len(found) != 1:
         raise Refused("it does not show how its clearing house was made")
     [(made, call)] = found

@@ -123,16 +123,17 @@ def test_verify_given_a_rewritten_ledger_is_refused_by_one_earlier_affirmation(
     ledger: Story, rewritten: Story, usurped: Story
 ) -> None:
     """Whether the operator has the members' keys or made its own; whether the auditor names any."""
+    files = [(of, of.bundle(*TRADE)) for of in (rewritten, usurped)]
     for name in ("B1", "B2", "B3"):
         earlier = kept(ledger, name)
-        for of in (rewritten, usurped):
+        for of, data in files:
             for keys in ({}, keys_of(ledger, name), keys_of(of, name), keys_of(ledger, "B1", "B2", "B3")):
                 with pytest.raises(
                     Refused, match=r"the ledger was rewritten|another ledger's|is signed with"
                 ):
-                    verifier.verify(of.bundle(*TRADE), statements=[earlier], keys=keys)
+                    verifier.verify(data, statements=[earlier], keys=keys)
     # With the members' keys in its hands, its signatures pass: only what was kept tells.
-    forged = verifier.verify(rewritten.bundle(*TRADE), keys=keys_of(ledger, "B1", "B2"))
+    forged = verifier.verify(files[0][1], keys=keys_of(ledger, "B1", "B2"))
     assert forged.anchored
     assert forged.rows[0].amount_minor == 9_000_000
 

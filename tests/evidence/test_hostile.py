@@ -206,6 +206,7 @@ ELSEWHERE = Contract(b"\7" * 20, bytes(32))
         ({"conditions": (Condition("quantity", "=", "٣"),)}, "a condition that is none"),
         ({"conditions": (Condition("counterparty", "=", "A"),)}, "and not whose"),
         ({"conditions": (ANYBODY, ANYBODY)}, "there twice"),
+        ({"conditions": tuple(Condition("number", "<=", f"{k}") for k in range(200, 301))}, "101 conditions"),
         ({"balances": (verifier.bundle.Balance(2, 1, 5),)}, "nothing of the state"),
         ({"state": (b"\xc1\x80",)}, "do not lead to"),
         ({"state": (b"\1", b"\1")}, "in order"),

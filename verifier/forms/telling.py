@@ -241,8 +241,7 @@ def _venue(verdict: Verdict, row: Row) -> str:
 
 
 def _amount(verdict: Verdict, minor: int, code: str) -> str:
-    asset = next(asset for asset, own in verdict.facts.codes.items() if own == code)
-    exponent = verdict.facts.exponents[asset]
+    exponent = verdict.facts.exponents[verdict.facts.assets[code]]
     whole, rest = divmod(minor, 10**exponent)
     return f"{whole:,}" + (f".{rest:0{exponent}d}" if exponent else "")
 
