@@ -1,22 +1,19 @@
 """Checks a bundle of evidence without the ledger that it came from, without a network and without trust.
 
 It imports nothing of the program that makes ledgers and bundles: Python's own library, a keccak and
-secp256k1 are all it stands on. These files are the proof, and import nothing but each other; in this order
-they can be read in one sitting:
+secp256k1 are all it stands on. These files are the proof; in this order they can be read in one sitting:
 
     verifying   all that is checked, in one page
     bundle      what is in a file, as values
-    crypto      a hash, and whose key signed
-    rlp, trie   Ethereum's encoding and its tries
-    chain       headers that follow each other, and what their blocks hold
     origin      which other contracts the clearing house was made for
-    abi, facts  the trades, worked out from calldata and events
+    facts       the trades, worked out from calldata and events
     claims      which trades a bundle claims, and that there is no other
     state       balances and code, by the state of the last block
     anchors     who vouches for which block
 
-No verdict's truth rests on the room `forms`: how a file says these values, what an auditor brings, how a
-verdict is printed. What a file says is held against its headers, whatever its form.
+It rests on the room `ethereum`, which has the chain's own rules, and on nothing of the room `forms`: how a
+file says these values, what an auditor brings, how a verdict is printed. What a file says is held against its
+headers, whatever its form.
 """
 
 from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from verifier.bundle import Affirmation, Bundle, Refused
-from verifier.chain import Header
-from verifier.crypto import address_of, keccak
+from verifier.ethereum.chain import Header
+from verifier.ethereum.crypto import address_of, keccak
 from verifier.facts import Facts
 
 Keys = Mapping[str, Collection[bytes]]
@@ -41,45 +41,37 @@ class Given:
     contracts: Mapping[str, bytes] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Anchors:
-    """What vouches for blocks."""
+class Anchors(NamedTuple):
+    """Every block that is vouched for, with who does, in words; what else would be if the auditor said more;
+    whether a key that it knows signed for the clearing house, which each affirmation names."""
 
-    by_block: dict[int, list[str]] = field(default_factory=dict)
-    """Block → in words, what does."""
-    hints: list[str] = field(default_factory=list)
-    """What would if the auditor said more."""
-    house_signed: bool = False
-    """Whether a key that the auditor knows signed for the clearing house: each affirmation names it."""
-
-    def add(self, block: int, who: str) -> None:
-        """Note what vouches for a block and all before it."""
-        said = self.by_block.setdefault(block, [])
-        if who not in said:
-            said.append(who)
+    vouched: list[tuple[int, str]]
+    hints: list[str]
+    house_signed: bool
 
 
 def find(bundle: Bundle, headers: Sequence[Header], facts: Facts, given: Given) -> Anchors:
     """What vouches, by what the auditor gave. Raises Refused where that contradicts the bundle, and where an
     affirmation is not what the bundle says."""
-    found, numbers = Anchors(), {header.hash: header.number for header in headers}
-    affirmed = list(_signed(bundle, facts))
-    head = given.trusted_head
+    every, keys = list(_signed(bundle, facts)), given.keys
+    affirmed = [each for each in every if facts.names.get(each[0].institution, "") in keys]
+    numbers = {header.hash: header.number for header in headers}
+    vouched, hints, head = list[tuple[int, str]](), list[str](), given.trusted_head
     if head is not None and head not in numbers:
         raise Refused(
             f"the trusted head 0x{head.hex()} is none of its blocks {headers[0].number:,} to"
             f" {headers[-1].number:,}: the bundle is of another chain, or was made before that block"
         )
     if head is not None:
-        found.add(numbers[head], "the trusted head")
-    held = [each for each in affirmed if facts.names.get(each[0].institution) in given.keys]
-    for said, signer in (*held, *_brought(bundle, given.statements)):
-        name, block = _named(said, facts), said.prior_block_hash
-        known = given.keys.get(name)
+        vouched.append((numbers[head], "the trusted head"))
+    by_keys = len(vouched)
+    for said, signer in (*affirmed, *_brought(bundle, given.statements)):
+        name, block, key = _named(said, facts), said.prior_block_hash, f"0x{signer.hex()}"
+        known = keys.get(name)
         if known is not None and signer not in known:
             raise Refused(
-                f"an affirmation of {name} is signed with the key of 0x{signer.hex()}, which is none of those"
-                " known to be its own"
+                f"an affirmation of {name} is signed with the key of {key}, which is none of those known to"
+                " be its own"
             )
         if block not in numbers:
             raise Refused(
@@ -87,16 +79,15 @@ def find(bundle: Bundle, headers: Sequence[Header], facts: Facts, given: Given) 
                 " rewritten, or the bundle was made before that block"
             )
         if known is not None:
-            found.house_signed = True
-            found.add(numbers[block], name)
+            vouched.append((numbers[block], name))
         elif signer not in facts.signers.get(said.institution, ()):
-            raise Refused(f"an affirmation was given that {name} did not sign, but the key 0x{signer.hex()}")
+            raise Refused(f"an affirmation was given that {name} did not sign, but the key {key}")
         else:
-            found.hints.append(
-                f"an affirmation of {name} fits block {numbers[block]:,}; it would vouch for it if you"
-                f" named its key: --key {shlex.quote(f'{name}=0x{signer.hex()}')}"
+            hints.append(
+                f"an affirmation of {name} fits block {numbers[block]:,}; it would vouch for it if you named"
+                f" its key: --key {shlex.quote(f'{name}={key}')}"
             )
-    return found
+    return Anchors(vouched, hints, len(vouched) > by_keys)
 
 
 def _signed(bundle: Bundle, facts: Facts) -> Iterator[tuple[Affirmation, bytes]]:
@@ -106,8 +97,7 @@ def _signed(bundle: Bundle, facts: Facts) -> Iterator[tuple[Affirmation, bytes]]
     """
     own = [said for batch in facts.batches.values() for said, _ in batch.affirmed.values()]
     order = [(each.batch_hash, each.institution) for each in bundle.affirmations]
-    there = {(each.batch_hash, each.institution) for each in own}
-    if order != sorted(set(order)) or not there.isdisjoint(order):
+    if order != sorted(set(order)) or not set(order).isdisjoint((a.batch_hash, a.institution) for a in own):
         raise Refused("its affirmations are not in order, or one is there twice")
     for i, each in enumerate((*own, *bundle.affirmations)):
         signer = signer_of(each, bundle.chain_id, bundle.contracts["ClearingHouse"].address)
@@ -131,8 +121,7 @@ def _brought(bundle: Bundle, statements: Sequence[Statement]) -> Iterator[tuple[
 
 def signer_of(said: Affirmation, chain_id: int, clearing_house: bytes) -> bytes | None:
     """The address whose key signed an affirmation of that clearing house (EIP-712); None where the signature
-    is none.
-    """
+    is none."""
     if len(said.signature) != 65:
         return None
     r, s = (int.from_bytes(said.signature[at : at + 32], "big") for at in (0, 32))

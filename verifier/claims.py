@@ -12,11 +12,12 @@ from datetime import date, timedelta
 from operator import eq, ge, le
 from typing import Any
 
-from verifier import origin, rlp
-from verifier.abi import WORD
+from verifier import origin
 from verifier.bundle import CONTRACTS, Bundle, Condition, Refused, Row
-from verifier.chain import Header, mask_of
-from verifier.crypto import keccak
+from verifier.ethereum import rlp
+from verifier.ethereum.abi import WORD
+from verifier.ethereum.chain import Header, mask_of
+from verifier.ethereum.crypto import keccak
 from verifier.facts import NOWHERE, STATUSES, TOPIC, Batch, Facts, Record
 
 _Compared = Callable[[Any, Any], bool]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from verifier import abi
-from verifier.abi import WORD
 from verifier.bundle import CONTRACTS, Affirmation, Block, Contract, Place, Refused
-from verifier.chain import Event, address_and_topic, call_of, event_of, receipt_from
-from verifier.crypto import keccak
+from verifier.ethereum import abi
+from verifier.ethereum.abi import WORD
+from verifier.ethereum.chain import Event, address_and_topic, call_of, event_of, receipt_from
+from verifier.ethereum.crypto import keccak
 
 STATUSES = ("unknown", "pending", "disputed", "settled", "held", "cancelled", "compensated", "closed_out")
 PENDING, DISPUTED, SETTLED = (STATUSES.index(name) for name in ("pending", "disputed", "settled"))

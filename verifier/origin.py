@@ -9,10 +9,10 @@ Signatures of transactions are those of EIP-155, EIP-2930 and EIP-1559.
 
 from __future__ import annotations
 
-from verifier import rlp
 from verifier.bundle import Block, Bundle, Refused
-from verifier.chain import Call, call_of, kind_of, receipt_from
-from verifier.crypto import address_of, keccak
+from verifier.ethereum import rlp
+from verifier.ethereum.chain import Call, call_of, kind_of, receipt_from
+from verifier.ethereum.crypto import address_of, keccak
 
 NAMED = ("Consortium", "AssetRegister", "RevenueSharing", "Limits", "Conditions", "Fails", "DefaultFund")
 """The contracts that the clearing house is given, in its constructor's order."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from verifier import rlp
 from verifier.bundle import Balance, Bundle, Refused
-from verifier.crypto import keccak
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
+from verifier.ethereum.trie import Nodes
 from verifier.facts import Facts
-from verifier.trie import Nodes
 
 BALANCES_SLOT = 7
 _CURRENCY = 0x8000

@@ -5,40 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier import anchors, chain, claims, facts, state
+from verifier import anchors, claims, facts, state
 from verifier.anchors import Given
 from verifier.bundle import CONTRACTS, Bundle, Refused, Row
+from verifier.ethereum import chain
 from verifier.facts import Facts
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a bundle proves, if what it rests on is true.
-
-    `anchored_to` is the newest block that a trusted head or an affirmation vouches for, None where nothing
-    does; `anchored_by` says what does, in words. The answer rests on events up to `last_block`.
-    """
+    """What a bundle proves, if what it rests on is true."""
 
     bundle: Bundle
     facts: Facts
     rows: tuple[Row, ...]
     headers: Sequence[chain.Header]
     last_block: int
+    """The newest that the answer rests on."""
     anchored_to: int | None
+    """The newest that a trusted head or an affirmation vouches for, and all before it; where one is."""
     anchored_by: tuple[str, ...]
+    """What does, in words."""
     hints: tuple[str, ...]
     """What would vouch for blocks if the auditor said more."""
     contracts_given: bool
     """Whether the auditor said where the clearing house is, and it is there."""
-    contracts_signed: bool
-    """Whether a key that the auditor knows signed for the clearing house."""
-
-    @property
-    def contracts_known(self) -> bool:
-        """Whether the clearing house is the ledger's by what the auditor gave; the other contracts follow
-        from it. If not, all rests on its being that: anybody may have another put on the same chain, with
-        other contracts, names and trades."""
-        return self.contracts_given or self.contracts_signed
+    contracts_known: bool
+    """Whether it did, or knows a key that signed for the clearing house; other contracts follow from that. If
+    not, all rests on its being the ledger's: anybody may have another put on the same chain, with other
+    contracts, names and trades."""
 
     @property
     def anchored(self) -> bool:
@@ -91,10 +86,10 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
     if chosen != list(bundle.chosen):
         raise Refused("its answer is not every trade that meets its conditions, and no other")
     state.check(bundle, headers[-1].state_root, found)
-    vouched = anchors.find(bundle, headers, found, given)
+    vouched, hints, house_signed = anchors.find(bundle, headers, found, given)
     if claims.digest_of(rows, data) != bundle.digest:
         raise Refused("it was altered: its digest is not that of what it says")
-    anchored_to = max(vouched.by_block, default=None)
+    anchored_to = max((block for block, _ in vouched), default=None)
     return Verdict(
         bundle=bundle,
         facts=found,
@@ -102,10 +97,10 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         headers=headers,
         last_block=claim.last_block(),
         anchored_to=anchored_to,
-        anchored_by=() if anchored_to is None else tuple(vouched.by_block[anchored_to]),
-        hints=tuple(vouched.hints),
+        anchored_by=tuple(dict.fromkeys(who for block, who in vouched if block == anchored_to)),
+        hints=tuple(hints),
         contracts_given="ClearingHouse" in given.contracts,
-        contracts_signed=vouched.house_signed,
+        contracts_known="ClearingHouse" in given.contracts or house_signed,
     )
 
 

@@ -19,13 +19,14 @@ from ledger.deploy import Deployment
 from ledger.errors import StateUnproven
 from ledger.history import History, RecordedBatch
 from settlement.errors import SettlementError
-from verifier import anchors, chain, claims, facts, origin, state
+from verifier import anchors, claims, facts, origin, state
 from verifier.anchors import Statement
 from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract, Refused
+from verifier.ethereum import chain
+from verifier.ethereum.trie import Nodes
 from verifier.facts import Facts
 from verifier.forms import coding
 from verifier.forms.given import STATEMENT, WORDS
-from verifier.trie import Nodes
 
 
 def build(

@@ -12,8 +12,9 @@ import rlp
 from coincurve import PrivateKey
 from eth_utils import keccak
 
-from verifier import chain, claims, facts, trie
+from verifier import claims, facts
 from verifier.bundle import Block, Bundle, Condition, Contract
+from verifier.ethereum import chain, trie
 from verifier.forms import coding
 
 MAKER = PrivateKey(bytes(31) + b"\5")

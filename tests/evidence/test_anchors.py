@@ -23,7 +23,7 @@ from tests.evidence.forging import sealed
 from tests.evidence.making import Story, story
 from verifier.anchors import Statement, signer_of
 from verifier.bundle import Refused
-from verifier.crypto import keccak
+from verifier.ethereum.crypto import keccak
 from verifier.forms import coding, given, telling
 
 TRADE = ("number = 1", "trading_day = 2019-11-21")

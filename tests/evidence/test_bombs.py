@@ -14,9 +14,9 @@ from tests.evidence.forging import CONTRACTS, admitted, making
 from tests.evidence.test_hostile import ANYBODY, closed, forged, opened
 from verifier import facts
 from verifier.bundle import Block, Refused
-from verifier.chain import Receipt, receipt_of
+from verifier.ethereum.chain import Receipt, receipt_of
+from verifier.ethereum.rlp import encode, join
 from verifier.forms import coding
-from verifier.rlp import encode, join
 
 
 def _body(**changes: Any) -> bytes:

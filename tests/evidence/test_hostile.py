@@ -36,7 +36,7 @@ from tests.evidence.making import Story
 from verifier import claims, facts
 from verifier.anchors import Given, Statement, signer_of
 from verifier.bundle import Affirmation, Condition, Contract, Refused
-from verifier.crypto import keccak
+from verifier.ethereum.crypto import keccak
 from verifier.forms import coding, telling
 from verifier.verifying import check
 

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from verifier import rlp
 from verifier.bundle import Refused
-from verifier.crypto import keccak
-from verifier.trie import Nodes, list_root, root_of
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
+from verifier.ethereum.trie import Nodes, list_root, root_of
 
 ITEMS = st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_size=6), max_leaves=12)
 KEYS = st.binary(min_size=1, max_size=3) | st.binary(min_size=32, max_size=32)

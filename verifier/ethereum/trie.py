@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from verifier import rlp
 from verifier.bundle import Refused
-from verifier.crypto import keccak
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
 
 EMPTY_ROOT = keccak(rlp.encode(b""))
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from verifier import rlp
 from verifier.bundle import Block, Refused
-from verifier.crypto import keccak
-from verifier.trie import list_root
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
+from verifier.ethereum.trie import list_root
 
 _PARENT, _STATE, _TRANSACTIONS, _RECEIPTS, _BLOOM, _NUMBER, _TIME = 0, 3, 4, 5, 6, 8, 11
 _FIELDS = 15
