@@ -18,7 +18,7 @@ from verifier.ethereum import rlp
 from verifier.ethereum.abi import WORD
 from verifier.ethereum.chain import Header, mask_of
 from verifier.ethereum.crypto import keccak
-from verifier.facts import NOWHERE, STATUSES, TOPIC, Batch, Facts, Record
+from verifier.facts import STATUSES, TOPIC, Batch, Facts, Record
 
 _Compared = Callable[[Any, Any], bool]
 _Values = Callable[[Batch, Record], Sequence[Any]]
@@ -138,15 +138,15 @@ class Claim:
         return sorted(rows, key=lambda row: (row.trading_day, row.number, row.batch_hash)), masks
 
     def last_block(self) -> int:
-        """The newest block with something that the answer depends on. The ledger's beginning is among it:
-        else blocks that nobody vouches for could tell another, and what came before it could be left out."""
+        """The newest block with something that the answer depends on. How the clearing house was made and the
+        ledger's beginning are among it: else blocks that nobody vouches for could tell others, with other
+        contracts and names, and what came before could be left out."""
         own = (batch.last_block for batch in self._facts.batches.values() if self._met[batch.hash])
-        return max([self._facts.begun_in, *own])
+        return max(origin.made_in(self._bundle), self._facts.begun_in, *own)
 
     def _row(self, batch: Batch, position: int, record: Record) -> Row:
         name, code = self._facts.names, self._facts.codes
         status, settled, ended_in = batch.status(position, record)
-        buyer, seller = (batch.affirmed.get(who) for who in (record.buyer, record.seller))
         try:
             return Row(
                 trading_day=batch.trading_day,
@@ -160,10 +160,10 @@ class Claim:
                 currency=code[batch.cash_asset],
                 batch_hash=batch.hash,
                 position=position,
-                status=STATUSES[status],
+                status=status,
                 settled_quantity=settled,
                 recorded_in=batch.recorded_in,
-                affirmed_in=(buyer[1] if buyer else NOWHERE, seller[1] if seller else NOWHERE),
+                affirmed_in=(batch.affirmed_in(record.buyer), batch.affirmed_in(record.seller)),
                 ended_in=ended_in,
             )
         except KeyError as missing:

@@ -20,8 +20,7 @@ from verifier.ethereum.chain import Event, address_and_topic, call_of, event_of,
 from verifier.ethereum.crypto import keccak
 
 STATUSES = ("unknown", "pending", "disputed", "settled", "held", "cancelled", "compensated", "closed_out")
-PENDING, DISPUTED, SETTLED = (STATUSES.index(name) for name in ("pending", "disputed", "settled"))
-ENDED = frozenset(STATUSES.index(name) for name in ("cancelled", "compensated", "closed_out"))
+_ENDED = STATUSES[-3:]
 NOWHERE: Place = (0, b"")
 _PACKED = struct.Struct(">I3sHHHQ11s")
 _HEADER_WORDS = 6
@@ -90,8 +89,8 @@ class Batch:
     settled_in: dict[int, Place] = field(default_factory=dict)
     parts: dict[int, int] = field(default_factory=dict)
     """Position → units settled of a trade that is settled in part."""
-    out: dict[int, tuple[int, Place]] = field(default_factory=dict)
-    """Position → where a trade stands that is out of settlement, and since."""
+    out: dict[int, tuple[str, Place]] = field(default_factory=dict)
+    """Position → the status of a trade that is out of settlement, and since."""
     _positions: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -111,15 +110,19 @@ class Batch:
             raise Refused(f"an event names trade {number}, which its batch does not have")
         return self._positions[number]
 
-    def status(self, position: int, record: Record) -> tuple[int, int, Place]:
-        """Where a trade stands, how many of its units are settled, and what ended it."""
+    def status(self, position: int, record: Record) -> tuple[str, int, Place]:
+        """A trade's status, how many of its units are settled, and what ended it."""
         settled = self.parts.get(position, 0)
         if position in self.out:
             status, since = self.out[position]
-            return status, settled, since if status in ENDED else NOWHERE
+            return status, settled, since if status in _ENDED else NOWHERE
         if position in self.settled_in:
-            return SETTLED, record.quantity, self.settled_in[position]
-        return DISPUTED if record.number in self.disputed else PENDING, settled, NOWHERE
+            return "settled", record.quantity, self.settled_in[position]
+        return "disputed" if record.number in self.disputed else "pending", settled, NOWHERE
+
+    def affirmed_in(self, institution: int) -> Place:
+        """Where an institution affirmed it."""
+        return self.affirmed[institution][1] if institution in self.affirmed else NOWHERE
 
 
 @dataclass(slots=True)
@@ -218,10 +221,10 @@ class _Transaction:
                 batch.disputed.add(event.topic(2))
             case "StatusChanged":
                 position, to = event.topic(2), event.word(1)
-                if position >= len(batch) or not PENDING <= to < len(STATUSES):
+                if position >= len(batch) or not 0 < to < len(STATUSES):
                     raise Refused(f"{self._named} gives a trade that its batch does not have, or status {to}")
-                batch.out[position] = to, self._place
-                if to == PENDING:
+                batch.out[position] = STATUSES[to], self._place
+                if STATUSES[to] == "pending":
                     del batch.out[position]
             case "TradeSettledInPart":
                 position, settled = batch.position_of(event.topic(2)), event.word(2)

@@ -190,12 +190,14 @@ def test_verify_given_known_contracts_refuses_others(ledger: Story) -> None:
 def test_verify_given_nothing_found_says_as_of_the_block_that_is_vouched_for(ledger: Story) -> None:
     """That there is no trade is known up to there only: another chain may go on otherwise."""
     data = ledger.bundle("trading_day = 2018-01-01")
-    verdict = verifier.verify(data, trusted_head=block_of(ledger, 20))
-    assert (verdict.rows, verdict.anchored, verdict.as_of.number) == ((), True, 20)
+    begun = verifier.verify(data).last_block
+    assert not verifier.verify(data, trusted_head=block_of(ledger, begun - 1)).anchored
+    verdict = verifier.verify(data, trusted_head=block_of(ledger, begun))
+    assert (verdict.rows, verdict.anchored, verdict.as_of.number) == ((), True, begun)
     text = "\n".join(telling.lines(verdict))
-    assert "as of block 20," in text
+    assert f"as of block {begun}," in text
     assert f"after it up to block {verdict.head.number}, nobody vouches for" in text
-    assert telling.as_json(verdict)["as_of"]["block"] == 20
+    assert telling.as_json(verdict)["as_of"]["block"] == begun
 
 
 def test_verify_given_an_affirmation_of_another_past_is_refused(ledger: Story, rewritten: Story) -> None:
