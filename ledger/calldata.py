@@ -11,18 +11,19 @@ from ledger.clients.clearing_house import ClearingHouse, Header
 from ledger.signatures import Affirmation
 
 _HEADER_WORDS = 6
-_Data = bytes | memoryview
+Data = bytes | memoryview
+"""Large ones are not copied."""
 
 
-def records_in(calldata: bytes, house: ClearingHouse) -> Words:
+def records_in(calldata: Data, house: ClearingHouse) -> Words:
     """The records in the calldata of `record`, its second argument, or of the one slice of `clear`."""
-    body: _Data = memoryview(calldata)[4:]
+    body: Data = memoryview(calldata)[4:]
     if calldata[:4] == house.selector("clear"):
         body = next(_slices(body))
     return _array(body, _number(body, _HEADER_WORDS))
 
 
-def _slices(body: _Data) -> Iterator[_Data]:
+def _slices(body: Data) -> Iterator[Data]:
     """Where each slice begins in the arguments of `settle` or `clear`, whose second one they are."""
     start = _number(body, 1)
     offsets = body[start + WORD :]
@@ -30,7 +31,7 @@ def _slices(body: _Data) -> Iterator[_Data]:
         yield offsets[_number(offsets, k) :]
 
 
-def slices_in(calldata: bytes) -> Iterator[tuple[int, Words]]:
+def slices_in(calldata: Data) -> Iterator[tuple[int, Words]]:
     """How many records each slice has, and its mask, in the order of the calldata of `settle` or `clear`."""
     for part in _slices(memoryview(calldata)[4:]):
         yield _number(part[_number(part, _HEADER_WORDS) :], 0), _array(part, _number(part, _HEADER_WORDS + 1))
@@ -72,16 +73,16 @@ def _union(one: Words, other: Words) -> Words:
     return Words(bytes(a | b for a, b in zip(one, other, strict=True)))
 
 
-def _hash(part: _Data) -> bytes:
+def _hash(part: Data) -> bytes:
     """The hash of the batch whose header and records' offset `part` begins with."""
     header = Header(*(_number(part, i) for i in range(_HEADER_WORDS)))
     return header.hash_with(keccak(_array(part, _number(part, _HEADER_WORDS))))
 
 
-def _number(data: _Data, word: int) -> int:
+def _number(data: Data, word: int) -> int:
     return int.from_bytes(data[word * WORD : (word + 1) * WORD], "big")
 
 
-def _array(data: _Data, offset: int) -> Words:
+def _array(data: Data, offset: int) -> Words:
     count = int.from_bytes(data[offset : offset + WORD], "big")
     return Words(data[offset + WORD : offset + WORD * (count + 1)])

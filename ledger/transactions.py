@@ -7,6 +7,7 @@ from typing import Any
 
 import rlp
 from coincurve import PublicKey
+from eth_hash.auto import keccak as keccak_of
 from eth_utils import keccak, to_checksum_address
 from rlp.codec import consume_length_prefix, length_prefix
 
@@ -43,20 +44,23 @@ def decode(raw: bytes) -> Decoded:
     )
 
 
-def signed(raw: bytes) -> tuple[bytes, bytes]:
+def signed(raw: bytes) -> tuple[bytes, memoryview]:
     """Whose it is, an address of 20 bytes, and its calldata. Raises TransactionRefused.
 
-    For many large ones: what was signed is hashed where it lies, and nothing is taken apart but the list.
+    For many large ones: what was signed is hashed where it lies, nothing is taken apart but the list, and
+    nothing is copied.
     """
     if not raw or raw[0] not in _FIELDS:
         kind, fields = _split(raw)
-        return bytes.fromhex(_sender(kind, fields)[2:]), fields[5]
+        return bytes.fromhex(_sender(kind, fields)[2:]), memoryview(fields[5])
     kind, places = raw[0], _places(raw)
     begin, end = places[0][0], places[_FIELDS[kind]][0]
     last, r, s = (raw[start:stop] for _, start, stop in places[_FIELDS[kind] :])
-    payload = b"".join((raw[:1], length_prefix(end - begin, _LIST), memoryview(raw)[begin:end]))
+    hashing = keccak_of.new(raw[:1] + length_prefix(end - begin, _LIST))
+    hashing.update(memoryview(raw)[begin:end])  # type: ignore[arg-type]  # any buffer will do
     _, start, stop = places[kind + 5]
-    return _recovered(payload, int.from_bytes(last, "big"), r, s), raw[start:stop]
+    sender = _recovered(hashing.digest(), int.from_bytes(last, "big"), r, s)
+    return sender, memoryview(raw)[start:stop]
 
 
 def _places(raw: bytes) -> list[tuple[int, int, int]]:
@@ -106,14 +110,14 @@ def _sender(kind: int, fields: list[Any]) -> str:
         payload = rlp.encode([*unsigned, chain_id, b"", b""])
     else:
         payload, parity = rlp.encode(unsigned), v - 27
-    return str(to_checksum_address(_recovered(payload, parity, r, s)))
+    return str(to_checksum_address(_recovered(keccak(payload), parity, r, s)))
 
 
-def _recovered(payload: bytes, parity: int, r: bytes, s: bytes) -> bytes:
-    """The address whose key made a signature, 20 bytes."""
+def _recovered(digest: bytes, parity: int, r: bytes, s: bytes) -> bytes:
+    """The address whose key made a signature of a digest, 20 bytes."""
     signature = r.rjust(32, b"\0") + s.rjust(32, b"\0") + bytes([parity & 0xFF])
     try:
-        key = PublicKey.from_signature_and_message(signature, keccak(payload), hasher=None)
+        key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
     except ValueError as error:
         raise TransactionRefused(f"its signature is none: {error}") from None
     return bytes(keccak(key.format(compressed=False)[1:])[12:])

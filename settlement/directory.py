@@ -254,13 +254,15 @@ def resync(
 def backup(path: str | Path, to: str | Path) -> Block:
     """Copy the ledger at `path` into a new directory, also while somebody writes; the newest block copied.
 
-    What is made again from that is left out: the engine's states and the index.
+    All but what is made again from that, the engine's states and the index. Files that `sources.yaml` names
+    lie elsewhere and are not copied.
 
     Raises LedgerExists where `to` holds anything, FileUnwritable.
     """
     from settlement.audit.log import FILE as QUERIES
     from settlement.audit.policy import FILE as ACCESS
     from settlement.breaks.events import FILE as BREAKS
+    from settlement.sources.configured import FILE as SOURCES
 
     source, target = Path(path), Path(to)
     found = config(path)
@@ -279,7 +281,11 @@ def backup(path: str | Path, to: str | Path) -> Block:
         for name in (BREAKS, QUERIES):
             if (source / name).is_file():
                 copy_database(source / name, target / name)
-        for name in (SCENARIO, DEPLOYMENT, *([ACCESS] if (source / ACCESS).is_file() else [])):
+        for name in (
+            SCENARIO,
+            DEPLOYMENT,
+            *(each for each in (ACCESS, SOURCES) if (source / each).is_file()),
+        ):
             shutil.copy2(source / name, target / name)
         write_whole(target / CONFIG, _encoded(found))
     except OSError as error:

@@ -249,12 +249,11 @@ class NameUnknown(SettlementError):
 
 
 class TradingDayNeeded(SettlementError):
-    """It is not plain which of the trading days `known` is meant."""
+    """It is not plain which of the trading days, or of the trades of several, `known` is meant; `how` to say
+    it."""
 
-    def __init__(self, known: Sequence[str]) -> None:
-        super().__init__(
-            f"the ledger has {', '.join(known) or 'no trading day'}; say which day with --date YYYY-MM-DD"
-        )
+    def __init__(self, known: Sequence[str], how: str = "day with --date YYYY-MM-DD") -> None:
+        super().__init__(f"the ledger has {', '.join(known) or 'no trading day'}; say which {how}")
         self.known = tuple(known)
 
 

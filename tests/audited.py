@@ -42,6 +42,7 @@ def rules_of(document: Path) -> Rules:
     )
 
 
+@cache
 def roles_of(document: Path) -> dict[str, str]:
     """Each institution's roles, in the document's order."""
     said = yaml.safe_load(document.read_text())
@@ -75,13 +76,13 @@ class Mark:
 
 @dataclass(frozen=True)
 class Batch:
-    """A day's trades, recorded together; `affirmed` are the marks of those transactions."""
+    """A day's trades, recorded together; `affirmed` says who affirmed them where, in that order."""
 
     day: str
     trades: Sequence[Trade]
     mark: Mark
     hash: str
-    affirmed: Sequence[Mark]
+    affirmed: Mapping[str, Mark]
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,46 @@ class Told:
                 )
         there = [row for row in rows if block is None or row["recorded_block"] <= block]
         return sorted(there, key=lambda row: (row["trading_day"], row["trade_number"]))
+
+    def message(self, batch: Batch, trade: Trade, owner: str) -> list[tuple[str, str]]:
+        """What ISO 20022's audit trail (semt.022) tells a side of a trade that has settled: the places of the
+        message's leaves, and what they say."""
+        name, sides = f"{batch.day}/{trade.number}", {trade.buyer, trade.seller}
+        said = [
+            *(("Pgntn/PgNb", "1"), ("Pgntn/LastPgInd", "true")),
+            ("TxId/AcctOwnrTxId", f"{batch.day.replace('-', '')}-{trade.number}"),
+            *(("TxId/MktInfrstrctrTxId", str(trade.number)), ("TxId/PrcrTxId", name)),
+            *(("SfkpgAcct/Id", owner), ("AcctOwnr/Id/PrtryId/Id", owner)),
+            ("AcctOwnr/Id/PrtryId/Issr", "CLEARING"),
+        ]
+        facts = {
+            "DeliveringParty": trade.seller,
+            "ReceivingParty": trade.buyer,
+            "Security": trade.security,
+            "Quantity": trade.quantity,
+            "SettlementAmountMinor": f"{self.rules.cash} {trade.amount}",
+            "IntendedSettlementDate": batch.day,
+        }
+        unmatched = "MtchgSts/Umtchd/Rsn/Cd/Cd"
+        steps = [("NEPSE", batch.mark, {"PrcgSts/AckdAccptd/NoSpcfdRsn": "NORE", unmatched: "NMAS"}, facts)]
+        affirmed = [(who, mark) for who, mark in batch.affirmed.items() if who in sides]
+        for who, mark in affirmed[: len(sides) - 1]:
+            steps.append((who, mark, {unmatched: "CMIS" if who == owner else "NMAS"}, {}))
+        both = {"MtchgSts/Mtchd": "", "SttlmSts/Pdg/NoSpcfdRsn": "NORE"}
+        steps.append((*affirmed[len(sides) - 1], both, {}))
+        done = self.ends[batch.day, trade.number].mark
+        steps.append(("NEPSE", done, {"Sttld": ""}, {"SettledQuantity": trade.quantity}))
+        for who, mark, status, more in steps:
+            where = {"Transaction": mark.transaction, "Block": mark.block}
+            leaves = {
+                "StsDt": f"{mark.at.isoformat()}Z",
+                "SndgOrgId/Othr/Id": who,
+                "SndgOrgId/Othr/Issr": "CLEARING",
+                **status,
+                **{f"SplmtryData/Envlp/Facts/{key}": str(value) for key, value in (where | more).items()},
+            }
+            said += [(f"StsTrl/{place}", text) for place, text in leaves.items()]
+        return said
 
     def entitled(self) -> Iterator[Entitled]:
         """Each party's part of what each settlement earned each payer: cumulative, rounded down."""

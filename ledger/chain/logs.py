@@ -105,7 +105,7 @@ class Logs(Sequence[Log]):
 
     def words(self, rows: npt.NDArray[np.int64], word: int) -> npt.NDArray[np.uint8]:
         """The 32-byte word number `word` of the data of each of `rows`, which have data that far."""
-        starts = (self.ends[rows] - np.diff(self.ends, prepend=0)[rows]) + word * TOPIC
+        starts = np.where(rows > 0, self.ends[rows - 1], 0) + word * TOPIC
         flat = np.frombuffer(self.data, dtype=np.uint8)
         found: npt.NDArray[np.uint8] = flat[starts[:, None] + np.arange(TOPIC)]
         return found

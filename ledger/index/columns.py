@@ -15,7 +15,7 @@ from ledger.chain.base import Block, Mined
 from ledger.chain.logs import Logs
 from ledger.index.schema import BALANCES, BLOCKS
 from ledger.index.standing import NEVER, Standing
-from ledger.records import unpack
+from ledger.records import Records
 from ledger.units import TIME_UNKNOWN
 
 LOWER = (1 << 64) - 1
@@ -72,9 +72,9 @@ def blocks_table(blocks: Iterable[Block]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=BLOCKS)
 
 
-def trade_columns(first: int, batch: int, day: date | None, words: bytes) -> list[pa.Array]:
-    """What never changes of the trades of a batch: `first` and `batch` are their numbers, `words` records."""
-    records = unpack(words)
+def trade_columns(first: int, batch: int, day: date | None, words: bytes, records: Records) -> list[pa.Array]:
+    """What never changes of the trades of a batch: `first` and `batch` are their numbers, `words` what
+    `records` were unpacked from."""
     count = len(records)
     shape = np.frombuffer(words, dtype=_TRADES_SHAPE)
     unknown = records.time == TIME_UNKNOWN
@@ -91,10 +91,11 @@ def trade_columns(first: int, batch: int, day: date | None, words: bytes) -> lis
 
 
 def stood(standing: Standing, rows: Any) -> list[pa.Array]:
-    """Status, units settled and the transaction that ended them, of these rows."""
-    ended = standing.ended_in[rows]
+    """Status, units settled and the transaction that ended them, of these rows: as they are now, whatever
+    changes later."""
+    ended = standing.ended_in[rows].copy()
     return [
-        pa.array(standing.status[rows]),
-        pa.array(standing.settled_quantity[rows]),
+        pa.array(standing.status[rows].copy()),
+        pa.array(standing.settled_quantity[rows].copy()),
         pa.array(ended, mask=ended == NEVER),
     ]

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from eth_utils import keccak
 
 from ledger.abi import WORD, Words
-from ledger.calldata import records_in, slices_in
+from ledger.calldata import Data, records_in, slices_in
 from ledger.chain.base import Block, Mined
 from ledger.chain.logs import Logs
 from ledger.clients import Clients
@@ -27,15 +27,15 @@ from ledger.ids import parse_day_number
 from ledger.index.columns import balances_table, blocks_table, joined, picked, stood, trade_columns
 from ledger.index.decoding import EventKind, event_kinds, event_tables, high, low
 from ledger.index.schema import BATCHES, CHANGES, MOVEMENTS, TABLES, TRADES, TRANSACTIONS
-from ledger.index.sent import Sent
+from ledger.index.sent import InOrder, Sent
 from ledger.index.standing import STANDS, Standing
 from ledger.records import unpack, unpack_mask
 from ledger.units import exact_add, exact_words
 
 _HOUSE = ("BatchRecorded", "TradeDisputed", "TradeSettledInPart", "StatusChanged", "SliceSettled")
 """Events of the clearing house that say where trades stand."""
-_BULK = [1 + _HOUSE.index("BatchRecorded"), 1 + _HOUSE.index("SliceSettled")]
-"""Of those, what the calldata says more of."""
+_LARGE = 1_000
+"""Trades of a batch, on average, with which the tables of batches are read as fast as one of them all."""
 
 
 @dataclass
@@ -132,16 +132,10 @@ class Extractor:
                 self._movements(logs, chosen, number[chosen])
             if kind.contract == "ClearingHouse" and kind.name in _HOUSE:
                 said[chosen] = 1 + _HOUSE.index(kind.name)
-        # Calldata is large, and few transactions' is looked at.
-        bulk = set(owner[np.isin(said, _BULK)].tolist())
-        senders, calldata = [], {}
-        for which in of.tolist():
-            sender, data = self._sent(mined[which])
-            senders.append(sender)
-            if which in bulk:
-                calldata[which] = data
-        self._transactions([mined[which] for which in of.tolist()], senders)
-        self._trades(logs, np.flatnonzero(said), said, number, owner, calldata)
+        own = [mined[which] for which in of.tolist()]
+        sent = InOrder(self._sent(own))
+        self._trades(logs, np.flatnonzero(said), said, number, sent)
+        self._transactions(own, sent.rest())
         self.counted.transaction += len(of)
 
     def resume(self, tables: Mapping[str, pa.Table], rows: int) -> None:
@@ -168,17 +162,16 @@ class Extractor:
         """The segment of all that was taken, whose last block is `last`; a next one can begin."""
         if self._last_block != last.number:
             self._add("blocks", blocks_table([last]))
-        for name, make in (("trades", self._trades_table), ("changes", self._changes_table)):
-            self._add(name, make())
+        self._add("changes", self._changes_table())
         self._add("balances", balances_table(self.counted.balances))
-        tables = {name: pa.concat_tables(pieces) for name, pieces in self._pieces.items()}
+        tables = {name: pa.concat_tables(pieces).combine_chunks() for name, pieces in self._pieces.items()}
+        tables["trades"] = self._trades_table()
         tables |= {name: schema.empty_table() for name, schema in TABLES.items() if name not in tables}
         for standing in self._standings():
             standing.touched[:] = False
         recorded = {batch_hash: each.standing for batch_hash, each in self._recorded.items()}
         self._begin()
-        whole = {name: tables[name].combine_chunks() for name in sorted(tables)}
-        return Extracted(first_block, last, full, whole, recorded)
+        return Extracted(first_block, last, full, dict(sorted(tables.items())), recorded)
 
     def cut(self, mined: Sequence[Mined], enough: int, most: int) -> int | None:
         """How many of these transactions to take until the segment is full: at the end of a block that
@@ -286,19 +279,20 @@ class Extractor:
         rows: npt.NDArray[np.int64],
         said: npt.NDArray[np.int8],
         number: npt.NDArray[np.int64],
-        owner: npt.NDArray[np.int64],
-        calldata: Mapping[int, bytes],
+        sent: InOrder,
     ) -> None:
         """Apply what the clearing house said: runs of events of one kind, batch and transaction at once."""
         if not len(rows):
             return
-        slices: dict[int, Iterator[tuple[int, Words]]] = {}
+        slices: Iterator[tuple[int, Words]] = iter(())
+        sliced = 0  # the transaction whose slices those are
         for run in _runs(logs, rows, said, number):
             first = int(run[0])
             name, transaction = _HOUSE[int(said[first]) - 1], int(number[first])
             batch_hash = logs.topics[first, 3 if name == "SliceSettled" else 1].tobytes()
+            calldata = sent.calldata(transaction - self.counted.transaction)
             if name == "BatchRecorded":
-                self._record(batch_hash, logs, run, transaction, calldata[int(owner[first])])
+                self._record(batch_hash, logs, run, transaction, calldata)
                 continue
             standing = self._standing(batch_hash)
             if name == "TradeDisputed":
@@ -310,9 +304,10 @@ class Extractor:
                 numbers = low(logs.topics[run, 2]).astype(np.uint32)
                 standing.settle_parts(numbers, low(logs.words(run, 2)), transaction)
             else:
-                given = slices.setdefault(transaction, slices_in(calldata[int(owner[first])]))
+                if sliced != transaction:
+                    sliced, slices = transaction, slices_in(calldata)
                 for _ in run.tolist():
-                    standing.settle(self._mask(next(given, None), batch_hash, len(standing)), transaction)
+                    standing.settle(self._mask(next(slices, None), batch_hash, len(standing)), transaction)
 
     def _mask(self, given: tuple[int, Words] | None, batch_hash: bytes, count: int) -> npt.NDArray[np.bool_]:
         """Which trades a slice chose. Slices are settled, and so told of, in the order of the calldata."""
@@ -326,7 +321,7 @@ class Extractor:
         logs: Logs,
         rows: npt.NDArray[np.int64],
         transaction: int,
-        calldata: bytes,
+        calldata: Data,
     ) -> None:
         words = records_in(calldata, self._house)
         said = [logs.words(rows, k)[0] for k in range(8)]
@@ -339,7 +334,7 @@ class Extractor:
         row += [_day(header.intended_settlement_date), header.fee_schedule_id, count, counted.trade]
         columns = [pa.array([value], kind.type) for value, kind in zip(row, BATCHES, strict=True)]
         self._add("batches", pa.Table.from_arrays(columns, schema=BATCHES))
-        fixed = trade_columns(counted.trade, counted.batch, day, words)
+        fixed = trade_columns(counted.trade, counted.batch, day, words, records)
         standing = Standing.recorded(counted.trade, records.number, records.quantity)
         self._recorded[batch_hash] = _Recorded(standing, fixed)
         self.rows += count
@@ -358,7 +353,11 @@ class Extractor:
             pa.Table.from_arrays([*each.columns, *stood(each.standing, slice(None))], schema=TRADES)
             for each in self._recorded.values()
         ]
-        return pa.concat_tables(batches) if batches else TRADES.empty_table()
+        if not batches:
+            return TRADES.empty_table()
+        trades = pa.concat_tables(batches)
+        # Most of a segment is here. Where batches are large nothing is gained by putting it together again.
+        return trades if len(trades) >= _LARGE * len(batches) else trades.combine_chunks()
 
     def _changes_table(self) -> pa.Table:
         found = [CHANGES.empty_table()]

@@ -1,5 +1,5 @@
-"""Bringing the index up to the chain: only what it does not have is read, and no more than a segment of it is
-in memory.
+"""Bringing the index up to the chain: only what it does not have is read, and no more than two segments of it
+are in memory: one that is read, and one that another thread derives from and puts on disk meanwhile.
 
 A segment ends with the first block that closes a cycle and with which it has `SEGMENT_ROWS` or more, or with
 any that brings it to `LARGEST_ROWS`, so that the same chain gives the same segments, however often it was
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from ledger.index.known import Known
 from ledger.index.manifest import Counters, Ledger, Manifest, Segment
 from ledger.index.schema import TABLES
 from ledger.index.sent import sent_on
+from ledger.index.standing import Standing
 
 Derive = Callable[[Extracted, Known], Mapping[str, pa.Table]]
 """Further tables of a segment, from what was extracted and from the segments before it."""
@@ -165,14 +167,17 @@ def segments_of(
         yield extractor.finish(begin, chain.block(last), full=False)
 
 
-def extractor_of(clients: Clients, known: Known, begun: Segment | None = None) -> Extractor:
-    """Goes on after the segments that are known, or with one after them that has `begun`."""
+def extractor_of(
+    clients: Clients, known: Known, earlier: Callable[[bytes], Standing], begun: Segment | None = None
+) -> Extractor:
+    """Goes on after the segments that are known, or with one after them that has `begun`; `earlier` says how
+    the trades of a batch of theirs stand."""
     chain = clients.clearing_house.chain
     extractor = Extractor(
         clients,
         sent=sent_on(chain),
         block=chain.block,
-        earlier=known.standing,
+        earlier=earlier,
         batches_of=known.batches_of,
         counted=known.counted(begun),
     )
@@ -201,17 +206,21 @@ def _made(
     for _ in range(_TRIES):
         manifest = Manifest(folder, ledger_of(clients), list(kept))
         known = Known(folder, manifest, kept)
-        extractor = extractor_of(clients, known, begun)
         final, head = chain.final_block(), chain.block()
         if begun is not None and begun.last.number > final.number:
             final = begun.last
-        for is_final, last in ((True, final), (False, head)):
-            first = known.segments[-1].last.number + 1 if known.segments else 0
-            after = begun.last.number if begun is not None and is_final else first - 1
-            for extracted in segments_of(
-                clients, extractor, first, last.number, after=after, progress=progress
-            ):
-                _add(known, extracted, extractor.counted, manifest.ledger.digest, is_final, derive)
+        with ThreadPoolExecutor(1) as thread:
+            adding = _Adding(known, manifest.ledger.digest, derive, thread)
+            extractor = extractor_of(clients, known, adding.standing, begun)
+            for is_final, last in ((True, final), (False, head)):
+                first = known.segments[-1].last.number + 1 if known.segments else 0
+                after = begun.last.number if begun is not None and is_final else first - 1
+                for extracted in segments_of(
+                    clients, extractor, first, last.number, after=after, progress=progress
+                ):
+                    adding.add(extracted, counters_of(extractor.counted), is_final)
+                    del extracted  # it need not be in memory for longer than it takes to write it
+                adding.wait()
         if chain.block(head.number).hash == head.hash:
             made = replace(manifest, segments=known.segments)
             commit(made)
@@ -219,21 +228,51 @@ def _made(
     raise EngineFailed(chain.url, "blocks", f"block {head.number:,} was replaced again and again")
 
 
-def _add(
-    known: Known, extracted: Extracted, counted: Counted, ledger: str, is_final: bool, derive: Derive | None
-) -> None:
-    further = {} if derive is None else derive(extracted, known)
-    segment = Segment(
-        extracted.first_block,
-        extracted.last,
-        is_final,
-        extracted.full,
-        derive is not None,
-        counters_of(counted),
-        {},
-        known.segments[-1].digest if known.segments else ledger,
-    )
-    known.add(write_segment(known.folder, segment, {**extracted.tables, **further}), extracted.recorded)
+@dataclass
+class _Adding:
+    """Segments that another thread derives from and puts on disk, one at a time, while the chain is read
+    on."""
+
+    known: Known
+    """Belongs to the thread until `wait` returns, but for the standings that are kept in memory."""
+    ledger: str
+    """The digest that the first segment's goes on from."""
+    derive: Derive | None
+    thread: ThreadPoolExecutor
+    _added: Future[None] | None = None
+
+    def add(self, extracted: Extracted, counters: Counters, is_final: bool) -> None:
+        """The next segment, after which the `counters` are as they are now. Raises what the one before came
+        to."""
+        self.wait()
+        self.known.keep(extracted.recorded)
+        self._added = self.thread.submit(self._add, extracted, counters, is_final)
+
+    def standing(self, batch_hash: bytes) -> Standing:
+        """As `Known.standing`, of all segments that were given."""
+        if not self.known.keeps(batch_hash):
+            self.wait()
+        return self.known.standing(batch_hash)
+
+    def wait(self) -> None:
+        """Until all that was given is known. Raises what that came to."""
+        if self._added is not None:
+            self._added.result()
+
+    def _add(self, extracted: Extracted, counters: Counters, is_final: bool) -> None:
+        further = {} if self.derive is None else self.derive(extracted, self.known)
+        before = self.known.segments
+        segment = Segment(
+            extracted.first_block,
+            extracted.last,
+            is_final,
+            extracted.full,
+            self.derive is not None,
+            counters,
+            {},
+            before[-1].digest if before else self.ledger,
+        )
+        self.known.add(write_segment(self.known.folder, segment, {**extracted.tables, **further}))
 
 
 def counters_of(counted: Counted) -> Counters:

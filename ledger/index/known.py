@@ -34,16 +34,23 @@ class Known:
         self._kept: dict[bytes, Standing] = {}
         self._kept_trades = 0
         for segment in segments:
-            self.add(segment, {})
+            self.add(segment)
 
-    def add(self, segment: Segment, recorded: Mapping[bytes, Standing]) -> None:
-        """A segment that has been written, and the batches recorded in it, as they stand."""
+    def add(self, segment: Segment) -> None:
+        """A segment that has been written."""
         self.segments.append(segment)
         rows = self.read(segment, "batches", ["hash", "first_trade", "count"]).to_pydict()
         for batch_hash, first, count in zip(rows["hash"], rows["first_trade"], rows["count"], strict=True):
             self._batches[batch_hash] = first, count, segment
+
+    def keep(self, recorded: Mapping[bytes, Standing]) -> None:
+        """The batches recorded in the newest segment, as they stand: in memory, as long as there is room."""
         for batch_hash, standing in recorded.items():
             self._keep(batch_hash, standing)
+
+    def keeps(self, batch_hash: bytes) -> bool:
+        """Whether how the trades of a batch stand is in memory."""
+        return batch_hash in self._kept
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """A table of all earlier segments, one after the other; None for one that is nowhere and of which

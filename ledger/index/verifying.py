@@ -62,7 +62,7 @@ def _findings(
 ) -> Iterator[Finding]:
     chain = clients.clearing_house.chain
     known = Known(manifest.folder, manifest, [])
-    extractor = extractor_of(clients, known)
+    extractor = extractor_of(clients, known, known.standing)
     blocks = manifest.segments[-1].last.number + 1
     for segment in manifest.segments:
         if segment.final:
@@ -79,7 +79,8 @@ def _findings(
             yield Finding(segment.name, "manifest", None, f"the next numbers are not {segment.next}")
         if segment.last != extracted.last:
             yield Finding(segment.name, "manifest", None, f"its last block is not {segment.last}")
-        known.add(segment, extracted.recorded)
+        known.add(segment)
+        known.keep(extracted.recorded)
         if progress is not None:
             progress(last + 1, blocks)
 

@@ -7,9 +7,9 @@
     asking, log                      asks with the log: what was asked and how it ended, digest-chained
     questions/                       each question as a function: trades, life, holdings, movements, revenue,
                                      breaks, summary, totals, semt022
-    answer, writing                  rows as of a block; as text, JSON, CSV, Parquet and workbooks
+    answer, writing, fitting         rows as of a block; as text, JSON, CSV, Parquet, workbooks; narrow pages
     filters, conditions, narrowing   what a question is narrowed by, in SQL; a page of what is left
-    names, moments, past             names of the ledger; earlier blocks, and how trades stood then
+    names, moments                   names of the ledger; earlier blocks, and what stood how then
     view, views, views_*             the views: SQL for a viewer, documented columns
     facts, charges, breaks           what views are made of: the index, fees in SQL, reconciliation's breaks
     entitlements, revenue_tables     what revenue sharing came to, as tables that the index keeps

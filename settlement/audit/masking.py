@@ -18,10 +18,8 @@ MOST = 9 * 10**37
 """The largest masked amount: what would round up to 39 digits is rounded down, where DECIMAL(38, 0) ends."""
 
 
-def mask_name(text: str | None) -> str | None:
+def mask_name(text: str) -> str:
     """The end of a name or number, behind a mark that something is left out."""
-    if text is None:
-        return None
     kept = min(KEPT, len(text) // 2)
     return "…" + text[len(text) - kept :]
 

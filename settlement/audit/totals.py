@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import pyarrow as pa
@@ -12,6 +12,11 @@ from settlement.audit.charges import FITS, charge_columns
 from settlement.audit.totals_tables import KEYS, SUMS, TABLES
 
 _FEES = "ClearingHouse_FeeScheduleRegistered"
+_EVERY = tuple(dict.fromkeys(name for keys in KEYS.values() for name in keys))
+"""Keys of any table."""
+_SETS = ", ".join(f"({', '.join(keys)})" for keys in KEYS.values())
+_AT_ONCE = 122_880
+"""Rows that a thread of DuckDB takes."""
 
 
 class Segment(Protocol):
@@ -53,6 +58,10 @@ def derive(segment: Segment, earlier: Earlier) -> dict[str, pa.Table]:
 def added(table: str, rows: str, *, small: bool) -> str:
     """SQL that adds up rows with the columns of `facts.trades` to those of a table of totals; where all
     amounts are `small`, in 64 bits."""
+    return _summed(KEYS[table], "all", rows, small=small)
+
+
+def _summed(keys: Iterable[str], groups: str, rows: str, *, small: bool) -> str:
     gross, commission, levy = charge_columns(small)
     kind = "bigint" if small else "hugeint"
     part = "case when settled_quantity = quantity then {0} when settled_quantity = 0 then 0 else {1} end"
@@ -60,13 +69,13 @@ def added(table: str, rows: str, *, small: bool) -> str:
         name: part.format(f"({each})::{kind}", f"(({each})::hugeint * settled_quantity // quantity)::{kind}")
         for name, each in (("settled", gross), ("commission", commission), ("levy", levy))
     }
-    return f"""select {", ".join(KEYS[table])}, count(*) as trades,
+    return f"""select {", ".join(keys)}, count(*) as trades,
         count(*) filter (status = 3) as settled_trades,
         sum({gross}) as gross, sum({part_of["settled"]}) as settled,
         sum({part_of["commission"]}) as commission, sum({part_of["levy"]}) as levy
         from (select x.*, b.cash_asset, b.venue, b.fee_schedule
             from ({rows}) x join facts.batches b using (batch))
-        group by all"""
+        group by {groups}"""
 
 
 def put_together(table: str, parts: str) -> str:
@@ -97,17 +106,24 @@ def _added(parts: list[tuple[int, pa.Table]], batches: pa.Table, fees: pa.Table)
         connection.execute(f'create view facts."{_FEES}" as from _fees')
         macros(Script(connection))
         for place, (_, table) in enumerate(parts):
-            connection.register(f"_part{place}", table)
+            batches_of = table.to_batches(max_chunksize=_AT_ONCE)
+            connection.register(f"_part{place}", pa.Table.from_batches(batches_of, table.schema))
         large = " union all ".join(
             f"select 1 from _part{place} where amount_high > 0 or amount_low >= {FITS}"
             for place in range(len(parts))
         )
         small = not connection.execute(f"select 1 from ({large}) limit 1").fetchall()
+        for place in range(len(parts)):
+            # All tables at once: what a trade is charged is worked out once.
+            sql = _summed(_EVERY, f"grouping sets ({_SETS})", f"from _part{place}", small=small)
+            connection.execute(f"create table _sums{place} as {sql}")
         found = {}
         for name, schema in TABLES.items():
+            # Every trade has parties and a security; where one is null, the row is of a table without it.
+            own = " and ".join(f"{each} is null" for each in _EVERY if each not in KEYS[name])
             sums = []
             for place, (sign, _) in enumerate(parts):
-                sql = added(name, f"from _part{place}", small=small)
+                sql = f"select {', '.join([*KEYS[name], *SUMS])} from _sums{place} where {own}"
                 sums.append(sql if sign > 0 else negative(name, sql))
             whole = put_together(name, " union all ".join(f"({each})" for each in sums))
             listed = ", ".join(

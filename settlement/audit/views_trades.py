@@ -45,8 +45,9 @@ def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "f
     where {access.concerns("t.buyer", "t.seller", "b.venue")}"""
 
 
-def statuses_sql(access: Access, source: str = "") -> str:
-    """The view `statuses`, of all trades or of those of `source`."""
+def statuses_sql(access: Access, source: str = "", more: str = "") -> str:
+    """The view `statuses`, of all trades or of those of `source`. `more` are columns behind it, by the trade
+    and what happened to it, `t`: its transaction `t.x` and place in there `t.log` are the chain's order."""
     trade = f"{NAMED_SQL}"
     side = (
         "case when who = t.buyer and who = t.seller then 'both' when who = t.buyer then 'buyer'"
@@ -101,7 +102,7 @@ def statuses_sql(access: Access, source: str = "") -> str:
     select {trade}, t.what as status, institution_name(t.who) as institution,
         {side} as side,
         {access.amount("t.units::decimal(38, 0)")} as settled_quantity, reason_names(t.reasons) as reasons,
-        {MOMENT_SQL}, hex(m.sender) as signer, t.trade as trade_index
+        {MOMENT_SQL}, hex(m.sender) as signer, t.trade as trade_index{more}
     from ({" union all ".join(parts)}) t join facts.moments m on m.transaction = t.x where {own}"""
 
 

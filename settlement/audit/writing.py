@@ -52,6 +52,8 @@ _HASH = re.compile(r"0x[0-9a-f]{40,64}")
 """Hashes and addresses."""
 _LONGEST = 66
 """Characters of a word that is never broken."""
+_LABELS = 26
+"""Characters that the labels of one trade's facts take."""
 _ROWS_AT_ONCE = 65_536
 
 
@@ -143,11 +145,17 @@ def as_xlsx(answer: Answer, decimals: Mapping[str, int]) -> bytes:
 
 
 def as_text(
-    answer: Answer, decimals: Mapping[str, int], *, columns: Sequence[str] = (), limit: int | None = None
+    answer: Answer,
+    decimals: Mapping[str, int],
+    *,
+    columns: Sequence[str] = (),
+    limit: int | None = None,
+    width: int | None = None,
 ) -> list[Any]:
     """Parts for people: a table that lines up, how many rows there are, of which block, and how to go on.
-    `columns` are those to show, all where none are named; `limit` how many rows. Hashes and addresses are
-    shortened in the table, but where SQL asked for them.
+    `columns` are those to show, all where none are named; `limit` how many rows; `width` how many characters
+    a line has room for, where that matters. Hashes and addresses are shortened in the table, but where SQL
+    asked for them.
     """
     from settlement.report.layout import columns_table, plural, whole
 
@@ -158,25 +166,16 @@ def as_text(
             facts.show_header = False
             for column, value in row.items():
                 if value is not None:
-                    facts.add_row(_title(column), _words(column, value, row, decimals))
+                    said = _words(column, value, row, decimals)
+                    is_long = width is not None and len(said) > width - _LABELS
+                    facts.add_row(_title(column), _HASH.sub(_short, said) if is_long else said)
             parts += [whole(facts), ""]
     table = answer.table.slice(0, limit) if limit is not None else answer.table
     shown = [each for each in (columns or table.column_names) if each in table.column_names]
+    notes: list[str] = []
     if table.num_rows:
-        numbers = {field.name for field in table.schema if _is_number(field.type)}
-        first, *rest = shown
-        grid = columns_table(_title(first), *((_title(n), "right" if n in numbers else "left") for n in rest))
-        for row in table.to_pylist():
-            said = [_words(name, row[name], row, decimals) for name in shown]
-            grid.add_row(*(said if answer.question == "sql" else [_HASH.sub(_short, each) for each in said]))
-        for name, column in zip(shown, grid.columns, strict=True):
-            column.no_wrap = column.no_wrap or name in _CODES
-            cells = [str(each) for each in column.cells]
-            if all(" " not in each and len(each) <= _LONGEST for each in cells):
-                column.no_wrap = True
-                if len(str(column.header)) > max(map(len, cells)) + 2:
-                    column.header = str(column.header).replace(" ", "\n")
-        parts += [whole(grid), ""]
+        grid, notes = _grid(answer.question, table, shown, decimals, width)
+        parts += [grid, ""]
     total = answer.table.num_rows if answer.total is None else answer.total
     noun = _NOUNS.get(answer.question, "row")
     there = plural(total, noun, "queries" if noun == "query" else "")
@@ -184,12 +183,46 @@ def as_text(
         parts.append(f"No {noun} meets the question.")
     else:
         parts.append(there if table.num_rows == total else f"{table.num_rows:,} of {there}")
+    parts += notes
     at = as_of_json(answer.as_of)
     final = "" if answer.as_of.final else ", not yet final"
     parts.append(f"As of block {answer.as_of.block:,}, {at['hash']}, {at['time']}{final}")
     if answer.next is not None:
         parts.append(f"next: --after {answer.next}")
     return parts
+
+
+def _grid(
+    question: str, table: pa.Table, shown: Sequence[str], decimals: Mapping[str, int], width: int | None
+) -> tuple[Any, list[str]]:
+    """The table, and what is said below it of columns that there is no room for."""
+    from settlement.audit.fitting import Said, fitted
+    from settlement.report.layout import columns_table, whole
+
+    numbers = {field.name for field in table.schema if _is_number(field.type)}
+    rows = table.to_pylist()
+    said: dict[str, Said] = {}
+    for name in shown:
+        cells = [_words(name, row[name], row, decimals) for row in rows]
+        if question != "sql":
+            cells = [_HASH.sub(_short, each) for each in cells]
+        title, is_word = _title(name), all(" " not in each and len(each) <= _LONGEST for each in cells)
+        if is_word and len(title) > max(map(len, cells)) + 2:
+            title = title.replace(" ", "\n")
+        breaks = not (is_word or name in numbers or name in _CODES or name == shown[0])
+        said[name] = Said(title, cells, breaks)
+    notes: list[str] = []
+    if width is not None and question != "sql":
+        shown, notes = fitted(question, said, numbers, width)
+    first, *rest = shown
+    grid = columns_table(
+        said[first].title, *((said[name].title, "right" if name in numbers else "left") for name in rest)
+    )
+    for row in zip(*(said[name].cells for name in shown), strict=True):
+        grid.add_row(*row)
+    for name, column in zip(shown, grid.columns, strict=True):
+        column.no_wrap = not said[name].breaks
+    return whole(grid), notes
 
 
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC).replace(tzinfo=None)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from settlement.cli.output import failures, write_json, write_out, write_text
+from settlement.cli.output import DAY, failures, page_width, write_json, write_out, write_text
 
 if TYPE_CHECKING:
     from settlement.audit.answer import Answer
@@ -102,9 +102,8 @@ InstitutionOption = Annotated[str | None, typer.Option(metavar="NAME", help="On 
 CounterpartyOption = Annotated[str | None, typer.Option(metavar="NAME", help="On the other side.")]
 SecurityOption = Annotated[str | None, typer.Option(metavar="CODE", help="Of this security.")]
 CurrencyOption = Annotated[str | None, typer.Option(metavar="CODE", help="In this currency.")]
-_DAYS: dict[str, Any] = {"metavar": "YYYY-MM-DD", "formats": ["%Y-%m-%d"]}
-FromOption = Annotated[datetime | None, typer.Option("--from", help="The first day.", **_DAYS)]
-ToOption = Annotated[datetime | None, typer.Option("--to", help="The last day.", **_DAYS)]
+FromOption = Annotated[datetime | None, typer.Option("--from", help="The first day.", **DAY)]
+ToOption = Annotated[datetime | None, typer.Option("--to", help="The last day.", **DAY)]
 AtOption = Annotated[
     str | None,
     typer.Option(metavar="BLOCK|TIME", help="As it stood then: a block's number, or a time (UTC)."),
@@ -185,7 +184,7 @@ def write_answer(
     if form is Form.TEXT and out is None:
         limit = None if everything or answer.question == "trade" else ROWS
         columns = _COLUMNS.get(answer.question, ())
-        write_text(*writing.as_text(answer, decimals, columns=columns, limit=limit))
+        write_text(*writing.as_text(answer, decimals, columns=columns, limit=limit, width=page_width()))
         return
     if form is Form.JSON and out is None:
         write_json({"ledger": str(audit.path)} | writing.as_json(answer))

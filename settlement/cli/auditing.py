@@ -194,6 +194,7 @@ def summary(
     currency: CurrencyOption = None,
     first: FromOption = None,
     last: ToOption = None,
+    at: AtOption = None,
     status: StatusOption = None,
     everything: AllOption = False,
     viewer: ViewerOption = None,

@@ -57,6 +57,7 @@ def list_clients(
     """
     json_wanted = wants_json(form, as_json)
     with opened(context.obj, write=False) as ledger:
+        from settlement.audit.masking import mask_name
         from settlement.clients import disclosing
 
         found: dict[str, list[int]] = {}
@@ -68,7 +69,7 @@ def list_clients(
                 there = found.setdefault(name, [0, 0])
                 there[0], there[1] = there[0] + 1, there[1] + amount
         rows_shown = [
-            (name if everything else disclosing.masked(name), count, amount)
+            (name if everything else mask_name(name), count, amount)
             for name, (count, amount) in sorted(found.items(), key=lambda each: (-each[1][1], each[0]))
         ]
         money = money_of(ledger)

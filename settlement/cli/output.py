@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,17 +52,26 @@ PassphraseOption = Annotated[
         help=f"Holds the keys' passphrase, on a network; else ${PASSPHRASE}, else it is asked for.",
     ),
 ]
-DateOption = Annotated[
-    datetime | None, typer.Option(metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="The trading day.")
-]
+
+
+def parsed_day(text: str) -> datetime:
+    """The day that an option says. Raises a usage error with what would be right."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; one is wanted as 2024-03-14") from None
+
+
+DAY: Mapping[str, Any] = {"metavar": "YYYY-MM-DD", "parser": parsed_day}
+"""What options that are days have in common."""
+DateOption = Annotated[datetime | None, typer.Option(help="The trading day.", **DAY)]
 AsOption = Annotated[str, typer.Option("--as", metavar="INSTITUTION", help="Who does it.")]
 TodayOption = Annotated[
     datetime | None,
     typer.Option(
         "--date",
-        metavar="YYYY-MM-DD",
-        formats=["%Y-%m-%d"],
         help="On a ledger whose clock is simulated: the day it is then.",
+        **DAY,
     ),
 ]
 ModelOption = Annotated[
@@ -135,6 +145,14 @@ def write_text(*parts: RenderableType, then: Iterable[str] = ()) -> None:
     content = (Text(part) if isinstance(part, str) else part for part in parts)
     text = rendered(Group(*content), page_like(Console()))
     write_out(text + "".join(f"{line}\n" for line in ("next:", *(f"  {step}" for step in then)) if then))
+
+
+def page_width() -> int | None:
+    """Characters that a line has room for: the terminal's, or as $COLUMNS says; None where nothing does, as
+    in a pipe or a file."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from settlement.cli.output import (
+    DAY,
     AllOption,
     DateOption,
     DirectoryArgument,
@@ -45,11 +46,11 @@ def evidence(
     ] = None,
     first: Annotated[
         datetime | None,
-        typer.Option("--from", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="From this trading day on."),
+        typer.Option("--from", help="From this trading day on.", **DAY),
     ] = None,
     last: Annotated[
         datetime | None,
-        typer.Option("--to", metavar="YYYY-MM-DD", formats=["%Y-%m-%d"], help="Up to this trading day."),
+        typer.Option("--to", help="Up to this trading day.", **DAY),
     ] = None,
     query: Annotated[
         list[str] | None,

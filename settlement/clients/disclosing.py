@@ -17,6 +17,7 @@ import numpy as np
 from ledger.history import RecordedBatch
 from ledger.ids import parse_day_number
 from ledger.signatures import NO_CLIENTS
+from settlement.audit.masking import mask_name
 from settlement.clients.columns import Side
 from settlement.clients.committing import Committed, agreed, committed
 from settlement.clients.disclosure import Disclosure, OfBatch, Shown
@@ -24,9 +25,6 @@ from settlement.clients.errors import AllocationsDiffer
 from settlement.clients.leaves import Leaf, verify_leaf
 from settlement.errors import BookDamaged, NameUnknown
 from settlement.operations import Ledger
-
-_SHOWN = 4
-"""Characters of an account that are shown to everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +38,6 @@ class Checked:
     wrong: tuple[str, ...]
     whole: tuple[tuple[bytes, int, Side], ...] = ()
     partly: tuple[tuple[bytes, int, Side], ...] = ()
-
-
-def masked(client: str) -> str:
-    """An account for those whom it does not concern: its last four characters, of a short one fewer."""
-    kept = min(_SHOWN, len(client) >> 1)
-    return "•" * (len(client) - kept) + client[len(client) - kept :]
 
 
 def affirmed(ledger: Ledger, broker: str) -> list[Committed]:
@@ -101,7 +93,7 @@ def disclose(
         if client in known:
             raise NameUnknown(f"affirmed allocation{where} to client", client, ["others"], f"by {broker}")
         # Masked, as what goes wrong is written to logs.
-        there = sorted({masked(name) for name in known}) or ["none"]
+        there = sorted({mask_name(name) for name in known}) or ["none"]
         raise NameUnknown(f"client of {broker}", client, there, "in what it affirmed")
     contract = market.clients.clearing_house
     return Disclosure(contract.chain.chain_id, contract.address, broker, index, client, tuple(batches))

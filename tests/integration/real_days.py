@@ -22,7 +22,7 @@ from settlement.intake import parse_trades
 from settlement.liquidity import Search
 from settlement.operations import Ledger
 from tests import independent
-from tests.audited import Batch, Mark, Told, rules_of
+from tests.audited import Batch, Mark, Told, roles_of, rules_of
 from tests.independent import Trade
 from tests.integration.steps import FOLDER, REAL_DAYS, ROOT
 from tests.ledgers import reasons_of
@@ -69,9 +69,14 @@ def _day(ledger: Ledger, told: Told, day: str) -> None:
     known = set(ledger.read().batches)
     ledger.record(parse_trades(data, ledger.market.scenario, source=day), data, source=day)
     (batch_hash,) = set(ledger.read().batches) - known
-    marks = [_mark(chain, each) for each in ledger.receipts["affirm"]]
+    house, names = ledger.market.clients.clearing_house, list(roles_of(DOCUMENT))
+    affirmed = {
+        names[each["institution"] - 1]: _mark(chain, receipt)
+        for receipt in ledger.receipts["affirm"]
+        for each in house.events(receipt.logs, "BatchAffirmed")
+    }
     recorded = _mark(chain, _with(ledger, ledger.receipts["record"], "BatchRecorded"))
-    told.batches.append(Batch(day, trades, recorded, "0x" + batch_hash.hex(), marks))
+    told.batches.append(Batch(day, trades, recorded, "0x" + batch_hash.hex(), affirmed))
     rest: Sequence[Trade] = trades
     for cover in (SHORT, Fraction(1)) if day == REAL_DAYS[0] else (Fraction(1),):
         ledger.receipts.pop("fund", None)

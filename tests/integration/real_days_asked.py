@@ -56,8 +56,8 @@ FILTERS: dict[str, tuple[Filters, Callable[[Row], bool]]] = {
         lambda row: str(row["trading_day"]) in REAL_DAYS[1:3],
     ),
     "a quiet day": (Filters(first=iso("2019-11-18"), last=iso("2019-11-20")), lambda row: False),
-    "settled": (Filters(status=("settled",)), lambda row: True),
-    "pending": (Filters(status=("pending", "held")), lambda row: False),
+    "settled": (Filters(status=("settled",)), lambda row: row["status"] == "settled"),
+    "pending": (Filters(status=("pending", "held")), lambda row: row["status"] == "pending"),
     "at least": (Filters(least="2000000"), lambda row: row["settlement_amount_minor"] >= 2_000_000_00),
     "at most": (Filters(most="999.99"), lambda row: row["settlement_amount_minor"] <= 999_99),
     "exactly": (
@@ -86,23 +86,25 @@ FILTERS: dict[str, tuple[Filters, Callable[[Row], bool]]] = {
 }
 
 
+CHARGED = ("settled_amount_minor", "net_amount_minor", "commission_minor", "levy_minor")
+SUMS = ("trades", "settled_trades", "bought_amount_minor", "sold_amount_minor", *CHARGED)
+
+
 def by_institution(told: Told, chosen: Sequence[Row], filters: Filters) -> Iterator[Row]:
-    """Each broker's own side of trades that have all settled."""
-    for name, roles in roles_of(DOCUMENT).items():
-        bought = [row["settlement_amount_minor"] for row in chosen if row["buyer"] == name]
-        sold = [row["settlement_amount_minor"] for row in chosen if row["seller"] == name]
-        own = sum(name in (row["buyer"], row["seller"]) for row in chosen)
-        if roles == "broker" and own and filters.institution in (None, name):
-            yield {
-                "institution": name,
-                "currency": "NPR",
-                "trades": own,
-                "settled_trades": own,
-                "bought_amount_minor": sum(bought),
-                "sold_amount_minor": sum(sold),
-                "settled_amount_minor": sum(bought) + sum(sold),
-                "net_amount_minor": sum(sold) - sum(bought),
-                "commission_minor": sum(commission(told.rules, n) for n in (*bought, *sold)),
-                "levy_minor": sum(levy(told.rules, n) for n in (*bought, *sold)),
-                "breaks": 0,
-            }
+    """Each broker's own side of trades."""
+    sums: dict[str, dict[str, int]] = {}
+    for row in chosen:
+        n, done = row["settlement_amount_minor"], row["status"] == "settled"
+        charged = (n, commission(told.rules, n), levy(told.rules, n)) if done else (0, 0, 0)
+        for side in ("buyer", "seller"):
+            own = sums.setdefault(row[side], dict.fromkeys(SUMS, 0))
+            once = side == "buyer" or row["buyer"] != row["seller"]
+            own["trades"] += once
+            own["settled_trades"] += once and done
+            own["bought_amount_minor" if side == "buyer" else "sold_amount_minor"] += n
+            net = -charged[0] if side == "buyer" else charged[0]
+            for name, more in zip(CHARGED, (charged[0], net, *charged[1:]), strict=True):
+                own[name] += more
+    for name in roles_of(DOCUMENT):
+        if name in sums and filters.institution in (None, name):
+            yield {"institution": name, "currency": "NPR", **sums[name], "breaks": 0}

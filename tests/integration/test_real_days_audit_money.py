@@ -10,6 +10,8 @@ import io
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from settlement.audit.session import Audit, opened
 from settlement.breaks import reconciling
 from settlement.reconciliation.ledger_side import Scope
 from settlement.sources.configured import Brought
-from tests.audited import Told, commission, roles_of
+from tests.audited import Settlement, Told, commission, roles_of
 from tests.forms import check_csv, check_json, check_parquet, check_text, check_xlsx
 from tests.integration.real_days import DOCUMENT, RealDays
 from tests.integration.real_days_asked import FILTERS, Row, by_institution, iso, place, place_of, rows
@@ -146,8 +148,8 @@ def test_approvals_are_an_affirmation_of_each_broker_and_batch(audit: Audit, tol
         (row["institution"], row["trading_day"], row["subject"], row["detail"]) for row in found
     } == wanted
     assert len(found) == len(wanted) == 47 + 50 + 49 + 50
-    marks = {batch.day: {place_of(mark) for mark in batch.affirmed} for batch in told.batches}
-    assert all(place(row) in marks[str(row["trading_day"])] for row in found)
+    affirmed = {batch.day: batch.affirmed for batch in told.batches}
+    assert all(place(row) == place_of(affirmed[str(row["trading_day"])][row["institution"]]) for row in found)
     agreed = {row["subject"] for row in rows(breaks.approvals(audit, kind=("consent",)))}
     assert agreed == {
         f"{name}/commission version 1" for name, roles in roles_of(DOCUMENT).items() if roles == "broker"
@@ -163,26 +165,51 @@ def test_approvals_are_an_affirmation_of_each_broker_and_batch(audit: Audit, tol
     assert (one["kind"], one["trading_day"]) == ("affirmation", iso(REAL_DAYS[2]))
 
 
-def test_summary_is_the_sum_of_the_files(audit: Audit, told: Told, every: list[Row]) -> None:
-    for name, (filters, chosen) in FILTERS.items():
-        there = [row for row in every if chosen(row)]
-        by_day = [
-            {"trading_day": iso(day), "currency": "NPR"} | told.totals(of_day)
-            for day in REAL_DAYS
-            if (of_day := [row for row in there if row["trading_day"] == iso(day)])
-        ]
-        for row in by_day:
-            moved = (each.outcome.net for each in told.settlements if iso(each.day) == row["trading_day"])
-            of_all = len(there) == len(every) or name in ("from", "to", "between")
-            row |= {"net_amount_minor": sum(moved) if of_all and name != "settled" else None, "breaks": 0}
-        assert rows(summary.summary(audit, filters)) == by_day, name
-        by_status = [{"status": "settled", "currency": "NPR"} | told.totals(there)] if there else []
-        assert rows(summary.summary(audit, filters, "status")) == by_status, name
-    for name in ("nothing", "an institution", "itself", "a security"):
-        filters, chosen = FILTERS[name]
-        assert rows(summary.summary(audit, filters, "institution")) == list(
-            by_institution(told, [row for row in every if chosen(row)], filters)
-        ), name
+def test_summary_is_the_sum_of_the_files(days: RealDays, audit: Audit, every: list[Row]) -> None:
+    """Now by every filter; by some before there is a trade, and around when some settle and some wait."""
+    told = days.told
+    first, second = (each.mark for each in told.settlements[:2])
+    for block, at, names in (
+        (days.head.block, None, FILTERS),
+        (told.batches[0].mark.block - 1, str(told.batches[0].mark.block - 1), ("nothing",)),
+        (first.block, first.at.isoformat(), ("nothing", "an institution", "settled", "itself")),
+        (second.block - 1, str(second.block - 1), ("a security",)),
+        (told.batches[1].mark.block, str(told.batches[1].mark.block), ("pending", "between")),
+    ):
+        then = every if at is None else told.rows(days.order, block)
+        for name in names:
+            filters, there = replace(FILTERS[name][0], at=at), [row for row in then if FILTERS[name][1](row)]
+            check_summary(audit, told, filters, there, block)
+            if name in ("nothing", "an institution", "itself", "a security"):
+                found = rows(summary.summary(audit, filters, "institution"))
+                assert found == list(by_institution(told, there, filters)), (name, at)
+
+
+def check_summary(audit: Audit, told: Told, filters: Filters, there: list[Row], block: int) -> None:
+    """Of these trades, as a block ended. What changed hands is told of all of a day's trades alone."""
+    is_whole = replace(filters, at=None, first=None, last=None, currency=None) == Filters()
+    done = [each for each in told.settlements if each.mark.block <= block]
+    by_day = [
+        {"trading_day": iso(day), "currency": "NPR"}
+        | told.totals(of_day)
+        | {"net_amount_minor": net_of(done, day) if is_whole else None, "breaks": 0}
+        for day in REAL_DAYS
+        if (of_day := [row for row in there if row["trading_day"] == iso(day)])
+    ]
+    by_status = [
+        {"status": status, "currency": "NPR"} | told.totals(those)
+        for status in ("pending", "settled")
+        if (those := [row for row in there if row["status"] == status])
+    ]
+    for group, wanted in (("day", by_day), ("status", by_status)):
+        answer = summary.summary(audit, filters, group)
+        assert rows(answer) == wanted, (filters, group)
+        assert answer.as_of.block <= block
+
+
+def net_of(done: Sequence[Settlement], day: str) -> int | None:
+    """What changed hands in a day's settlements; nothing is said where there is none."""
+    return sum(each.outcome.net for each in done if each.day == day) or None
 
 
 def test_sql_gives_the_same_totals(audit: Audit, told: Told, every: list[Row]) -> None:
@@ -281,6 +308,11 @@ def test_breaks_given_one_altered_book_are_the_one(days: RealDays, audit: Audit,
         assert found["value_at_risk_minor"] == rate
         assert (one["institution"], one["asset"], one["amount"]) == (name, "NPR", rate)
         assert not rows(breaks.breaks(now, Filters(status=("closed",))))
+        for at, many in ((None, 1), (str(days.told.settlements[-1].mark.block - 1), 0)):
+            of_day = Filters(first=iso(day), at=at)
+            assert [row["breaks"] for row in rows(summary.summary(now, of_day))] == [many]
+            (own,) = rows(summary.summary(now, Filters(institution=name, at=at), "institution"))
+            assert own["breaks"] == many
 
 
 def test_evidence_proves_exactly_the_trades_of_the_files(days: RealDays, every: list[Row]) -> None:
@@ -308,7 +340,7 @@ def test_evidence_proves_exactly_the_trades_of_the_files(days: RealDays, every: 
          row["quantity"], row["recorded_block"], row["ended_block"])
         for row in wanted
     ]  # fmt: skip
-    affirmed = {place_of(mark)[0] for batch in days.told.batches for mark in batch.affirmed}
+    affirmed = {place_of(mark)[0] for batch in days.told.batches for mark in batch.affirmed.values()}
     assert {block for row in verdict.rows for block, _ in row.affirmed_in} <= affirmed
     held = days.told.holdings(days.head.block)
     shown = {

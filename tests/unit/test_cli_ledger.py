@@ -255,6 +255,21 @@ def test_backup_given_a_ledger_is_the_same_ledger(life: dict[str, Left], folder:
     copied = clearing("report", folder / "copy", "--json")
     assert copied.shown == clearing("report", folder / "L", "--json").shown
     assert (copied.code, copied.shown["recorded"]) == (0, TRADES + 1)
+    kept = {
+        "access.yaml": "viewers: {}\n",
+        "sources.yaml": "bank: []\n",
+        "clients/a.salt": "s",
+        "audit.sqlite": "",
+    }
+    for name, text in kept.items():
+        (folder / "copy" / name).parent.mkdir(exist_ok=True)
+        (folder / "copy" / name).write_text(text)
+    (folder / "copy" / "index").mkdir(exist_ok=True)
+    assert clearing("backup", folder / "copy", folder / "again").code == 0
+    there, again = ({each.name for each in (folder / name).iterdir()} for name in ("copy", "again"))
+    assert there - again <= {"state", "index", "lock"}
+    assert there >= again >= {name.split("/")[0] for name in kept}
+    assert all((folder / "again" / name).read_text() == kept[name] for name in kept if name != "audit.sqlite")
 
 
 def test_report_given_a_date_is_of_that_day(life: dict[str, Left], folder: Path) -> None:

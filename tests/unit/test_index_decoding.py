@@ -1,4 +1,5 @@
-"""Columns of events against Python's integers and eth-abi: widths, signs, what 38 digits do not hold."""
+"""Columns of events against Python's integers and eth-abi: widths, signs, what 38 digits do not hold; and
+columns of where trades stand, which stay as they were taken."""
 
 from __future__ import annotations
 
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 
 from ledger.abi import CODEC
 from ledger.chain import Log, Logs
+from ledger.clients.clearing_house import Status
 from ledger.compile import artifacts
 from ledger.deploy import CONTRACTS
+from ledger.index.columns import stood
 from ledger.index.decoding import EventKind, event_kinds, event_schema, event_tables
+from ledger.index.standing import Standing
 
 EDGE = 10**38
 KINDS = {
@@ -94,3 +98,13 @@ def test_text_given_bytes_that_are_none_is_shown_all_the_same() -> None:
     data = CODEC.encode(["bytes32", "uint16", "bytes"], [bytes(32), 9, b"not \xff text"])
     columns = kind.decode(Logs.of([Log("0x" + "00" * 20, topics, data)]), np.arange(1))
     assert [column.to_pylist()[0] for column in columns] == [3, 24288, 1, bytes(32), 9, "not � text"]
+
+
+@pytest.mark.parametrize("rows", [slice(None), np.array([0, 2])], ids=["all", "some"])
+def test_stood_given_a_later_change_says_how_it_was(rows: Any) -> None:
+    standing = Standing.recorded(0, np.arange(3, dtype=np.uint32), np.full(3, 7, dtype=np.uint64))
+    standing.settle(np.array([True, False, False]), 4)
+    columns = stood(standing, rows)
+    standing.settle(np.array([True, False, True]), 5)
+    assert [column.to_pylist()[-1] for column in columns] == [Status.PENDING, 0, None]
+    assert [column.to_pylist()[0] for column in columns] == [Status.SETTLED, 7, 4]

@@ -43,7 +43,6 @@ and `levy`, what a side was charged; `revenue`: what of the settlement's commiss
 payer kept, with the payer's running total before and after; `break`: what was done about a break that the
 trade was part of.
 """
-_STATUS = "select * from ({statuses}) order by block, transaction_hash"
 
 
 def trade(audit: Audit, name: str) -> Answer:
@@ -80,7 +79,7 @@ def place(audit: Audit, name: str) -> int:
     if not found:
         raise unknown("trade", name, _near(audit, day, number, own))
     if len(found) > 1:
-        raise TradingDayNeeded([f"{each}/{number}" for _, each in found])
+        raise TradingDayNeeded([f"{each}/{number}" for _, each in found], "by its whole name")
     return int(found[0][0])
 
 
@@ -97,7 +96,8 @@ def _near(audit: Audit, day: date | None, number: int, own: str) -> list[str]:
 
 
 def _said(audit: Audit, security: str) -> Iterator[dict[str, Any]]:
-    rows = audit.table(_STATUS.format(statuses=statuses_sql(audit.access, "main._page")))
+    statuses = statuses_sql(audit.access, "main._page", ", t.x, t.log")
+    rows = audit.table(f"select * from ({statuses}) order by x, status = 'settled', log, institution")
     for row in rows.to_pylist():
         yield {
             "step": row["status"],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from settlement.audit.answer import Answer
 from settlement.audit.filters import NONE, Filters
+from settlement.audit.moments import last_transaction, moment
 from settlement.audit.names import one_of
 from settlement.audit.questions.totals import table_for, totals_of, used
 from settlement.audit.questions.trades import Chosen
@@ -17,21 +20,28 @@ GROUPS = ("day", "status", "institution")
 
 
 def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
-    """Totals of the trades that the filters choose, as they stand, a row each day, status or institution and
-    currency: trades, trades settled whole, gross amount, what of it has settled, commission and levy.
+    """Totals of the trades that the filters choose, a row each day, status or institution and currency:
+    trades, trades settled whole, gross amount, what of it has settled, commission and levy. `at` has those
+    recorded by then as they stood then; otherwise they are as they stand.
 
     By day and by status both sides' commission and levy count; by institution its own, what it bought and
     sold, and `net_amount_minor`, the cash it receives for what has settled less what it pays, before
     charges. By day `net_amount_minor` is the cash that changed hands, of netting sets with trades of that
     day alone; null where a set had several days', and where only some of a day's trades are looked at.
-    `breaks` are those that were ever found of the day's trades, or in the institution's books. A trade of an
-    institution with itself counts once among its trades, and on both sides among bought, sold and charges.
-    Raises NameUnknown and InvalidValue.
+    `breaks` are those that were ever found, by the time of the block where `at` asks for an earlier one, of
+    the day's trades, or in the institution's books. A trade of an institution with itself counts once among
+    its trades, and on both sides among bought, sold and charges.
+    Raises NameUnknown, MomentUnknown and InvalidValue.
     """
     group = one_of("group", by, GROUPS)
-    totals = _totals(audit, filters, group)
+    as_of = moment(audit, filters.at)
+    filters = replace(filters, at=None)
+    transaction = None if as_of.block == audit.as_of.block else last_transaction(audit, as_of)
+    breaks = "true" if transaction is None else f"epoch(first_seen) <= {as_of.time_s}"
+    totals = _totals(audit, filters, group, transaction)
     if group == "institution":
-        return audit.answer("summary", _by_institution(audit, filters, totals))
+        table = _by_institution(audit, filters, totals, breaks)
+        return audit.answer("summary", table, total=table.num_rows, as_of=as_of)
     key = "trading_day" if group == "day" else "status_name(status) as status"
     place = "trading_day" if group == "day" else "status"
     amount = audit.access.amount
@@ -41,8 +51,9 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
         moved = "any_value(n.net)" if is_whole else "null::decimal(38, 0)"
         net = f", {amount(moved)} as net_amount_minor, coalesce(any_value(k.breaks), 0) as breaks"
         joined = (
-            f"left join ({_NET}) n using (trading_day, cash_asset)"
-            " left join (select trading_day, count(*) as breaks from breaks group by 1) k using (trading_day)"
+            f"left join ({_net(transaction)}) n using (trading_day, cash_asset)"
+            f" left join (select trading_day, count(*) as breaks from breaks where {breaks} group by 1) k"
+            " using (trading_day)"
         )
     table = audit.table(
         f"""select {key}, asset_code(cash_asset) as currency, sum(trades)::bigint as trades,
@@ -54,20 +65,23 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
         from {totals} {joined} group by {place}, cash_asset having sum(trades) > 0
         order by {place}, cash_asset"""
     )
-    return audit.answer("summary", table, total=table.num_rows)
+    return audit.answer("summary", table, total=table.num_rows, as_of=as_of)
 
 
-_NET = """
+def _net(transaction: int | None) -> str:
+    """SQL with the cash that changed hands in netting sets of one day's trades, up to a transaction."""
+    done = "true" if transaction is None else f"s.transaction <= {transaction}"
+    return f"""
     select trading_day, cash_asset, sum(net) as net from (
         select s.transaction, any_value(b.trading_day) as trading_day, b.cash_asset,
             any_value(n."netAmount") as net, count(distinct b.trading_day) as days
         from facts."ClearingHouse_SliceSettled" s join facts.batches b on b.hash = s."batchHash"
         join facts."ClearingHouse_NettingSetSettled" n
             on n.transaction = s.transaction and n."cashAsset" = b.cash_asset
-        group by s.transaction, b.cash_asset) where days = 1 group by 1, 2"""
+        where {done} group by s.transaction, b.cash_asset) where days = 1 group by 1, 2"""
 
 
-def _by_institution(audit: Audit, filters: Filters, totals: str) -> pa.Table:
+def _by_institution(audit: Audit, filters: Filters, totals: str, breaks: str) -> pa.Table:
     amount = audit.access.amount
     once = "case when buyer = seller then 0 else {} end"
     count = {"buyer": "{}", "seller": once}
@@ -100,16 +114,19 @@ def _by_institution(audit: Audit, filters: Filters, totals: str) -> pa.Table:
     return audit.table(
         f"""select institution_name(who) as institution, asset_code(cash_asset) as currency,
             sum(trades)::bigint as trades, sum(settled_trades)::bigint as settled_trades, {sums},
-            (select count(*) from breaks k where k.institution = institution_name(who)) as breaks
+            (select count(*) from breaks k where k.institution = institution_name(who) and {breaks}) as breaks
         from ({sides}) {where} group by who, cash_asset having count(*) > 0 order by who, cash_asset"""
     )
 
 
-def _totals(audit: Audit, filters: Filters, group: str) -> str:
+def _totals(audit: Audit, filters: Filters, group: str, transaction: int | None) -> str:
     """SQL with the totals of the trades that filters choose, for one side each; filters that no kept totals
-    know need the trades themselves."""
-    chosen = Chosen.of(audit, filters)
+    know need the trades themselves, and so do trades as they stood once an earlier transaction was done."""
+    chosen = Chosen.of(audit, filters, transaction, as_they_stood=True)
     table = table_for(audit, filters, parties=group == "institution")
-    if table is None:
-        return f"({added(BY_PARTIES, chosen.rows(), small=audit.small)})"
+    if table is None or transaction is not None:
+        # Once: by institution they are looked at from both sides.
+        sums = added(BY_PARTIES, chosen.rows(), small=audit.small)
+        audit.connection.execute(f"create or replace table main._totals as {sums}")
+        return "main._totals"
     return totals_of(audit, filters, table, (*chosen.conditions, *chosen.status))

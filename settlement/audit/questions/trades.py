@@ -19,8 +19,7 @@ from settlement.audit.conditions import (
 )
 from settlement.audit.facts import fails_last
 from settlement.audit.filters import NONE, Filters
-from settlement.audit.moments import last_transaction, moment
-from settlement.audit.past import recorded_end, standing_at
+from settlement.audit.moments import last_transaction, moment, recorded_end, standing_at
 from settlement.audit.questions.totals import by_day, used
 from settlement.audit.session import Audit
 from settlement.audit.views_trades import trades_sql
@@ -76,8 +75,11 @@ class Chosen:
     """Whether they are those of an earlier block."""
 
     @classmethod
-    def of(cls, audit: Audit, filters: Filters, transaction: int | None = None) -> Chosen:
-        """The trades as they stand, or as they stood once an earlier transaction was done."""
+    def of(
+        cls, audit: Audit, filters: Filters, transaction: int | None = None, *, as_they_stood: bool = False
+    ) -> Chosen:
+        """The trades as they stand, or those that there were once an earlier transaction was done. How they
+        stood then takes long to tell: it is in the rows where a filter or `as_they_stood` asks for it."""
         names, access = audit.names, audit.access
         check_masked(access, filters)
         found = [
@@ -101,7 +103,7 @@ class Chosen:
         status = statuses(filters, "t.status")
         if transaction is None:
             return cls("", tuple(found), tuple(status), filters)
-        if status:
+        if status or as_they_stood:
             return cls(standing_at(transaction), tuple(found), tuple(status), filters, is_past=True)
         # What does not hang on how they stood then needs no look at how they did.
         [(end,)] = audit.rows(f"select {recorded_end(transaction)}")

@@ -21,6 +21,8 @@ def text(name: str, said: str, **attributes: str) -> str:
 
 def tag(name: str, *inner: str, **attributes: str) -> str:
     """An element; what it holds is there as it is."""
+    if not attributes:
+        return f"<{name}>{''.join(inner)}</{name}>"
     said = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
     return f"<{name}{said}>{''.join(inner)}</{name}>"
 

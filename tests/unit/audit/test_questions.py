@@ -287,7 +287,7 @@ def test_life_given_a_settled_trade_goes_from_file_to_finality(
                 key = "currency" if ask is cash else "security"
                 amounts = [each[column] for each in held if each[key] == row["asset"]]
                 assert row[name] == (amounts[0] if amounts else 0)
-    with pytest.raises(TradingDayNeeded):
+    with pytest.raises(TradingDayNeeded, match="/1; say which by its whole name"):
         trade(asked, "1")
 
 
