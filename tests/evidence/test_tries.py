@@ -76,3 +76,28 @@ def test_list_roots_given_any_length_are_the_other_librarys(count: int) -> None:
     for i, item in enumerate(items):
         theirs[other_rlp.encode(i)] = item
     assert list_root(items) == theirs.root_hash
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "8105",
+        "b80161",
+        "b90038" + "61" * 56,
+        "b838" + "61" * 55,
+        "c180c0",
+        "c281",
+        "c3c281",
+        "f801c0",
+        "82",
+        "",
+    ],
+)
+def test_encoding_given_a_form_that_is_no_values_is_refused_by_both(data: str) -> None:
+    """A byte that stands for itself, lengths that are too long, with zeros, or of more than there is."""
+    with pytest.raises((other_rlp.DecodingError, IndexError)):
+        other_rlp.decode(bytes.fromhex(data))
+    with pytest.raises((ValueError, IndexError)):
+        rlp.decode(bytes.fromhex(data))
+    with pytest.raises(ValueError, match="longer than what it is in"):
+        list(rlp.split(bytes.fromhex("c28261")))
