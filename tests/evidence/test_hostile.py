@@ -123,6 +123,12 @@ def _affirmed(it: Forged) -> None:
     it.block(*said, event("ClearingHouse", "BatchAffirmed", batch, n + 1, data=bytes(128)), calldata=calldata)
 
 
+def _hashed(it: Forged) -> None:
+    calldata = facts._RECORD + bytes(6 * 32) + word(7 * 32) + word(1) + trade(9)
+    data = keccak(trade(9)) + bytes(7 * 32)
+    it.block(event("ClearingHouse", "BatchRecorded", 5, 1, 20240315, data=data), calldata=calldata)
+
+
 SETTLE = facts._SETTLE + word(3)
 CUT = facts._RECORD + bytes(100)
 LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
@@ -139,6 +145,7 @@ LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
         lambda it: it.record(trade(9), said=word(5)),
         "are not those that",
     ),
+    "a batch that hashes otherwise": (_hashed, "has another hash"),
     "no records": (lambda it: it.record(), "are not those that"),
     "recorded through another contract": (
         lambda it: it.record(trade(9), to=b"\7" * 20),
