@@ -218,6 +218,7 @@ ELSEWHERE = Contract(b"\7" * 20, bytes(32))
         ({"state": (b"\xc1\x80",)}, "do not lead to"),
         ({"state": (b"\1", b"\1")}, "in order"),
         ({"first": 2}, "is that of block"),
+        ({"blocks": dict(reversed(forged().whole().items()))}, "blocks are not in order"),
         ({"records": ()}, "its records are not those"),
         ({"chosen": ()}, "its answer is not every"),
     ],
