@@ -201,6 +201,14 @@ def test_verify_given_nothing_found_says_as_of_the_block_that_is_vouched_for(led
     assert telling.as_json(verdict)["as_of"]["block"] == begun
 
 
+def test_verify_given_an_affirmation_that_is_in_its_blocks_too_is_refused(ledger: Story) -> None:
+    data = ledger.bundle(*TRADE)
+    batch = next(each for each in verifier.verify(data).facts.batches.values() if each.affirmed)
+    said, _ = next(iter(batch.affirmed.values()))
+    with pytest.raises(Refused, match="not in order, or one is there twice"):
+        verifier.verify(sealed(replace(coding.decode(data), affirmations=(said,))))
+
+
 def test_verify_given_an_affirmation_of_another_past_is_refused(ledger: Story, rewritten: Story) -> None:
     """One that members signed before the ledger was rewritten, with the same keys, among its own."""
     bundle = coding.decode(rewritten.bundle(*TRADE))

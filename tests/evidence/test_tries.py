@@ -69,6 +69,13 @@ def test_tries_given_any_pairs_have_the_other_librarys_root_and_values(
                 bad.value(root, key)
 
 
+def test_values_given_a_node_that_is_none_are_refused() -> None:
+    for node in ([b"\x20\1", b"x", b""], [b"\x20\1"], b"x" * 40):
+        encoded = rlp.encode(node)
+        with pytest.raises(Refused, match="a node of the state is none"):
+            Nodes([encoded]).value(keccak(encoded), b"\1")
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 127, 128, 129, 300])
 def test_list_roots_given_any_length_are_the_other_librarys(count: int) -> None:
     items = tuple(keccak(bytes([i % 256, i // 256])) * (1 + i % 3) for i in range(count))
