@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.resolver import Resolver
 
 from settlement.errors import Mistake
 
@@ -64,8 +66,7 @@ def read(data: bytes) -> Marked:
     except UnicodeDecodeError as error:
         raise _refused(data.count(b"\n", 0, error.start) + 1, "is not UTF-8") from None
     try:
-        _check_events(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _Composer(_checked_events(text)).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -90,10 +91,30 @@ def _refused(line: int, reason: str) -> MarkedYamlError:
     return MarkedYamlError(Mistake(line, "", reason))
 
 
-def _check_events(text: str) -> None:
+class _Composer(Composer, Resolver):
+    """Makes nodes of events, as YAML's own loader does that makes them of the text."""
+
+    def __init__(self, events: list[yaml.Event]) -> None:
+        Composer.__init__(self)
+        Resolver.__init__(self)
+        self._events = events[::-1]
+
+    def check_event(self, *kinds: type[yaml.Event]) -> bool:
+        return isinstance(self._events[-1], kinds)
+
+    def peek_event(self) -> yaml.Event:
+        return self._events[-1]
+
+    def get_event(self) -> yaml.Event:
+        return self._events.pop()
+
+
+def _checked_events(text: str) -> list[yaml.Event]:
     """Refuses what could expand, make objects or nest without end, before anything is built."""
     depth = documents = 0
+    found = []
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        found.append(event)
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
@@ -111,6 +132,7 @@ def _check_events(text: str) -> None:
                 raise _refused(line, f"nests deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+    return found
 
 
 def _build(node: yaml.Node, path: Path, marked: Marked) -> Any:
