@@ -8,6 +8,7 @@ keys, which YAML forbids and its readers commonly let pass.
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,8 +65,7 @@ def read(data: bytes) -> Marked:
     except UnicodeDecodeError as error:
         raise _refused(data.count(b"\n", 0, error.start) + 1, "is not UTF-8") from None
     try:
-        _check_events(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _Composer(_events(text)).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -90,10 +90,30 @@ def _refused(line: int, reason: str) -> MarkedYamlError:
     return MarkedYamlError(Mistake(line, "", reason))
 
 
-def _check_events(text: str) -> None:
-    """Refuses what could expand, make objects or nest without end, before anything is built."""
+class _Composer(yaml.composer.Composer, yaml.resolver.Resolver):
+    """Nodes of events that there are already: scanning the text is nearly all the work, and is done once."""
+
+    def __init__(self, events: deque[yaml.Event]) -> None:
+        yaml.composer.Composer.__init__(self)
+        yaml.resolver.Resolver.__init__(self)
+        self._events = events
+
+    def peek_event(self) -> yaml.Event:
+        return self._events[0]
+
+    def get_event(self) -> yaml.Event:
+        return self._events.popleft()
+
+    def check_event(self, *kinds: type[yaml.Event]) -> bool:
+        return isinstance(self._events[0], kinds)
+
+
+def _events(text: str) -> deque[yaml.Event]:
+    """The text's events. Refuses what could expand, make objects or nest without end."""
+    found: deque[yaml.Event] = deque()
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        found.append(event)
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
@@ -111,6 +131,7 @@ def _check_events(text: str) -> None:
                 raise _refused(line, f"nests deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+    return found
 
 
 def _build(node: yaml.Node, path: Path, marked: Marked) -> Any:

@@ -35,12 +35,13 @@ from settlement.cli import (
     simulating,
     stating,
 )
+from settlement.cli.commands import Commands
 from settlement.cli.output import write_out
 
 GARBAGE_AFTER = 20_000
 """How many more objects there are before Python looks for those that nobody can reach."""
 
-app = typer.Typer(
+app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     no_args_is_help=True,
