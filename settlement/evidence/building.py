@@ -146,6 +146,7 @@ def newest_statement(clients: Clients, history: History, institution: str) -> tu
     Unproven where it has none.
     """
     index, house = history.institutions[institution], clients.clearing_house
+    signers = _signers(clients, index, history.head)
     own = [
         (history.blocks[batch.affirmed_in[index]], batch.batch_hash)
         for batch in history.batches.values()
@@ -155,11 +156,23 @@ def newest_statement(clients: Clients, history: History, institution: str) -> tu
         batch = history.batches[batch_hash]
         said = _said(clients, batch, batch.affirmed_in[index])[index]
         statement = Statement(house.chain.chain_id, to_canonical_address(house.address), said)
-        if anchors.signer_of(said, statement.chain_id, statement.clearing_house) is not None:
+        if anchors.signer_of(said, statement.chain_id, statement.clearing_house) in signers:
             return statement, block
     raise Unproven(
         f"{institution} has affirmed nothing that can be kept: no batch, or with no key of its own"
     )
+
+
+def _signers(clients: Clients, index: int, head: int) -> set[bytes]:
+    """Every signer that an institution had. Some key fits any signature, also what a contract took for one."""
+    consortium = clients.consortium
+    return {
+        to_canonical_address(event["signer"])
+        for mined in consortium.chain.logs(0, head)
+        for name in ("InstitutionAdmitted", "SignerChanged")
+        for event in consortium.events(mined.logs, name)
+        if event["institution"] == index
+    }
 
 
 def statement_text(statement: Statement, institution: str) -> str:
