@@ -164,7 +164,7 @@ def newest_statement(clients: Clients, history: History, institution: str) -> tu
 
 
 def _signers(clients: Clients, index: int, head: int) -> set[bytes]:
-    """Every signer that an institution had. Some key fits any signature, also what a contract took for one."""
+    """Every signer that an institution had: some key fits any signature, also one that a contract took."""
     consortium = clients.consortium
     return {
         to_canonical_address(event["signer"])
