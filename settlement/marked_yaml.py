@@ -8,12 +8,11 @@ keys, which YAML forbids and its readers commonly let pass.
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from yaml.composer import Composer
-from yaml.resolver import Resolver
 
 from settlement.errors import Mistake
 
@@ -66,7 +65,7 @@ def read(data: bytes) -> Marked:
     except UnicodeDecodeError as error:
         raise _refused(data.count(b"\n", 0, error.start) + 1, "is not UTF-8") from None
     try:
-        node = _Composer(_checked_events(text)).get_single_node()
+        node = _Composer(_events(text)).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -91,28 +90,28 @@ def _refused(line: int, reason: str) -> MarkedYamlError:
     return MarkedYamlError(Mistake(line, "", reason))
 
 
-class _Composer(Composer, Resolver):
-    """Makes nodes of events, as YAML's own loader does that makes them of the text."""
+class _Composer(yaml.composer.Composer, yaml.resolver.Resolver):
+    """Nodes of events that there are already: scanning the text is nearly all the work, and is done once."""
 
-    def __init__(self, events: list[yaml.Event]) -> None:
-        Composer.__init__(self)
-        Resolver.__init__(self)
-        self._events = events[::-1]
-
-    def check_event(self, *kinds: type[yaml.Event]) -> bool:
-        return isinstance(self._events[-1], kinds)
+    def __init__(self, events: deque[yaml.Event]) -> None:
+        yaml.composer.Composer.__init__(self)
+        yaml.resolver.Resolver.__init__(self)
+        self._events = events
 
     def peek_event(self) -> yaml.Event:
-        return self._events[-1]
+        return self._events[0]
 
     def get_event(self) -> yaml.Event:
-        return self._events.pop()
+        return self._events.popleft()
+
+    def check_event(self, *kinds: type[yaml.Event]) -> bool:
+        return isinstance(self._events[0], kinds)
 
 
-def _checked_events(text: str) -> list[yaml.Event]:
-    """Refuses what could expand, make objects or nest without end, before anything is built."""
+def _events(text: str) -> deque[yaml.Event]:
+    """The text's events. Refuses what could expand, make objects or nest without end."""
+    found: deque[yaml.Event] = deque()
     depth = documents = 0
-    found = []
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         found.append(event)
         line = event.start_mark.line + 1 if event.start_mark else 0

@@ -9,9 +9,7 @@ standard error.
 from __future__ import annotations
 
 import gc
-import sys
-from copy import copy
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -37,23 +35,13 @@ from settlement.cli import (
     simulating,
     stating,
 )
+from settlement.cli.commands import Commands
 from settlement.cli.output import write_out
 
 GARBAGE_AFTER = 20_000
 """How many more objects there are before Python looks for those that nobody can reach."""
 
-
-class _AsAsked(typer.Typer):
-    """Puts together only the command that is asked for: all seventy take longer than many of them run."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        words = args[0] if args else kwargs.get("args")
-        words = sys.argv[1:] if words is None else words
-        found = _named(words[0]) if words else None
-        return typer.Typer.__call__(found or self, *args, **kwargs)
-
-
-app = _AsAsked(
+app = Commands(
     context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     no_args_is_help=True,
@@ -127,18 +115,6 @@ for name, registers, said in _GROUPS:
     for register in registers:
         register(group)
     app.add_typer(group, name=name)
-
-
-def _named(word: str) -> typer.Typer | None:
-    """The whole with the one command, or group of commands, that has this name; None where there is none."""
-    one = copy(app)
-    one.registered_commands = [
-        each
-        for each in app.registered_commands
-        if each.callback and each.callback.__name__.replace("_", "-") == word
-    ]
-    one.registered_groups = [each for each in app.registered_groups if each.name == word]
-    return one if one.registered_commands or one.registered_groups else None
 
 
 def main() -> None:

@@ -90,19 +90,17 @@ class Stage:
 
     @classmethod
     def set_up(cls, folder: Path, engine: str) -> Stage:
-        """Run all steps, twice to know how long each takes, and keep what each has left."""
+        """Run all steps, to know how long each takes, and keep what each has left."""
         stage = cls(folder, engine, Commands(folder, engine), folder / "day.csv")
         stage.trades.write_text(day())
-        for name in ("warm", "left alone"):
-            at = folder / name
-            for step in STEPS:
-                ended = stage.commands.run(*stage.argv(step, at))
-                assert ended.code == 0, ended.said
-                stage.seconds[step] = min(ended.seconds, stage.seconds.get(step, ended.seconds))
-                if name == "left alone":
-                    shutil.copytree(at, folder / f"after {step}")
-                    stage.states[step] = state_of(at)
-        ended = stage.commands.run("reconcile", folder / "left alone")
+        at = folder / "left alone"
+        for step in STEPS:
+            ended = stage.commands.run(*stage.argv(step, at))
+            assert ended.code == 0, ended.said
+            stage.seconds[step] = ended.seconds
+            shutil.copytree(at, folder / f"after {step}")
+            stage.states[step] = state_of(at)
+        ended = stage.commands.run("reconcile", at)
         assert ended.code == 0, ended.said
         return stage
 

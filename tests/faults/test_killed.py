@@ -76,7 +76,7 @@ def test_init_killed_at_any_moment_and_run_again_ends_as_one_left_alone(stage: S
         again = stage.run("init", at)
         assert again.code == (2 if complete else 0), f"{told}: {again.said}"
         assert state_of(at) == stage.states["init"], told
-        if number % EACH_TO_THE_END == 0:
+        if number % EACH_TO_THE_END == 0 and stage.engine == "anvil":
             stage.check_to_the_end("init", at)
         shutil.rmtree(at, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 """The journal cut where a machine that lost its power may have cut it, at every byte, and opened again.
 
-its log          ─ every byte of the last frames: the last block that was committed whole in what is left
+its log          ─ every byte of its end: the last block that was committed whole in what is left
                  ─ anywhere, also in what was moved to the file before: an earlier ledger, or refused
 the file itself  ─ refused, or nothing is missing
 a whole chain    ─ opened with its engine, and gone on with
@@ -35,8 +35,10 @@ from tests.faults.damage import (
 )
 from tests.journals import is_prefix, make, said
 
-FRAMES = scale(3, "CLEARING_FAULT_FRAMES")
+FRAMES = scale(1, "CLEARING_FAULT_FRAMES")
 """At the end of the log, cut at every byte; 1000 for all there are."""
+BEFORE, HEAD, APART = 2, 26, 16
+"""So many frames before those are cut at every byte of their heads, then so far apart: within one commit."""
 PARTS = 4
 SEED = scale(20191121, "CLEARING_FAULT_SEED")
 START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
@@ -84,9 +86,11 @@ def test_log_cut_after_each_frame_opens_at_what_was_committed_until_then() -> No
 def test_log_cut_at_every_byte_of_its_end_opens_at_the_last_commit_that_is_whole(part: int) -> None:
     left, says = small(), at_frames()
     first = max(0, len(left.log) - FRAMES * FRAME)
+    starts = range(max(LOG_HEADER, first - BEFORE * FRAME), first, FRAME)
+    cuts = [start + k for start in starts for k in (*range(HEAD), *range(HEAD, FRAME, APART))]
+    cuts += range(first, len(left.log))
     with folder() as at:
-        for k in chunk_of(len(left.log) - first, part, PARTS):
-            end = first + k
+        for end in (cuts[k] for k in chunk_of(len(cuts), part, PARTS)):
             whole = max(0, (end - LOG_HEADER) // FRAME)
             assert opened(at, left.file, left.log[:end], looked_up=False) == says[whole], f"cut at {end}"
 

@@ -23,7 +23,11 @@ LOADED = (
     " settlement.report.standing settlement.report.waiting settlement.report.summary"
     " settlement.report.sources"
     " settlement.report.lists settlement.report.layout ledger.chain.anvil ledger.chain.network"
-    " pyarrow.parquet duckdb rich.table eth_abi"
+    " settlement.report.reconciliation settlement.report.after_cycles settlement.breaks.reconciling"
+    " settlement.breaks.opening settlement.books.own_file settlement.attesting.cycles"
+    " settlement.clients.reading settlement.sources.gathering"
+    " pyarrow.parquet pyarrow.dataset pyarrow.csv numpy.ma encodings.idna pydantic.type_adapter"
+    " duckdb rich.table eth_abi"
 )
 
 

@@ -35,7 +35,7 @@ from tests.invariant.checked import SEEN, Checked
 from tests.invariant.floor import BROKERS, CLOSING_AFTER, SECURITIES, Floor
 from tests.invariant.ought import HELD, OPEN, PENDING, Trade
 
-DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "300"))
+DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "150"))
 AT_ONCE, STEPS = 10, 40
 SEEDS = [int(n) for n in os.environ.get("CLEARING_TEST_SEED", "").split()] or range(max(1, DAYS // 150))
 SHORTENED = "CLEARING_TEST_SEED" in os.environ

@@ -199,10 +199,13 @@ def test_send_given_a_transaction_of_others_says_so(engine: str, tmp_path: Path)
 # Interrupted in the middle, and used further.
 
 PLACES = ["start", "execute", "executed", "intend", "intended", "conclude", "concluded"]
+STOPS = [KeyboardInterrupt, StoreUnusable, MemoryError]
+EACH_WITH_EACH = [("anvil", place, error) for place in PLACES for error in STOPS]
+ONE_EACH = [("pyevm", place, STOPS[i % len(STOPS)]) for i, place in enumerate(PLACES)]
+"""What catches an error does not know the engine; what was done by then is each engine's own."""
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, StoreUnusable, MemoryError])
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(("engine", "place", "error"), EACH_WITH_EACH + ONE_EACH, indirect=["engine"])
 def test_chain_given_it_is_interrupted_anywhere_goes_on(
     engine: str,
     tmp_path: Path,

@@ -8,9 +8,12 @@ import gzip
 import hashlib
 import json
 import random
+import shutil
 import sqlite3
 import zlib
+from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,21 +38,56 @@ from tests.unit.local_chains import (
     store,
 )
 
-# States of the engine.
+STATE = "0000000009.state"
+
+
+@pytest.fixture(scope="module")
+def kept(probe: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, str]]:
+    """A ledger of an engine whose state was kept at block 9, and a block after it, to be copied."""
+
+    @cache
+    def made(engine: str) -> tuple[Path, str]:
+        folder = tmp_path_factory.mktemp(f"{engine} with a state")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(local_module, "_WORTH_A_STATE", ALWAYS)
+            with opened(engine, folder) as chain:
+                address = fill(chain, probe)
+            patched.setattr(local_module, "_WORTH_A_STATE", NEVER)
+            with opened(engine, folder) as chain:
+                chain.send(signed(9, address, store(4, 9)))
+        assert [path.name for path in (folder / STATES).iterdir()] == [STATE]
+        return folder, address
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def others_state(probe: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bytes]:
+    """The state of another ledger of an engine at block 9."""
+
+    @cache
+    def made(engine: str) -> bytes:
+        folder = tmp_path_factory.mktemp(f"another of {engine}")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(local_module, "_WORTH_A_STATE", ALWAYS)
+            with LocalChain(engine, clock=SteppedClock(START + timedelta(days=1)), folder=folder) as chain:
+                fill(chain, probe)
+        return (folder / STATES / STATE).read_bytes()
+
+    return made
 
 
 @pytest.fixture
 def with_state(
-    engine: str, tmp_path: Path, probe: Artifact, monkeypatch: pytest.MonkeyPatch
+    engine: str,
+    kept: Callable[[str], tuple[Path, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> tuple[Path, str]:
-    """A ledger whose engine's state was kept at block 9, and a block after it."""
-    monkeypatch.setattr(local_module, "_WORTH_A_STATE", ALWAYS)
-    with opened(engine, tmp_path) as chain:
-        address = fill(chain, probe)
+    """A ledger whose engine's state was kept at block 9, and a block after it; no other state is kept."""
+    folder, address = kept(engine)
     monkeypatch.setattr(local_module, "_WORTH_A_STATE", NEVER)
-    with opened(engine, tmp_path) as chain:
-        chain.send(signed(9, address, store(4, 9)))
-    assert [path.name for path in (tmp_path / STATES).iterdir()] == ["0000000009.state"]
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     return tmp_path, address
 
 
@@ -112,18 +150,18 @@ def spoil(path: Path, how: str, other: bytes) -> None:
     ],
 )  # fmt: skip
 def test_opening_given_a_spoiled_state_does_without(
-    engine: str, with_state: tuple[Path, str], how: str, probe: Artifact, monkeypatch: pytest.MonkeyPatch
+    engine: str,
+    with_state: tuple[Path, str],
+    others_state: Callable[[str], bytes],
+    how: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder, address = with_state
     with opened(engine, folder) as chain:
         expected = all_of(chain, address)
-    other = folder / "other"
-    other.mkdir()
+    other = others_state(engine)
     monkeypatch.setattr(local_module, "_WORTH_A_STATE", ALWAYS)
-    with LocalChain(engine, clock=SteppedClock(START + timedelta(days=1)), folder=other) as chain:
-        fill(chain, probe)
-    path = folder / STATES / "0000000009.state"
-    spoil(path, how, (other / STATES / path.name).read_bytes())
+    spoil(folder / STATES / STATE, how, other)
     for _ in range(2):
         with opened(engine, folder) as chain:
             assert chain.send(signed(chain.nonce(SENDER.address), address, store(4, 10))).status == 1
@@ -160,7 +198,7 @@ def test_opening_given_a_state_that_somebody_has_made_richer_does_without(
     folder, address = with_state
     with opened(engine, folder) as chain:
         expected = all_of(chain, address)
-    path = folder / STATES / "0000000009.state"
+    path = folder / STATES / STATE
     content = path.read_bytes()
     body = content[32:64] + richer(engine, content[64:])
     path.write_bytes(hashlib.sha256(body).digest() + body)
@@ -177,7 +215,7 @@ def test_opening_given_files_among_the_states_that_are_none_does_without(
 ) -> None:
     """A state of a block that is not there does not keep ours from being kept either."""
     folder, address = with_state
-    (folder / STATES / "0000000009.state").rename(folder / STATES / name)
+    (folder / STATES / STATE).rename(folder / STATES / name)
     (folder / STATES / "0000000005.state").mkdir()
     monkeypatch.setattr(local_module, "_WORTH_A_STATE", ALWAYS)
     with opened(engine, folder) as chain:
