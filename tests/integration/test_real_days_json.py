@@ -14,6 +14,7 @@ import pytest
 
 from tests import independent
 from tests.independent import BROKERS, NEPSE_2019, OTHERS, Place, Trade
+from tests.unit.cli_runs import clearing
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nepse"
 DAYS = ("2019-10-10", "2019-10-15", "2019-11-17", "2019-11-21")
@@ -34,6 +35,14 @@ def object_of(day: str, folder: Path, *options: str, ends: int = 0) -> dict[str,
     assert not list(folder.iterdir())
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def object_here(day: str, folder: Path) -> dict[str, Any]:
+    """The same of the command in this process."""
+    done = clearing("day", FOLDER / f"{day}.csv", "--scenario", "nepse-2019", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert not list(folder.iterdir())
+    return done.shown
 
 
 def check_figures(
@@ -78,9 +87,13 @@ def positions(after: dict[Place, int]) -> dict[str, dict[str, int]]:
 
 
 @pytest.mark.parametrize("day", DAYS)
-def test_json_of_a_day_is_the_independent_computation(day: str, tmp_path: Path) -> None:
+def test_json_of_a_day_is_the_independent_computation(
+    day: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first day's, of a process, is in test_ledger_days, too."""
+    monkeypatch.chdir(tmp_path)
     trades = independent.read_nepse(FOLDER / f"{day}.csv")
-    check_figures(object_of(day, tmp_path), trades, trades, Fraction(1))
+    check_figures(object_here(day, tmp_path), trades, trades, Fraction(1))
 
 
 def test_json_of_a_day_partly_covered_is_the_independent_computation(tmp_path: Path) -> None:
