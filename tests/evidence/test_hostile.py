@@ -281,7 +281,7 @@ def _lists(item: Any) -> Any:
 
 def closed(body: Any, digest: bytes = bytes(32)) -> bytes:
     """The file with this body."""
-    return coding.MAGIC + coding.pack_zeros(rlp.encode(body)) + digest
+    return coding.MAGIC + coding.pack_zeros(rlp.encode(body, infer_serializer=False)) + digest
 
 
 OTHER_BYTES: dict[str, Callable[[list[Any]], Any]] = {
