@@ -13,6 +13,7 @@ import pytest
 from ledger.chain import ENGINES, LocalChain, available, connect
 from ledger.clock import SteppedClock
 from ledger.compile import Artifact, compile_folder
+from ledger.pairings import put_off
 
 START = datetime(2019, 11, 21, 9, 0, tzinfo=UTC)
 TESTS = Path(__file__).resolve().parent
@@ -21,6 +22,8 @@ TESTS = Path(__file__).resolve().parent
 # environment says that nobody keeps what is compiled; and every test's assertions would be rewritten again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Many modules import eth-account, which is half a second for curves that nobody uses.
+put_off()
 
 
 LONGEST = (
