@@ -38,12 +38,36 @@ def _prefix(size: int, kind: int) -> bytes:
     return bytes([kind + 55 + len(length)]) + length
 
 
-def decode(data: bytes, depth: int = 0) -> Item:
-    """The item whose form this is. Raises ValueError where it is none's."""
-    is_list, start, end = content(data, 0)
-    if end != len(data) or depth > _DEEPEST:
-        raise ValueError("one item is wanted, not nested too deeply")
-    return [decode(each, depth + 1) for each in split(data)] if is_list else data[start:end]
+def decode(data: bytes) -> Item:
+    """The item whose form this is. Raises ValueError, or IndexError, where it is none's."""
+    item, end = _decode(data, 0, len(data), 0)
+    if end != len(data):
+        raise ValueError("one item is wanted")
+    return item
+
+
+def _decode(data: bytes, at: int, limit: int, depth: int) -> tuple[Item, int]:
+    """The item at a place, which ends before a limit, and where it does."""
+    is_list, at, end = content(data, at)
+    if end > limit:
+        raise ValueError("an item is longer than what it is in")
+    if not is_list:
+        return data[at:end], end
+    if at < end and depth == _DEEPEST:
+        raise ValueError("items are nested too deeply")
+    items: list[Item] = []
+    while at < end:
+        first = data[at]
+        if 0x82 <= first < 0xB8:  # a few bytes, as most are: nothing can be wrong with them but their end
+            after = at + first - 0x7F
+            if after > end:
+                raise ValueError("an item is longer than what it is in")
+            items.append(data[at + 1 : after])
+            at = after
+        else:
+            item, at = _decode(data, at, end, depth + 1)
+            items.append(item)
+    return items, end
 
 
 def split(data: bytes, at: int = 0) -> Iterator[bytes]:
