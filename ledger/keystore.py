@@ -12,10 +12,11 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 from eth_utils import keccak
 
 from ledger.accounts import Signer
@@ -26,6 +27,7 @@ from ledger.errors import (
     KeystoreUnusable,
     WrongPassphrase,
 )
+from ledger.pairings import put_off
 
 SCRYPT_N = 2**14
 """The work of opening a key; twenty a second."""
@@ -62,7 +64,7 @@ class Keyring(Mapping[str, Signer]):
         passphrase = self._passphrase(name, path)
         kept = {
             "name": name,
-            **create_keyfile_json(key, passphrase, kdf="scrypt", iterations=self._scrypt_n),
+            **_keyfile().create_keyfile_json(key, passphrase, kdf="scrypt", iterations=self._scrypt_n),
         }
         try:
             _write(path, json.dumps(kept, indent=2) + "\n")
@@ -141,7 +143,7 @@ class Keyring(Mapping[str, Signer]):
         _check_work(name, path, kept)
         passphrase = self._passphrase(name, path)
         try:
-            signer = Signer(decode_keyfile_json(kept, passphrase))
+            signer = Signer(_keyfile().decode_keyfile_json(kept, passphrase))
         except Exception as error:  # eth-keyfile raises whatever a malformed file makes of its fields
             # What is raised is neither shown nor chained: it may hold what was decrypted.
             wrong = "MAC mismatch" in str(error)
@@ -162,6 +164,12 @@ def file_name(name: str) -> str:
         return f"{name}.json"
     safe = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:48] or "key"
     return f"{safe}.{keccak(text=name).hex()[:12]}.json"
+
+
+def _keyfile() -> ModuleType:
+    """eth-keyfile, loaded when a key is; to say which keys there are takes none."""
+    put_off()
+    return import_module("eth_keyfile.keyfile")
 
 
 def _check_name(name: str) -> None:

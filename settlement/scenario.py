@@ -10,6 +10,7 @@ million. A mistake is reported with the file, the key and the line, and all mist
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, get_args
@@ -209,19 +210,26 @@ def parse(data: bytes, source: str) -> Scenario:
 
     Raises ScenarioInvalid with every mistake that can be seen at once.
     """
+    scenario, mistakes = _read(data)
+    if scenario is None or mistakes:
+        raise ScenarioInvalid(source, mistakes)
+    return scenario
+
+
+@lru_cache(maxsize=8)
+def _read(data: bytes) -> tuple[Scenario | None, list[Mistake]]:
+    """Kept, as a command reads the same one again for each ledger that it opens, and nobody can change it."""
     try:
         marked = marked_yaml.read(data)
     except marked_yaml.MarkedYamlError as error:
-        raise ScenarioInvalid(source, [error.mistake]) from None
+        return None, [error.mistake]
     if not isinstance(marked.data, dict):
-        raise ScenarioInvalid(source, [Mistake(marked.line(()), "", "a scenario is a mapping of keys")])
+        return None, [Mistake(marked.line(()), "", "a scenario is a mapping of keys")]
     found, scenario = _validate(marked.data)
     mistakes = marked.mistakes + [
         Mistake(marked.line(path), marked_yaml.key_text(path), reason) for path, reason in found
     ]
-    if scenario is None or mistakes:
-        raise ScenarioInvalid(source, mistakes)
-    return scenario
+    return scenario, mistakes
 
 
 def _validate(data: dict[str, Any]) -> tuple[list[scenario_checks.Found], Scenario | None]:

@@ -1,4 +1,8 @@
-"""A bundle of evidence, as values; `verifier.coding` writes and reads the one file that says the same."""
+"""A bundle of evidence, as values; `verifier.forms.coding` writes and reads the one file that says the same.
+
+Hashes have 32 bytes, addresses 20; institutions and assets are the ledger's indexes; amounts are in minor
+units, quantities in units.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class Refused(Exception):
 
 
 class Contract(NamedTuple):
-    """Where a contract is, 20 bytes, and the keccak256 of its code."""
+    """Where a contract is, and the keccak256 of its code."""
 
     address: bytes
     code_hash: bytes
@@ -25,18 +29,7 @@ class Contract(NamedTuple):
 
 class Condition(NamedTuple):
     """One condition on a trade: a field, how it is compared (`=`, `>=` or `<=`), and with what, as text.
-
-    institution       either side's name                    =
-    counterparty      the other side than `institution`     =
-    buyer, seller     a side's name                         =
-    security          its code                              =
-    currency          its code                              =
-    trading_day       YYYY-MM-DD                            = >= <=
-    number            the trade's, as its file has it       = >= <=
-    quantity          whole units                           = >= <=
-    amount_minor      the settlement amount, minor units    = >= <=
-    status            pending, settled, disputed, …         =
-    """
+    `verifier.claims` has the fields."""
 
     field: str
     comparison: str
@@ -64,7 +57,7 @@ class Affirmation(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """What an institution held of an asset in the last block of a bundle; units or minor units."""
+    """What an institution held of an asset in the last block of a bundle."""
 
     institution: int
     asset: int
@@ -72,13 +65,13 @@ class Balance(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One trade of an answer. Names as the ledger has them, amounts in minor units, hashes 32 bytes."""
+    """One trade of an answer, with names as the ledger has them. `trading_day` is yyyymmdd, `time_s` of the
+    day, 0xFFFFFF where unknown; `affirmed_in` is the buyer's affirmation and the seller's, `ended_in` what
+    settled the trade whole, or ended it otherwise."""
 
     trading_day: int
-    """yyyymmdd"""
     number: int
     time_s: int
-    """Of the day; 0xFFFFFF where unknown."""
     buyer: str
     seller: str
     security: str
@@ -91,26 +84,23 @@ class Row(NamedTuple):
     settled_quantity: int
     recorded_in: Place
     affirmed_in: tuple[Place, Place]
-    """The buyer's affirmation, the seller's."""
     ended_in: Place
-    """What settled it whole, or ended it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Everything that is in the file.
-
-    `headers` are those of every block from `first` to the last, RLP; `blocks` are whole, by number: all that
-    may hold an event that the claim depends on. `conditions` are sorted.
-    """
+    """Everything that is in the file."""
 
     chain_id: int
     contracts: Mapping[str, Contract]
     """All of the deployment, those of CONTRACTS among them."""
     conditions: tuple[Condition, ...]
+    """Sorted."""
     first: int
     headers: tuple[bytes, ...]
+    """Of every block from `first` to the last, RLP."""
     blocks: Mapping[int, Block]
+    """By number, those that may hold an event that the claim depends on."""
     records: tuple[bytes, ...]
     """The records of each batch that was recorded in `blocks`, in their order."""
     chosen: tuple[bytes, ...]
@@ -118,8 +108,8 @@ class Bundle:
     affirmations: tuple[Affirmation, ...] = ()
     """Institutions' newest where they are not in `blocks`, sorted by batch hash and institution."""
     state: tuple[bytes, ...] = ()
-    """Nodes of state tries of the last block, sorted; none where the chain could not give any. They prove the
-    contracts' code and `balances`."""
+    """Nodes of the last block's state tries, sorted, which prove the contracts' code and `balances`; none
+    where the chain could not give any."""
     balances: tuple[Balance, ...] = ()
     """Sorted; of the institution that the claim names, zeros left out."""
     digest: bytes = bytes(32)

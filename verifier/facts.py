@@ -8,21 +8,25 @@ buyer u16 | seller u16 | asset u16 | quantity u64 | amount u88`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from verifier.bundle import CONTRACTS, Affirmation, Block, Contract, Place, Refused
-from verifier.chain import Event, address_and_topic, call_of, event_of, receipt_from
-from verifier.trie import keccak
+from verifier.ethereum import abi
+from verifier.ethereum.abi import WORD
+from verifier.ethereum.chain import Event, address_and_topic, call_of, event_of, receipt_from
+from verifier.ethereum.crypto import keccak
 
-WORD = 32
 STATUSES = ("unknown", "pending", "disputed", "settled", "held", "cancelled", "compensated", "closed_out")
-PENDING, DISPUTED, SETTLED = (STATUSES.index(name) for name in ("pending", "disputed", "settled"))
-ENDED = frozenset(STATUSES.index(name) for name in ("cancelled", "compensated", "closed_out"))
+_ENDED = STATUSES[-3:]
+NOWHERE: Place = (0, b"")
+_PACKED = struct.Struct(">I3sHHHQ11s")
 _HEADER_WORDS = 6
 _MOST_SLICES = 255
 """The clearing house takes no more at once."""
+_MOST_DECIMALS = 255
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 _AFFIRMATION = "(uint16,uint32,uint64,bytes32,uint32[],bytes)"
 _SLICE = f"({_HEADER},bytes32[],uint256[],uint256[])"
@@ -35,27 +39,23 @@ _RECORD, _AFFIRM, _SETTLE, _CLEAR = (
         f"clear(uint8,{_SLICE}[],{_AFFIRMATION}[])",
     )
 )
-EVENTS = {
-    keccak(signature.encode()): signature.partition("(")[0]
-    for signature in (
-        "InstitutionAdmitted(uint16,bytes32,address,address,uint8)",
-        "SignerChanged(uint16,address,address)",
-        "AssetListed(uint16,bytes32,uint16,uint8)",
-        f"BatchRecorded(bytes32,uint16,uint32,bytes32,uint256,{_HEADER})",
-        "BatchAffirmed(bytes32,uint16,bytes32,uint256,bytes32,bytes32)",
-        "TradeDisputed(bytes32,uint32,uint16)",
-        "StatusChanged(bytes32,uint256,uint8,uint8)",
-        "TradeSettledInPart(bytes32,uint32,uint64,uint88,uint64)",
-        "SliceSettled(uint16,uint64,bytes32,uint256)",
-    )
+_EVENTS = (
+    "Consortium.InstitutionAdmitted(uint16,bytes32,address,address,uint8)",
+    "Consortium.SignerChanged(uint16,address,address)",
+    "AssetRegister.AssetListed(uint16,bytes32,uint16,uint8)",
+    f"ClearingHouse.BatchRecorded(bytes32,uint16,uint32,bytes32,uint256,{_HEADER})",
+    "ClearingHouse.BatchAffirmed(bytes32,uint16,bytes32,uint256,bytes32,bytes32)",
+    "ClearingHouse.TradeDisputed(bytes32,uint32,uint16)",
+    "ClearingHouse.StatusChanged(bytes32,uint256,uint8,uint8)",
+    "ClearingHouse.TradeSettledInPart(bytes32,uint32,uint64,uint88,uint64)",
+    "ClearingHouse.SliceSettled(uint16,uint64,bytes32,uint256)",
+)
+_NAMED = {
+    keccak(signature.encode()): (contract, signature.partition("(")[0])
+    for contract, _, signature in (each.partition(".") for each in _EVENTS)
 }
-"""First topic → the event's name."""
-TOPIC = {name: topic for topic, name in EVENTS.items()}
-_HOMES = {"InstitutionAdmitted": "Consortium", "SignerChanged": "Consortium", "AssetListed": "AssetRegister"}
-"""Whose an event is, where it is not the clearing house's."""
-_PACKED = struct.Struct(">I3sHHHQ11s")
-_MOST_DECIMALS = 255
-NOWHERE: Place = (0, b"")
+"""First topic → whose event it is, and its name."""
+TOPIC = {name: topic for topic, (_, name) in _NAMED.items()}
 
 
 class Record(NamedTuple):
@@ -68,13 +68,6 @@ class Record(NamedTuple):
     asset: int
     quantity: int
     amount: int
-
-    @classmethod
-    def of(cls, raw: bytes, at: int = 0) -> Record:
-        """Take the 32 bytes at a place apart."""
-        number, time_s, buyer, seller, asset, quantity, amount = _PACKED.unpack_from(raw, at)
-        time_s, amount = int.from_bytes(time_s, "big"), int.from_bytes(amount, "big")
-        return cls(number, time_s, buyer, seller, asset, quantity, amount)
 
 
 @dataclass(slots=True)
@@ -96,8 +89,8 @@ class Batch:
     settled_in: dict[int, Place] = field(default_factory=dict)
     parts: dict[int, int] = field(default_factory=dict)
     """Position → units settled of a trade that is settled in part."""
-    out: dict[int, tuple[int, Place]] = field(default_factory=dict)
-    """Position → where a trade stands that is out of settlement, and since."""
+    out: dict[int, tuple[str, Place]] = field(default_factory=dict)
+    """Position → the status of a trade that is out of settlement, and since."""
     _positions: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -105,7 +98,9 @@ class Batch:
 
     def record(self, position: int) -> Record:
         """The record at a position."""
-        return Record.of(self.records, position * WORD)
+        number, time, buyer, seller, asset, units, amount = _PACKED.unpack_from(self.records, position * WORD)
+        time_s, amount = int.from_bytes(time, "big"), int.from_bytes(amount, "big")
+        return Record(number, time_s, buyer, seller, asset, units, amount)
 
     def position_of(self, number: int) -> int:
         """The position of the trade with a number. Raises Refused where there is none."""
@@ -115,15 +110,19 @@ class Batch:
             raise Refused(f"an event names trade {number}, which its batch does not have")
         return self._positions[number]
 
-    def status(self, position: int, number: int) -> tuple[int, int, Place]:
-        """Where a trade stands, how many of its units are settled, and what ended it."""
+    def status(self, position: int, record: Record) -> tuple[str, int, Place]:
+        """A trade's status, how many of its units are settled, and what ended it."""
         settled = self.parts.get(position, 0)
         if position in self.out:
             status, since = self.out[position]
-            return status, settled, since if status in ENDED else NOWHERE
+            return status, settled, since if status in _ENDED else NOWHERE
         if position in self.settled_in:
-            return SETTLED, self.record(position).quantity, self.settled_in[position]
-        return DISPUTED if number in self.disputed else PENDING, settled, NOWHERE
+            return "settled", record.quantity, self.settled_in[position]
+        return "disputed" if record.number in self.disputed else "pending", settled, NOWHERE
+
+    def affirmed_in(self, institution: int) -> Place:
+        """Where an institution affirmed it."""
+        return self.affirmed[institution][1] if institution in self.affirmed else NOWHERE
 
 
 @dataclass(slots=True)
@@ -132,11 +131,18 @@ class Facts:
 
     names: dict[int, str] = field(default_factory=dict)
     codes: dict[int, str] = field(default_factory=dict)
+    institutions: dict[str, int] = field(default_factory=dict)
+    """By name."""
+    assets: dict[str, int] = field(default_factory=dict)
+    """By code."""
     exponents: dict[int, int] = field(default_factory=dict)
     """By asset, how many decimals its amounts have in minor units."""
     signers: dict[int, set[bytes]] = field(default_factory=dict)
     """Every signer that an institution had."""
     batches: dict[bytes, Batch] = field(default_factory=dict)
+    begun_in: int = 0
+    """The block in which the first institution was admitted. Who lists an asset or records a batch is one: a
+    ledger has nothing before."""
 
 
 def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, Block]) -> Facts:
@@ -147,14 +153,12 @@ def read(chain_id: int, contracts: Mapping[str, Contract], blocks: Mapping[int, 
     house = contracts["ClearingHouse"].address
     for number in sorted(blocks):
         block = blocks[number]
-        if len(block.transactions) != len(block.receipts):
-            raise Refused(f"block {number:,} has not as many receipts as transactions")
         for raw, receipt in zip(block.transactions, block.receipts, strict=True):
             transaction = None
             for event in receipt_from(receipt).events:
                 address, topic = address_and_topic(event)
-                name = EVENTS.get(topic, "")
-                if name and ours.get(address) == _HOMES.get(name, "ClearingHouse"):
+                contract, name = _NAMED.get(topic, ("", ""))
+                if name and ours.get(address) == contract:
                     transaction = transaction or _Transaction(facts, chain_id, house, number, raw)
                     transaction.apply(name, event_of(event))
     return facts
@@ -164,39 +168,40 @@ class _Transaction:
     """Applies the events of one transaction, in their order."""
 
     def __init__(self, facts: Facts, chain_id: int, house: bytes, block: int, raw: bytes) -> None:
-        self._facts = facts
-        self._house = house
-        call = call_of(raw)
-        call.check_chain(chain_id, block)
-        self._place = block, call.hash
-        self._named = call.named(block)
-        self._masks: dict[bytes, list[list[int]]] | None = None
-        """By batch, what slices say of it."""
-        self._affirmations: dict[int, int] | None = None
-        """By institution, where in the arguments its affirmation is."""
-        self._to, self._selector, self._arguments = call.to, call.data[:4], call.data[4:]
+        self._facts, self._house, self._call = facts, house, call_of(raw)
+        self._named = self._call.named(block, chain_id)
+        self._place: Place = block, self._call.hash
+        self._selector, self._arguments = self._call.data[:4], self._call.data[4:]
+        self._clears = self._selector == _CLEAR
+        """Whether it records, affirms and settles a batch at once."""
 
     def apply(self, name: str, event: Event) -> None:
         """Take account of an event."""
         facts = self._facts
-        if name == "InstitutionAdmitted":
-            _give(facts.names, event, "institution")
-            facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
-        elif name == "SignerChanged":
-            facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
-        elif name == "AssetListed":
-            _give(facts.codes, event, "asset")
-            facts.exponents[event.topic(1)] = event.word(0)
-            if event.word(0) > _MOST_DECIMALS:
-                raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
-        elif name == "BatchRecorded":
-            self._record(event)
-        elif (batch := facts.batches.get(event.topics[3 if name == "SliceSettled" else 1])) is not None:
-            self._change(name, event, batch)
+        match name:
+            case "InstitutionAdmitted":
+                _give(facts.names, facts.institutions, event, "institution")
+                facts.signers.setdefault(event.topic(1), set()).add(event.data[44:64])
+                if event.topic(1) == 1:
+                    facts.begun_in = self._place[0]
+            case "SignerChanged":
+                facts.signers.setdefault(event.topic(1), set()).add(event.topics[3][12:])
+            case "AssetListed":
+                _give(facts.codes, facts.assets, event, "asset")
+                facts.exponents[event.topic(1)] = event.word(0)
+                if event.word(0) > _MOST_DECIMALS:
+                    raise Refused(f"{self._named} lists an asset of {event.word(0)} decimals")
+            case "BatchRecorded":
+                self._record(event)
+            case _:
+                batch = facts.batches.get(event.topics[3 if name == "SliceSettled" else 1])
+                if batch is not None:
+                    batch.last_block = self._place[0]
+                    self._change(batch, name, event)
 
     def _record(self, event: Event) -> None:
         body = self._calldata(_RECORD, _CLEAR)
-        records = _array(body, _HEADER_WORDS, next(_tuples(body, 1)) if self._selector == _CLEAR else 0)
+        records = abi.array(body, _HEADER_WORDS, next(abi.tuples(body, 1)) if self._clears else 0)
         header, batch_hash = event.data[64 : 64 + _HEADER_WORDS * WORD], event.topics[1]
         if keccak(records) != event.data[:WORD] or not records:
             raise Refused(f"the records in {self._named} are not those that the contract recorded")
@@ -204,114 +209,88 @@ class _Transaction:
             raise Refused(f"the batch recorded in {self._named} has another hash")
         if batch_hash in self._facts.batches:
             raise Refused(f"the batch recorded in {self._named} was recorded before")
-        venue, day, cash = (_word(header, i) for i in range(3))
+        venue, day, cash = abi.words(header)[:3]
         batch = Batch(batch_hash, venue, day, cash, records, self._place, last_block=self._place[0])
         self._facts.batches[batch_hash] = batch
 
-    def _change(self, name: str, event: Event, batch: Batch) -> None:
-        batch.last_block = self._place[0]
-        if name == "BatchAffirmed":
-            self._affirm(event, batch)
-        elif name == "TradeDisputed":
-            batch.disputed.add(event.topic(2))
-        elif name == "StatusChanged":
-            position, to = event.topic(2), event.word(1)
-            if position >= len(batch) or not PENDING <= to < len(STATUSES):
-                raise Refused(f"{self._named} gives a trade that its batch does not have, or status {to}")
-            batch.out[position] = to, self._place
-            if to == PENDING:
-                del batch.out[position]
-        elif name == "TradeSettledInPart":
-            position, settled = batch.position_of(event.topic(2)), event.word(2)
-            batch.parts[position] = settled
-            if settled == batch.record(position).quantity:
-                del batch.parts[position]
-                batch.settled_in[position] = self._place
-        else:
-            self._settle(batch)
+    def _change(self, batch: Batch, name: str, event: Event) -> None:
+        match name:
+            case "BatchAffirmed":
+                batch.affirmed[event.topic(2)] = self._affirmation(batch, event), self._place
+            case "TradeDisputed":
+                batch.disputed.add(event.topic(2))
+            case "StatusChanged":
+                position, to = event.topic(2), event.word(1)
+                if position >= len(batch) or not 0 < to < len(STATUSES):
+                    raise Refused(f"{self._named} gives a trade that its batch does not have, or status {to}")
+                batch.out[position] = STATUSES[to], self._place
+                if STATUSES[to] == "pending":
+                    del batch.out[position]
+            case "TradeSettledInPart":
+                position, settled = batch.position_of(event.topic(2)), event.word(2)
+                batch.parts[position] = settled
+                if settled == batch.record(position).quantity:
+                    del batch.parts[position]
+                    batch.settled_in[position] = self._place
+            case "SliceSettled":
+                if batch.hash not in self._masks:
+                    raise Refused(f"{self._named} settles a batch that is not in its calldata")
+                masks, self._masks[batch.hash] = self._masks[batch.hash], []  # Once, however many say so.
+                for mask in masks:
+                    for position in range(min(len(batch), 256 * len(mask))):
+                        if mask[position >> 8] >> (position & 255) & 1:
+                            batch.settled_in[position] = self._place
 
-    def _affirm(self, event: Event, batch: Batch) -> None:
-        body, who = self._calldata(_AFFIRM, _CLEAR), event.topic(2)
-        if self._affirmations is None:
-            self._affirmations = {}
-            for at in _tuples(body, _HEADER_WORDS + 1 if self._selector == _AFFIRM else 2):
-                self._affirmations.setdefault(_word(body, 0, at), at)
+    def _affirmation(self, batch: Batch, event: Event) -> Affirmation:
+        who = event.topic(2)
         if who not in self._affirmations:
             raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
-        at = self._affirmations[who]
-        excepted, signature = _words(_array(body, 4, at)), at + _word(body, 5, at)
+        body, at = self._arguments, self._affirmations[who]
+        excepted, signature = abi.words(abi.array(body, 4, at)), at + abi.word(body, 5, at) + WORD
         numbers = (batch.records[position * WORD : position * WORD + 4] for position in excepted)
-        said = Affirmation(
+        return Affirmation(
             batch_hash=batch.hash,
             institution=who,
             records_hash=event.data[:WORD],
             exceptions_hash=keccak(b"".join(numbers)),
             client_root=event.data[2 * WORD : 3 * WORD],
             prior_block_hash=event.data[3 * WORD : 4 * WORD],
-            signature=body[signature + WORD : signature + WORD + _word(body, 0, signature)],
+            signature=body[signature : signature + abi.word(body, -1, signature)],
         )
-        batch.affirmed[who] = said, self._place
 
-    def _settle(self, batch: Batch) -> None:
-        """What a call settles: of each slice the bits of its mask, from each word's lowest."""
-        if self._masks is None:
-            body, self._masks = self._calldata(_SETTLE, _CLEAR), {}
-            for at in _tuples(body, 1, most=_MOST_SLICES):
-                header, records = body[at : at + _HEADER_WORDS * WORD], _array(body, _HEADER_WORDS, at)
-                key, mask = keccak(header + keccak(records)), _words(_array(body, _HEADER_WORDS + 1, at))
-                self._masks.setdefault(key, []).append(mask)
-        if batch.hash not in self._masks:
-            raise Refused(f"{self._named} settles a batch that is not in its calldata")
-        masks, self._masks[batch.hash] = self._masks[batch.hash], []  # Once, however many events say so.
-        for mask in masks:
-            for position in range(min(len(batch), 256 * len(mask))):
-                if mask[position >> 8] >> (position & 255) & 1:
-                    batch.settled_in[position] = self._place
+    @cached_property
+    def _affirmations(self) -> dict[int, int]:
+        """By institution, where in the arguments its affirmation is; of several the first."""
+        body = self._calldata(_AFFIRM, _CLEAR)
+        found: dict[int, int] = {}
+        for at in abi.tuples(body, 2 if self._clears else _HEADER_WORDS + 1):
+            found.setdefault(abi.word(body, 0, at), at)
+        return found
+
+    @cached_property
+    def _masks(self) -> dict[bytes, list[list[int]]]:
+        """By batch, the masks of its slices: a bit for each record that settles, from each word's lowest."""
+        body = self._calldata(_SETTLE, _CLEAR)
+        found: dict[bytes, list[list[int]]] = {}
+        for at in abi.tuples(body, 1, most=_MOST_SLICES):
+            header, records = body[at : at + _HEADER_WORDS * WORD], abi.array(body, _HEADER_WORDS, at)
+            mask = abi.words(abi.array(body, _HEADER_WORDS + 1, at))
+            found.setdefault(keccak(header + keccak(records)), []).append(mask)
+        return found
 
     def _calldata(self, *selectors: bytes) -> bytes:
         """The arguments of the call. Raises Refused where it is another one."""
-        if self._to != self._house or self._selector not in selectors:
+        if self._call.to != self._house or self._selector not in selectors:
             raise Refused(f"{self._named} does not call the clearing house as its events would have it")
         return self._arguments
 
 
-def _word(data: bytes, index: int, at: int = 0) -> int:
-    """A word of what begins at a place: words and, behind them, what words tell the places of."""
-    end = at + (index + 1) * WORD
-    if len(data) < end:
-        raise Refused("calldata ends before its arguments do")
-    return int.from_bytes(data[end - WORD : end], "big")
-
-
-def _array(data: bytes, index: int, at: int = 0) -> bytes:
-    """The elements of the array of words whose place a word tells."""
-    start = at + _word(data, index, at)
-    end = start + WORD + _word(data, 0, start) * WORD
-    if len(data) < end:
-        raise Refused("calldata ends before its arguments do")
-    return data[start + WORD : end]
-
-
-def _tuples(data: bytes, index: int, most: int = 1 << 32) -> Iterator[int]:
-    """Where the elements begin of the array of tuples whose place a word tells."""
-    start = _word(data, index)
-    count = _word(data, 0, start)
-    if count > most:
-        raise Refused(f"calldata ends before its arguments do, or has {count:,} slices")
-    for k in range(count):
-        yield start + WORD + _word(data, k + 1, start)
-
-
-def _words(data: bytes) -> list[int]:
-    return [_word(data, k) for k in range(len(data) // WORD)]
-
-
-def _give(known: dict[int, str], event: Event, what: str) -> None:
+def _give(names: dict[int, str], indexes: dict[str, int], event: Event, what: str) -> None:
     """Note a name or a code. Raises Refused where it, or who has it, was there before."""
     index, name = event.topic(1), _text(event.topics[2])
-    if index in known or name in known.values():
+    if index in names or name in indexes:
         raise Refused(f"two events give {what} {index} or the name {name}")
-    known[index] = name
+    names[index], indexes[name] = name, index
 
 
 def _text(word: bytes) -> str:

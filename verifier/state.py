@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from verifier import rlp
 from verifier.bundle import Balance, Bundle, Refused
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
+from verifier.ethereum.trie import Nodes
 from verifier.facts import Facts
-from verifier.trie import Nodes, keccak
 
 BALANCES_SLOT = 7
 _CURRENCY = 0x8000
@@ -52,8 +53,7 @@ def balances(nodes: Nodes, root: bytes, bundle: Bundle, facts: Facts) -> tuple[B
 
 def institutions_of(bundle: Bundle, facts: Facts) -> Iterable[int]:
     """Whose balances belong to a claim: of the institution that it names, where it names one."""
-    named = {condition.value for condition in bundle.conditions if condition.field == "institution"}
-    return [index for index, name in facts.names.items() if name in named]
+    return [facts.institutions[value] for name, _, value in bundle.conditions if name == "institution"]
 
 
 def slot_of(institution: int, asset: int) -> tuple[int, int, int]:

@@ -1,44 +1,39 @@
-"""Checking a bundle from its bytes to what can be said of it."""
+"""All that is checked of a bundle, in order, and what can be said of it then."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier import chain, claims, coding, facts, state
-from verifier.anchors import Anchors, Given, Keys, Statement, signed
+from verifier import anchors, claims, facts, state
+from verifier.anchors import Given
 from verifier.bundle import CONTRACTS, Bundle, Refused, Row
+from verifier.ethereum import chain
 from verifier.facts import Facts
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a bundle proves, if what it rests on is true.
-
-    `anchored_to` is the newest block that a trusted head or an affirmation vouches for, None where nothing
-    does; `anchored_by` says what does, in words. The answer rests on events up to `last_block`.
-    """
+    """What a bundle proves, if what it rests on is true."""
 
     bundle: Bundle
     facts: Facts
     rows: tuple[Row, ...]
     headers: Sequence[chain.Header]
     last_block: int
+    """The newest that the answer rests on."""
     anchored_to: int | None
+    """The newest that a trusted head or an affirmation vouches for, and all before it; where one is."""
     anchored_by: tuple[str, ...]
+    """What does, in words."""
     hints: tuple[str, ...]
     """What would vouch for blocks if the auditor said more."""
     contracts_given: bool
     """Whether the auditor said where the clearing house is, and it is there."""
-    contracts_signed: bool
-    """Whether a key that the auditor knows signed for the clearing house."""
-
-    @property
-    def contracts_known(self) -> bool:
-        """Whether the clearing house is the ledger's by what the auditor gave; the other contracts follow
-        from it. If not, all rests on its being that: anybody may have another put on the same chain, with
-        other contracts, names and trades."""
-        return self.contracts_given or self.contracts_signed
+    contracts_known: bool
+    """Whether it did, or knows a key that signed for the clearing house; other contracts follow from that. If
+    not, all rests on its being the ledger's: anybody may have another put on the same chain, with other
+    contracts, names and trades."""
 
     @property
     def anchored(self) -> bool:
@@ -51,36 +46,20 @@ class Verdict:
         return self.headers[-1]
 
     @property
+    def head_anchored(self) -> bool:
+        """Whether the last block is vouched for, whose state proves code and balances."""
+        return self.anchored_to == self.head.number
+
+    @property
     def as_of(self) -> chain.Header:
         """The block that the answer is true and complete as of: where it is anchored, the newest that is
         vouched for, as something may have happened after it; else the last."""
         return self.headers[(self.anchored_to or 0) - self.headers[0].number] if self.anchored else self.head
 
     @property
-    def balances_anchored(self) -> bool:
-        """Whether the last block, whose state has the balances, is vouched for."""
-        return self.anchored_to == self.head.number
-
-    @property
     def code_proven(self) -> bool:
         """Whether the state proves the contracts' code, and balances."""
         return bool(self.bundle.state)
-
-
-def verify(
-    data: bytes,
-    *,
-    trusted_head: bytes | None = None,
-    keys: Keys | None = None,
-    statements: Sequence[Statement] = (),
-    contracts: Mapping[str, bytes] | None = None,
-) -> Verdict:
-    """Check a file. `trusted_head` is the hash of a block that the auditor knows to be the ledger's;
-    `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be.
-
-    Raises Refused, which says what is wrong.
-    """
-    return check(coding.decode(data), data, Given(trusted_head, keys or {}, statements, contracts or {}))
 
 
 def check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
@@ -94,14 +73,7 @@ def check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
 
 
 def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
-    if missing := [name for name in CONTRACTS if name not in bundle.contracts]:
-        raise Refused(f"its deployment record has no {missing[0]}")
-    if strange := [name for name in bundle.contracts if not (name.isascii() and name.isidentifier())]:
-        raise Refused(f"its deployment record has a contract that is none: {strange[0]!r}")
-    for name in CONTRACTS:
-        own = bundle.contracts[name].address
-        if given.contracts.get(name, own) != own:
-            raise Refused(f"it is of another ledger: its {name} is 0x{own.hex()}")
+    _check_contracts(bundle, given)
     claims.checked(bundle.conditions)
     headers = chain.headers(bundle.first, bundle.headers)
     chain.check_blocks(headers, bundle.blocks)
@@ -114,11 +86,10 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
     if chosen != list(bundle.chosen):
         raise Refused("its answer is not every trade that meets its conditions, and no other")
     state.check(bundle, headers[-1].state_root, found)
-    affirmed = signed(bundle, found)
+    vouched, hints, house_signed = anchors.find(bundle, headers, found, given)
     if claims.digest_of(rows, data) != bundle.digest:
         raise Refused("it was altered: its digest is not that of what it says")
-    anchors = Anchors(bundle, headers, found, given, affirmed)
-    anchored_to = max(anchors.found, default=None)
+    anchored_to = max((block for block, _ in vouched), default=None)
     return Verdict(
         bundle=bundle,
         facts=found,
@@ -126,8 +97,19 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         headers=headers,
         last_block=claim.last_block(),
         anchored_to=anchored_to,
-        anchored_by=() if anchored_to is None else tuple(anchors.found[anchored_to]),
-        hints=tuple(anchors.hints),
+        anchored_by=tuple(dict.fromkeys(who for block, who in vouched if block == anchored_to)),
+        hints=tuple(hints),
         contracts_given="ClearingHouse" in given.contracts,
-        contracts_signed=anchors.house_signed,
+        contracts_known="ClearingHouse" in given.contracts or house_signed,
     )
+
+
+def _check_contracts(bundle: Bundle, given: Given) -> None:
+    for name in CONTRACTS:
+        if name not in bundle.contracts:
+            raise Refused(f"its deployment record has no {name}")
+    for name, contract in bundle.contracts.items():
+        if not (name.isascii() and name.isidentifier()):
+            raise Refused(f"its deployment record has a contract that is none: {name!r}")
+        if given.contracts.get(name, contract.address) != contract.address:
+            raise Refused(f"it is of another ledger: its {name} is 0x{contract.address.hex()}")

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ledger.chain.base import Block, Receipt
 from ledger.errors import EngineFailed, UnknownChain
+from ledger.pairings import put_off
 
 ENGINES = ("anvil", "pyevm")
 
@@ -90,6 +91,7 @@ def start_engine(name: str, genesis_time: int, state: bytes | None = None, *, wh
 
         return AnvilEngine(genesis_time, state, whole=whole)
     if name == "pyevm":
+        put_off()
         from ledger.chain.pyevm import PyEVMEngine
 
         return PyEVMEngine(genesis_time, state)

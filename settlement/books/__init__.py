@@ -190,13 +190,18 @@ class _Part:
 def _parts_of(
     trades: Trades, party: int, parts: Mapping[int, int], schedule: VenueSchedule
 ) -> Iterator[_Part]:
-    rows = {number: row for row, number in enumerate(trades.number.tolist())} if parts else {}
-    for row, settled in ((rows[number], settled) for number, settled in parts.items() if number in rows):
-        whole, amount = int(trades.quantity[row]), int(trades.amount[row])
-        levy, fee = int(fees.levy(schedule, [amount])[0]), int(fees.commission(schedule, [amount])[0])
+    if not parts:
+        return
+    own = np.flatnonzero((trades.buyer == party) | (trades.seller == party))
+    row_of = dict(zip(trades.number[own].tolist(), own.tolist(), strict=True))
+    rows = [row_of[number] for number in parts if number in row_of]
+    amounts = trades.amount[rows]
+    levies, commissions = (each(schedule, amounts).tolist() for each in (fees.levy, fees.commission))
+    for row, levy, fee in zip(rows, levies, commissions, strict=True):
+        settled, whole = parts[int(trades.number[row])], int(trades.quantity[row])
         for side, sign in ((trades.buyer, 1), (trades.seller, -1)):
             if side[row] == party:
-                price = -sign * (amount * settled // whole)
+                price = -sign * (int(trades.amount[row]) * settled // whole)
                 code = trades.securities[trades.security[row]]
                 yield _Part(code, sign * settled, price, levy * settled // whole, fee * settled // whole)
 

@@ -103,7 +103,7 @@ def evidence(
         from settlement.evidence import asking, taking
         from settlement.evidence.building import Unproven, build
         from settlement.files import write_whole
-        from verifier.verifying import verify
+        from verifier import verify
 
         history, market = ledger.read(), ledger.market
         details: dict[str, Any] = {"trade": trade, "institution": institution, "query": asked_for}
@@ -136,7 +136,7 @@ def evidence(
     if json_wanted:
         write_json(shown)
         return
-    from verifier.telling import claim
+    from verifier.forms.telling import claim
 
     whole, every = shown["whole_blocks"], shown["blocks"]
     write_out(
@@ -168,10 +168,9 @@ def _conditions(
 def _affirmation(path: Path, institution: str, viewer: str | None, output: Path, json_wanted: bool) -> None:
     with opened(path, write=False) as ledger:
         from settlement.evidence import asking, taking
-        from settlement.evidence.building import newest_statement
+        from settlement.evidence.building import newest_statement, statement_text
         from settlement.files import write_whole
         from verifier.anchors import signer_of
-        from verifier.given import statement_text
 
         history = ledger.read()
         asking.check_name("institution", institution, list(history.institutions))
@@ -248,9 +247,9 @@ def verify(
     json_wanted = wants_json(form, as_json)
     with failures():
         from settlement.files import read_regular
-        from verifier import given, telling
-        from verifier.bundle import Refused
-        from verifier.verifying import verify as check
+        from verifier import Refused
+        from verifier import verify as check
+        from verifier.forms import given, telling
 
         try:
             named = given.keys_from(key or (), None if keys is None else _keys_file(keys))
@@ -292,7 +291,7 @@ def _brought(path: Path, read: Callable[[bytes], T]) -> T:
     """A file that the verifier reads. Raises FileUnreadable."""
     from settlement.errors import FileUnreadable
     from settlement.files import read_regular
-    from verifier import given
+    from verifier.forms import given
 
     try:
         return read(read_regular(path))

@@ -6,6 +6,7 @@ work it out; the ledger only says where to look.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -18,11 +19,14 @@ from ledger.deploy import Deployment
 from ledger.errors import StateUnproven
 from ledger.history import History, RecordedBatch
 from settlement.errors import SettlementError
-from verifier import anchors, chain, claims, coding, facts, origin, state
+from verifier import anchors, claims, facts, origin, state
 from verifier.anchors import Statement
 from verifier.bundle import Affirmation, Block, Bundle, Condition, Contract, Refused
+from verifier.ethereum import chain
+from verifier.ethereum.trie import Nodes
 from verifier.facts import Facts
-from verifier.trie import Nodes
+from verifier.forms import coding
+from verifier.forms.given import STATEMENT, WORDS
 
 
 def build(
@@ -142,6 +146,7 @@ def newest_statement(clients: Clients, history: History, institution: str) -> tu
     Unproven where it has none.
     """
     index, house = history.institutions[institution], clients.clearing_house
+    signers = _signers(clients, index, history.head)
     own = [
         (history.blocks[batch.affirmed_in[index]], batch.batch_hash)
         for batch in history.batches.values()
@@ -151,11 +156,38 @@ def newest_statement(clients: Clients, history: History, institution: str) -> tu
         batch = history.batches[batch_hash]
         said = _said(clients, batch, batch.affirmed_in[index])[index]
         statement = Statement(house.chain.chain_id, to_canonical_address(house.address), said)
-        if anchors.signer_of(said, statement.chain_id, statement.clearing_house) is not None:
+        if anchors.signer_of(said, statement.chain_id, statement.clearing_house) in signers:
             return statement, block
     raise Unproven(
         f"{institution} has affirmed nothing that can be kept: no batch, or with no key of its own"
     )
+
+
+def _signers(clients: Clients, index: int, head: int) -> set[bytes]:
+    """Every signer that an institution had: some key fits any signature, also one that a contract took."""
+    consortium = clients.consortium
+    return {
+        to_canonical_address(event["signer"])
+        for mined in consortium.chain.logs(0, head)
+        for name in ("InstitutionAdmitted", "SignerChanged")
+        for event in consortium.events(mined.logs, name)
+        if event["institution"] == index
+    }
+
+
+def statement_text(statement: Statement, institution: str) -> str:
+    """The file of an affirmation, for an auditor to keep; `institution` is whose, for people."""
+    each = statement.affirmation
+    said = {
+        "format": STATEMENT,
+        "institution": institution,
+        "chain_id": statement.chain_id,
+        "clearing_house": "0x" + statement.clearing_house.hex(),
+        "index": each.institution,
+        **{name: "0x" + getattr(each, name).hex() for name in WORDS},
+        "signature": "0x" + each.signature.hex(),
+    }
+    return json.dumps(said, indent=2) + "\n"
 
 
 def _said(clients: Clients, batch: RecordedBatch, transaction: bytes) -> dict[int, Affirmation]:

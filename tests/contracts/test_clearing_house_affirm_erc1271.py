@@ -4,6 +4,7 @@ given it accepts        ─ taken; it is asked with the EIP-712 digest and the s
 given it refuses, reverts, answers garbage, too little, writes, or does not know the question ─ refused
 given it wastes its gas ─ refused, with what is left saying whose fault it was
 given it took the place of a key ─ the key is refused
+given what it took ─ nothing that an auditor can keep
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from ledger import reverts
 from ledger.clients.consortium import Role
 from ledger.compile import Artifact
 from ledger.errors import Reverted
+from ledger.history import read
 from ledger.signatures import Affirmation
+from settlement.evidence.building import Unproven, newest_statement
 from tests.contracts.clearing import Batch, Floor, record
 from tests.contracts.clearing_model import Trade
 from tests.contracts.support import Ledger, refused
@@ -64,6 +67,20 @@ def test_affirm_given_contract_accepts_is_taken(
     batch = joined(floor, test_artifacts[name])
     floor.affirm(batch, word_of(floor, batch, b"anything"), floor.affirmation(batch, "B1"))
     assert floor.house.call("affirmedBy", batch.hash, floor.ledger.index["C"])
+
+
+def test_affirmation_given_a_contract_took_it_is_none_that_an_auditor_can_keep(
+    floor: Floor, test_artifacts: dict[str, Artifact]
+) -> None:
+    """Some key fits any 65 bytes, and it is not the institution's."""
+    batch = joined(floor, test_artifacts["AcceptingSigner"])
+    own = floor.affirmation(batch, "B1")
+    floor.affirm(batch, word_of(floor, batch, own.signature), own)
+    clients = floor.ledger.clients
+    history = read(clients)
+    assert newest_statement(clients, history, "B1")[0].affirmation.signature == own.signature
+    with pytest.raises(Unproven, match="C has affirmed nothing that can be kept"):
+        newest_statement(clients, history, "C")
 
 
 def test_affirm_given_contract_accepts_is_asked_with_digest_and_signature(

@@ -12,8 +12,10 @@ import rlp
 from coincurve import PrivateKey
 from eth_utils import keccak
 
-from verifier import chain, claims, coding, facts
+from verifier import claims, facts
 from verifier.bundle import Block, Bundle, Condition, Contract
+from verifier.ethereum import chain, trie
+from verifier.forms import coding
 
 MAKER = PrivateKey(bytes(31) + b"\5")
 """Whose transaction created the clearing house."""
@@ -117,7 +119,7 @@ class Forged:
         receipt = chain.receipt_of(chain.Receipt(b"", status, b"\x52\x08", bloom, own))
         parts = [bytes(32)] * FIELDS
         parts[0] = keccak(self.headers[-1]) if self.headers else bytes(32)
-        parts[4], parts[5], parts[6] = chain.list_root((raw,)), chain.list_root((receipt,)), bloom
+        parts[4], parts[5], parts[6] = trie.list_root((raw,)), trie.list_root((receipt,)), bloom
         parts[8], parts[11] = bytes([len(self.headers) + 1]), b"\1"
         self.headers.append(rlp.encode(parts))
         self.blocks.append((raw, receipt))

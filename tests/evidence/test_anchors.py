@@ -17,14 +17,14 @@ import pytest
 
 import verifier
 from ledger.compile import Artifact
-from settlement.evidence.building import newest_statement
+from settlement.evidence.building import newest_statement, statement_text
 from tests.evidence.altering import flipped
 from tests.evidence.forging import sealed
 from tests.evidence.making import Story, story
-from verifier import coding, given, telling
 from verifier.anchors import Statement, signer_of
 from verifier.bundle import Refused
-from verifier.trie import keccak
+from verifier.ethereum.crypto import keccak
+from verifier.forms import coding, given, telling
 
 TRADE = ("number = 1", "trading_day = 2019-11-21")
 
@@ -36,7 +36,7 @@ def keys_of(of: Story, *names: str) -> dict[str, set[bytes]]:
 def kept(of: Story, name: str) -> Statement:
     """What an auditor has kept of an institution, in its file."""
     statement, _ = newest_statement(of.clients, of.history, name)
-    return given.statement_from(given.statement_text(statement, name).encode())
+    return given.statement_from(statement_text(statement, name).encode())
 
 
 def block_of(of: Story, number: int) -> bytes:
@@ -66,10 +66,11 @@ def test_verify_given_a_trusted_head_is_anchored_up_to_it(ledger: Story, rewritt
         verdict = verifier.verify(data, trusted_head=block_of(ledger, number))
         assert verdict.anchored_to == number
         assert telling.exit_code(verdict) == (0 if number >= last else 1)
-        assert verdict.balances_anchored == (number == top)
+        assert verdict.head_anchored == (number == top)
         assert verdict.as_of.number == (number if number >= last else top)
         text = "\n".join(telling.lines(verdict))
         assert ("depends on block" in text) == (number < last)
+        assert (f"by the state of block {top}, which nobody vouches for:" in text) == (number < top)
     for unknown in (rewritten.head, block_of(ledger, 0), bytes(32)):
         with pytest.raises(Refused, match=r"none of its blocks .* another chain, or was made before"):
             verifier.verify(data, trusted_head=unknown)
@@ -122,16 +123,17 @@ def test_verify_given_a_rewritten_ledger_is_refused_by_one_earlier_affirmation(
     ledger: Story, rewritten: Story, usurped: Story
 ) -> None:
     """Whether the operator has the members' keys or made its own; whether the auditor names any."""
+    files = [(of, of.bundle(*TRADE)) for of in (rewritten, usurped)]
     for name in ("B1", "B2", "B3"):
         earlier = kept(ledger, name)
-        for of in (rewritten, usurped):
+        for of, data in files:
             for keys in ({}, keys_of(ledger, name), keys_of(of, name), keys_of(ledger, "B1", "B2", "B3")):
                 with pytest.raises(
                     Refused, match=r"the ledger was rewritten|another ledger's|is signed with"
                 ):
-                    verifier.verify(of.bundle(*TRADE), statements=[earlier], keys=keys)
+                    verifier.verify(data, statements=[earlier], keys=keys)
     # With the members' keys in its hands, its signatures pass: only what was kept tells.
-    forged = verifier.verify(rewritten.bundle(*TRADE), keys=keys_of(ledger, "B1", "B2"))
+    forged = verifier.verify(files[0][1], keys=keys_of(ledger, "B1", "B2"))
     assert forged.anchored
     assert forged.rows[0].amount_minor == 9_000_000
 
@@ -140,12 +142,16 @@ def test_verify_given_an_affirmation_wants_its_key_named(ledger: Story, usurped:
     data = ledger.bundle(*TRADE)
     verdict = verifier.verify(data, statements=[kept(ledger, "B2")])
     assert telling.exit_code(verdict) == 1
-    assert "its key: --key 'B2=0x" in verdict.hints[0]
+    assert "its key: --key B2=0x" in verdict.hints[0]
     assert verdict.hints[0] in "\n".join(telling.lines(verdict))
     both = verifier.verify(data, statements=[kept(ledger, "B2")], keys=keys_of(ledger, "B2"))
     assert (both.anchored, both.anchored_by, both.hints) == (True, ("B2",), ())
     with pytest.raises(Refused, match=r"is signed with the key of 0x.* none of those known"):
         verifier.verify(data, statements=[kept(ledger, "B2")], keys=keys_of(usurped, "B2"))
+    chain_id, house, said = kept(ledger, "B2")
+    anybodys = Statement(chain_id, house, said._replace(client_root=bytes(31) + b"\1"))
+    with pytest.raises(Refused, match="was given that B2 did not sign, but the key 0x"):
+        verifier.verify(data, statements=[anybodys])
 
 
 def test_statements_given_any_bit_flipped_do_not_anchor(ledger: Story) -> None:
@@ -157,10 +163,11 @@ def test_statements_given_any_bit_flipped_do_not_anchor(ledger: Story) -> None:
         for name in fields
         for bit in (0, 100, 255)
     ]
-    altered.append(Statement(good.chain_id + 1, good.clearing_house, said))
-    altered.append(Statement(good.chain_id, bytes(20), said))
+    for other in (good._replace(chain_id=good.chain_id + 1), good._replace(clearing_house=bytes(20))):
+        with pytest.raises(Refused, match="is of another ledger's contracts"):
+            verifier.verify(data, statements=[other], keys=keys_of(ledger, "B2"))
     for each in altered:
-        with pytest.raises(Refused, match=r"nobody signed|is signed with|another ledger's|rewritten"):
+        with pytest.raises(Refused, match=r"nobody signed|is signed with|rewritten"):
             verifier.verify(data, statements=[each], keys=keys_of(ledger, "B2"))
 
 
@@ -176,7 +183,7 @@ def test_verify_given_known_contracts_refuses_others(ledger: Story) -> None:
         verdict = verifier.verify(data, contracts=known)
         assert verdict.contracts_known
         assert "these contracts, those that you gave:" in "\n".join(telling.lines(verdict))
-    for name in ("Consortium", "AssetRegister", "ClearingHouse"):
+    for name in right:
         with pytest.raises(Refused, match=f"another ledger: its {name} is 0x"):
             verifier.verify(data, contracts=right | {name: keccak(b"")[:20]})
 
@@ -184,12 +191,22 @@ def test_verify_given_known_contracts_refuses_others(ledger: Story) -> None:
 def test_verify_given_nothing_found_says_as_of_the_block_that_is_vouched_for(ledger: Story) -> None:
     """That there is no trade is known up to there only: another chain may go on otherwise."""
     data = ledger.bundle("trading_day = 2018-01-01")
-    verdict = verifier.verify(data, trusted_head=block_of(ledger, 20))
-    assert (verdict.rows, verdict.anchored, verdict.as_of.number) == ((), True, 20)
+    begun = verifier.verify(data).last_block
+    assert not verifier.verify(data, trusted_head=block_of(ledger, begun - 1)).anchored
+    verdict = verifier.verify(data, trusted_head=block_of(ledger, begun))
+    assert (verdict.rows, verdict.anchored, verdict.as_of.number) == ((), True, begun)
     text = "\n".join(telling.lines(verdict))
-    assert "as of block 20," in text
+    assert f"as of block {begun}," in text
     assert f"after it up to block {verdict.head.number}, nobody vouches for" in text
-    assert telling.as_json(verdict)["as_of"]["block"] == 20
+    assert telling.as_json(verdict)["as_of"]["block"] == begun
+
+
+def test_verify_given_an_affirmation_that_is_in_its_blocks_too_is_refused(ledger: Story) -> None:
+    data = ledger.bundle(*TRADE)
+    batch = next(each for each in verifier.verify(data).facts.batches.values() if each.affirmed)
+    said, _ = next(iter(batch.affirmed.values()))
+    with pytest.raises(Refused, match="not in order, or one is there twice"):
+        verifier.verify(sealed(replace(coding.decode(data), affirmations=(said,))))
 
 
 def test_verify_given_an_affirmation_of_another_past_is_refused(ledger: Story, rewritten: Story) -> None:

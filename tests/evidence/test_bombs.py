@@ -10,10 +10,13 @@ import pytest
 import rlp
 
 import verifier
+from tests.evidence.forging import CONTRACTS, admitted, making
 from tests.evidence.test_hostile import ANYBODY, closed, forged, opened
-from verifier import coding
-from verifier.bundle import Refused
-from verifier.rlp import join
+from verifier import facts
+from verifier.bundle import Block, Refused
+from verifier.ethereum.chain import Receipt, receipt_of
+from verifier.ethereum.rlp import encode, join
+from verifier.forms import coding
 
 
 def _body(**changes: Any) -> bytes:
@@ -78,3 +81,12 @@ def test_files_given_a_bomb_are_refused_before_it_goes_off(bomb: str) -> None:
     tracemalloc.stop()
     assert peak < 100_000_000
     assert time.process_time() - started < 5
+
+
+def test_facts_given_names_without_end_are_read_in_a_time_that_grows_as_they_do() -> None:
+    names = [encode(admitted(i, str(i))) for i in range(16_000)]
+    receipt = receipt_of(Receipt(b"", b"\1", b"", b"", tuple(names)))
+    started = time.process_time()
+    found = facts.read(7, CONTRACTS, {1: Block((making(),), (receipt,))})
+    assert len(found.names) == len(names)
+    assert time.process_time() - started < 1.5

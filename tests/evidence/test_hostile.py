@@ -9,6 +9,7 @@ given any bytes                                   ─ refused, nothing else is r
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,9 +33,11 @@ from tests.evidence.forging import (
     word,
 )
 from tests.evidence.making import Story
-from verifier import claims, coding, facts, telling
-from verifier.anchors import Given
-from verifier.bundle import Condition, Contract, Refused
+from verifier import claims, facts
+from verifier.anchors import Given, Statement, signer_of
+from verifier.bundle import Affirmation, Condition, Contract, Refused
+from verifier.ethereum.crypto import keccak
+from verifier.forms import coding, telling
 from verifier.verifying import check
 
 ANYBODY = Condition("quantity", ">=", "0")
@@ -120,6 +123,12 @@ def _affirmed(it: Forged) -> None:
     it.block(*said, event("ClearingHouse", "BatchAffirmed", batch, n + 1, data=bytes(128)), calldata=calldata)
 
 
+def _hashed(it: Forged) -> None:
+    calldata = facts._RECORD + bytes(6 * 32) + word(7 * 32) + word(1) + trade(9)
+    data = keccak(trade(9)) + bytes(7 * 32)
+    it.block(event("ClearingHouse", "BatchRecorded", 5, 1, 20240315, data=data), calldata=calldata)
+
+
 SETTLE = facts._SETTLE + word(3)
 CUT = facts._RECORD + bytes(100)
 LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
@@ -136,6 +145,7 @@ LIES: dict[str, tuple[Callable[[Forged], Any], str]] = {
         lambda it: it.record(trade(9), said=word(5)),
         "are not those that",
     ),
+    "a batch that hashes otherwise": (_hashed, "has another hash"),
     "no records": (lambda it: it.record(), "are not those that"),
     "recorded through another contract": (
         lambda it: it.record(trade(9), to=b"\7" * 20),
@@ -203,10 +213,12 @@ ELSEWHERE = Contract(b"\7" * 20, bytes(32))
         ({"conditions": (Condition("quantity", "=", "٣"),)}, "a condition that is none"),
         ({"conditions": (Condition("counterparty", "=", "A"),)}, "and not whose"),
         ({"conditions": (ANYBODY, ANYBODY)}, "there twice"),
+        ({"conditions": tuple(Condition("number", "<=", f"{k}") for k in range(200, 301))}, "101 conditions"),
         ({"balances": (verifier.bundle.Balance(2, 1, 5),)}, "nothing of the state"),
         ({"state": (b"\xc1\x80",)}, "do not lead to"),
         ({"state": (b"\1", b"\1")}, "in order"),
         ({"first": 2}, "is that of block"),
+        ({"blocks": dict(reversed(forged().whole().items()))}, "blocks are not in order"),
         ({"records": ()}, "its records are not those"),
         ({"chosen": ()}, "its answer is not every"),
     ],
@@ -242,6 +254,20 @@ def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     assert [row.buyer for row in verdict.rows[2:]] == [
         "\\x1b[2J", "X\\nanchored: yes", "\\xef\\xbc\\xa1", "", "\\xff\\xfe"
     ]  # fmt: skip
+
+
+def test_names_given_signs_of_a_shell_are_quoted_in_what_may_be_copied() -> None:
+    """Any signature is some key's: here the institution's is made to fit one."""
+    chain, name = forged(), "x'; y $z #"
+    words = (bytes(32),) * 3
+    said = Affirmation(bytes(32), 4, *words, keccak(chain.headers[-1]), bytes(31) + b"\1" * 33 + b"\x1b")
+    signer = signer_of(said, chain.chain_id, HOUSE)
+    assert signer is not None
+    address, topics, _ = admitted(4, name)
+    chain.block((address, topics, bytes(44) + signer + bytes(32)))
+    verdict = verifier.verify(chain.file(ANYBODY), statements=[Statement(chain.chain_id, HOUSE, said)])
+    (hint,) = verdict.hints
+    assert shlex.split(hint.partition("its key: ")[2]) == ["--key", f"{name}=0x{signer.hex()}"]
 
 
 def opened(data: bytes) -> list[Any]:

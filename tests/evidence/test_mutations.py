@@ -17,9 +17,10 @@ import pytest
 import verifier
 from tests.evidence.altering import alterations, flipped, rest
 from tests.evidence.making import Story
-from verifier import claims, coding
+from verifier import claims
 from verifier.anchors import Given
 from verifier.bundle import Bundle, Refused
+from verifier.forms import coding
 from verifier.verifying import check
 
 CLAIMS = (

@@ -32,8 +32,8 @@ from tests.evidence.forging import (
 )
 from tests.evidence.making import Story
 from tests.evidence.test_hostile import ANYBODY, forged
-from verifier import telling
 from verifier.bundle import Block, Bundle, Contract, Refused
+from verifier.forms import telling
 
 LATER = {"Consortium": b"\x66" * 20, "AssetRegister": b"\x67" * 20, "ClearingHouse": made_at(MAKER, 9)}
 
@@ -83,6 +83,44 @@ def test_chain_given_another_clearing_house_on_it_rests_on_the_one_that_is_named
     with pytest.raises(Refused, match="another ledger: its ClearingHouse"):
         verifier.verify(data, trusted_head=known, contracts={"ClearingHouse": HOUSE})
     assert verifier.verify(data, contracts={"ClearingHouse": LATER["ClearingHouse"]}).contracts_known
+
+
+BEGINNINGS = {
+    "institutions": (making(nonce=8), making(), making(nonce=8), PLACES),
+    "both": (making(), b"", making(), PLACES),
+    "clearing house": (making(), b"", making(LATER), LATER | {"ClearingHouse": HOUSE}),
+}
+"""What is told again: the transactions of the first block, the second and the one behind the head, and where
+the consortium and the register are then said to be."""
+
+
+@pytest.mark.parametrize("again", BEGINNINGS)
+def test_chain_given_its_beginning_is_told_again_after_the_head_is_not_anchored(again: str) -> None:
+    """Blocks before a trusted head are cut off, and behind it there are names exchanged, with the transaction
+    that made the clearing house, or one of the same nonce, which its maker never sent, for contracts that it
+    has put on the chain since. Trades could be hidden as well."""
+    one, two, behind, places = BEGINNINGS[again]
+    names = [admitted(i, name)[1:] for i, name in enumerate(("V", "B", "A"), start=1)]
+    logs = [(places["Consortium"], *each) for each in names]
+    logs += [(places["AssetRegister"], *each[1:]) for each in (listed(1, "S"), listed(0x8001, "C"))]
+    chain, early = Forged(first=one), logs if again == "clearing house" else []
+    chain.block(*early, raw=two)
+    chain.record(trade(1))
+    known = keccak(chain.headers[-1])
+    chain.block(*(() if early else logs), raw=behind)
+    first = 3 if again == "both" else 2
+    blocks = {n: Block((raw,), (receipt,)) for n, (raw, receipt) in enumerate(chain.blocks, start=1)}
+    it = replace(
+        forged().bundle(),
+        contracts={name: Contract(at, bytes(32)) for name, at in places.items()},
+        first=first,
+        headers=tuple(chain.headers[first - 1 :]),
+        blocks={number: block for number, block in blocks.items() if number >= first},
+    )
+    verdict = verifier.verify(sealed(fitting(it)), trusted_head=known, contracts={"ClearingHouse": HOUSE})
+    assert (verdict.rows[0].buyer, verdict.anchored_to, verdict.last_block) == ("B", 3, 4)
+    assert not verdict.anchored
+    assert "the answer depends on block 4, which comes after" in "\n".join(telling.lines(verdict))
 
 
 @pytest.mark.parametrize("name", PLACES)

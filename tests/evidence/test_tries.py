@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from verifier import rlp
 from verifier.bundle import Refused
-from verifier.chain import list_root
-from verifier.trie import Nodes, keccak, root_of
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
+from verifier.ethereum.trie import Nodes, list_root, root_of
 
 ITEMS = st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_size=6), max_leaves=12)
 KEYS = st.binary(min_size=1, max_size=3) | st.binary(min_size=32, max_size=32)
@@ -69,6 +69,13 @@ def test_tries_given_any_pairs_have_the_other_librarys_root_and_values(
                 bad.value(root, key)
 
 
+def test_values_given_a_node_that_is_none_are_refused() -> None:
+    for node in ([b"\x20\1", b"x", b""], [b"\x20\1"], b"x" * 40):
+        encoded = rlp.encode(node)
+        with pytest.raises(Refused, match="a node of the state is none"):
+            Nodes([encoded]).value(keccak(encoded), b"\1")
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 127, 128, 129, 300])
 def test_list_roots_given_any_length_are_the_other_librarys(count: int) -> None:
     items = tuple(keccak(bytes([i % 256, i // 256])) * (1 + i % 3) for i in range(count))
@@ -76,3 +83,28 @@ def test_list_roots_given_any_length_are_the_other_librarys(count: int) -> None:
     for i, item in enumerate(items):
         theirs[other_rlp.encode(i)] = item
     assert list_root(items) == theirs.root_hash
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "8105",
+        "b80161",
+        "b90038" + "61" * 56,
+        "b838" + "61" * 55,
+        "c180c0",
+        "c281",
+        "c3c281",
+        "f801c0",
+        "82",
+        "",
+    ],
+)
+def test_encoding_given_a_form_that_is_no_values_is_refused_by_both(data: str) -> None:
+    """A byte that stands for itself, lengths that are too long, with zeros, or of more than there is."""
+    with pytest.raises((other_rlp.DecodingError, IndexError)):
+        other_rlp.decode(bytes.fromhex(data))
+    with pytest.raises((ValueError, IndexError)):
+        rlp.decode(bytes.fromhex(data))
+    with pytest.raises(ValueError, match="longer than what it is in"):
+        list(rlp.split(bytes.fromhex("c28261")))

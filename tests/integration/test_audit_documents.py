@@ -35,8 +35,9 @@ from settlement.clients.reading import WHOLE
 from settlement.evidence.asking import FIELDS
 from tests import second_reader
 from tests.unit.cli_runs import Left, clearing
-from verifier import facts, given, origin
+from verifier import facts, origin
 from verifier.bundle import Bundle
+from verifier.forms import given
 
 ROOT = Path(__file__).parents[2]
 AUDIT, EVIDENCE, DAY = (

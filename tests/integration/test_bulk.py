@@ -33,8 +33,8 @@ from tests.sharings import earned
 
 pytestmark = pytest.mark.skipif("anvil" not in available(), reason="anvil is not installed; run `make setup`")
 DAY = sample.TRADING_DAY
-COUNT = int(os.environ.get("CLEARING_TEST_TRADES", "10000"))
-MANY = 10 * COUNT
+COUNT = int(os.environ.get("CLEARING_TEST_TRADES", "5000"))
+MANY = max(100_000, 10 * COUNT)
 GETH = Limits(2**24, 131_072)
 """A transaction's gas by EIP-7825, and the bytes that geth's pool takes."""
 FEW = {"calldata and gas": GETH, "gas": Limits(2**22), "calldata": Limits(2**40, 50_000)}
@@ -182,7 +182,7 @@ def test_limits_given_only_what_the_whole_day_takes_at_once_leave_waiting_what_d
     opening = {place: n for place, n in independent.opening(SAMPLE, trades).items() if n}
     with recorded(data, monkeypatch, limits) as (ledger, begun):
         credit(ledger, opening, "net")
-        waiting = reasons_of(ledger.settle(Search(time_limit_s=2)).waiting, DAY)
+        waiting = reasons_of(ledger.settle(Search(time_limit_s=0.5)).waiting, DAY)
         done = [trade for trade in trades if trade.number not in waiting]
         assert COUNT * 0.9 < len(done) < COUNT
         assert End.of(ledger).settled == {trade.number for trade in done}

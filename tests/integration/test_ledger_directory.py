@@ -10,10 +10,9 @@ import datetime as dt
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from settlement import directory, sample
 from tests import independent
@@ -35,14 +34,17 @@ from tests.integration.steps import (
 )
 
 
-@pytest.mark.usefixtures("workplace")
-def test_steps_given_a_process_each_end_in_a_settled_and_reconciled_day(engine: str) -> None:
+def test_steps_given_a_process_each_end_in_a_settled_and_reconciled_day(
+    engine: str, clearing: Clearing
+) -> None:
     trades = trades_of("first.csv")
     sides = sum(len({trade.buyer, trade.seller}) for trade in trades)
     outcome = independent.settle(SAMPLE, trades)
 
     def step(name: str, *more: object) -> dict[str, Any]:
-        left = process(name, "L", *more, "--json")
+        # What changes nothing is as slow to start on either engine, and keeps nothing for the next process.
+        here = engine == "pyevm" and name in ("reconcile", "status", "report")
+        left = (clearing if here else process)(name, "L", *more, "--json")
         assert (left.code, left.err) == (0, ""), left
         found = left.json
         if name != "report":
@@ -115,7 +117,7 @@ def test_same_file_given_two_new_ledgers_has_the_same_head(clearing: Clearing, e
     heads = []
     for file, path in (("first.csv", "L"), ("other name.csv", "deep/down/M")):
         left = clearing("day", file, "--scenario", "sample", "--chain", engine, "--ledger", path, "--json")
-        assert left.code == 0
+        assert (left.code, left.json["chain"], left.json["settled"]) == (0, engine, 60)
         heads.append(head_of(clearing, path))
     assert heads[0] == heads[1]
     Path("changed.csv").write_bytes(sample.generate(9, trades=60))
@@ -143,7 +145,7 @@ def test_copy_given_a_writer_was_at_work_is_an_earlier_state_that_can_be_finishe
     script = "from settlement.cli import app\n"
     days = [FIRST + dt.timedelta(days=i) for i in range(4)]
     for i, day in enumerate(days):
-        Path(f"{i}.csv").write_bytes(sample.generate(i, trades=400, trading_day=day))
+        Path(f"{i}.csv").write_bytes(sample.generate(i, trades=200, trading_day=day))
         for arguments in (["record", "L", f"{i}.csv"], ["fund", "L"], ["settle", "L"]):
             script += f"app({arguments!r}, standalone_mode=False)\n"
     started = subprocess.Popen(
@@ -156,6 +158,7 @@ def test_copy_given_a_writer_was_at_work_is_an_earlier_state_that_can_be_finishe
             left = clearing("backup", "L", to, "--json")
             assert (left.code, left.err) == (0, "")
             copies.append((to, left.json))
+            time.sleep(0.1)  # so that the writer has a processor, too, and a copy finds something new
     finally:
         started.kill()
         _, said = started.communicate()

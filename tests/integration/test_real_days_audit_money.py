@@ -32,7 +32,7 @@ from tests.forms import check_csv, check_json, check_parquet, check_text, check_
 from tests.integration.real_days import DOCUMENT, RealDays
 from tests.integration.real_days_asked import FILTERS, Row, by_institution, iso, place, place_of, rows
 from tests.integration.steps import FOLDER, REAL_DAYS, needs_real_days
-from verifier.verifying import verify
+from verifier import verify
 
 pytestmark = needs_real_days
 

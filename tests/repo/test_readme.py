@@ -14,6 +14,7 @@ import pytest
 
 from settlement import cli
 from settlement.intake import canonical
+from tests.unit.cli_runs import clearing
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {
@@ -167,8 +168,8 @@ def test_make_test_given_its_recipe_collects_these_tests() -> None:
     assert "test_make_test_given_its_recipe_collects_these_tests" in done.stdout
 
 
-def test_json_given_its_keys_has_each_explained(checkout: Path) -> None:
-    shown = json.loads(run(".venv/bin/clearing demo --trades 5 --json", checkout).stdout)
+def test_json_given_its_keys_has_each_explained() -> None:
+    shown = clearing("demo", "--trades", "5", "--json").shown
     (table,) = re.findall(r"\| key \| what it says \|\n(.*?)\n\n", README, re.DOTALL)
     explained = {key for row in table.splitlines()[1:] for key in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert explained == shown.keys()

@@ -130,22 +130,6 @@ def test_demo_given_a_file_to_save_to_is_that_day_again(clearing: Any) -> None:
     assert first | {"seconds": 0} == again | {"seconds": 0}
 
 
-@pytest.mark.parametrize("chain", ["anvil", "pyevm"])
-def test_day_given_either_engine_says_the_same(clearing: Any, chain: str) -> None:
-    if chain not in available():
-        pytest.skip(f"{chain} is not installed; `make setup` installs it")
-    left = clearing("day", "day.csv", "--scenario", "sample", "--chain", chain, "--json")
-    shown = json.loads(left.out)
-    assert (left.code, left.err, shown["chain"], shown["settled"]) == (0, "", chain, 60)
-
-
-def test_json_given_a_day_is_all_of_standard_output(clearing: Any) -> None:
-    run = started("day", "day.csv", "--scenario", "sample", "--json", capture_output=True)
-    assert run.returncode == 0
-    assert run.stderr == b""
-    assert json.loads(run.stdout)["recorded"] == 60
-
-
 def test_day_given_less_cover_ends_with_attention(clearing: Any) -> None:
     left = clearing("day", "day.csv", "--scenario", "sample", "--cover", "0.5")
     assert left.code == 1
@@ -305,8 +289,9 @@ def test_reader_given_it_has_gone_away_is_no_failure() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_output_given_a_full_disk_is_a_clear_message() -> None:
+    Path("queue.json").write_text('{"balances": [5, 6], "payments": [[1, 2, 5]]}')
     with open("/dev/full", "wb") as full:
-        run = started("demo", "--trades", "5", stdout=full, stderr=subprocess.PIPE)
+        run = started("gridlock", "queue.json", stdout=full, stderr=subprocess.PIPE)
     assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
     assert run.stderr.startswith(b"clearing: standard output: cannot be written")
 

@@ -22,9 +22,9 @@ from tests.contracts.clearing import Floor
 from tests.contracts.clearing_model import Trade
 from tests.integration.network.market import whole_day
 from tests.integration.network.somebody import Node, config, needs_anvil, proxied, reach
-from verifier import coding, telling
 from verifier.anchors import Given
 from verifier.bundle import Condition, Refused
+from verifier.forms import coding, telling
 from verifier.verifying import check
 
 pytestmark = needs_anvil

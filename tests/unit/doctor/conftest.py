@@ -26,12 +26,19 @@ def path(settled: Path, tmp_path: Path) -> Path:
     return copy
 
 
-@pytest.fixture
-def new(tmp_path: Path) -> Path:
-    """A ledger on which nothing has happened yet."""
-    made = tmp_path / "new"
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("begun") / "ledger"
     directory.init(made, "sample", directory.Config(chain=ENGINE))
     return made
+
+
+@pytest.fixture
+def new(begun: Path, tmp_path: Path) -> Path:
+    """A copy of a ledger on which nothing has happened yet."""
+    copy = tmp_path / "new"
+    shutil.copytree(begun, copy)
+    return copy
 
 
 @pytest.fixture

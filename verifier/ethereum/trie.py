@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 
-# Which of the keccaks that may be installed it takes is said before it is imported.
-os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
-from eth_hash.auto import keccak as _keccak
-
-from verifier import rlp
 from verifier.bundle import Refused
-from verifier.rlp import Item
-
-
-def keccak(data: bytes) -> bytes:
-    """Ethereum's hash."""
-    return bytes(_keccak(data))
-
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
 
 EMPTY_ROOT = keccak(rlp.encode(b""))
+
+
+def list_root(items: Sequence[bytes]) -> bytes:
+    """The root of the trie of a list, whose keys are places."""
+    return root_of((rlp.encode(index), item) for index, item in enumerate(items))
 
 
 def root_of(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -28,7 +22,7 @@ def root_of(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     return keccak(rlp.encode(_node(leaves, 0)))
 
 
-def _node(leaves: Sequence[tuple[bytes, bytes]], at: int) -> Item:
+def _node(leaves: Sequence[tuple[bytes, bytes]], at: int) -> rlp.Item:
     """The node of leaves, sorted, whose keys are the same up to a nibble."""
     if not leaves:
         return b""
@@ -46,7 +40,7 @@ def _node(leaves: Sequence[tuple[bytes, bytes]], at: int) -> Item:
     return [*(_named(_node(each, at + 1)) for each in branches), value if ended else b""]
 
 
-def _named(node: Item) -> Item:
+def _named(node: rlp.Item) -> rlp.Item:
     """A node as the one above it has it: itself where it is short, else its hash."""
     encoded = rlp.encode(node)
     return node if len(encoded) < 32 else keccak(encoded)
@@ -67,25 +61,25 @@ class Nodes:
     def value(self, root: bytes, key: bytes) -> bytes:
         """What a key has under a root; nothing where it is proven to have nothing. Raises Refused where the
         nodes do not lead there."""
-        return self._find(b"" if root == EMPTY_ROOT else root, _nibbles(key))
-
-    def _find(self, node: Item, path: bytes) -> bytes:
-        """What a path leads to from a node, or from the hash of one."""
-        if not node:
-            return b""
-        if isinstance(node, bytes):
-            if node not in self._known:
-                raise Refused("the nodes of the state do not lead to what they should prove")
-            self._used.add(node)
-            node = rlp.decode(self._known[node])
-        if not isinstance(node, list) or len(node) not in (2, 17):
-            raise Refused("a node of the state is none")
-        if len(node) == 17:
-            return self._find(node[path[0]], path[1:]) if path else bytes(node[16])
-        own, is_leaf = _unpacked(node[0])
-        if not path.startswith(own) or (is_leaf and own != path):
-            return b""
-        return bytes(node[1]) if is_leaf else self._find(node[1], path[len(own) :])
+        node, path = b"" if root == EMPTY_ROOT else root, _nibbles(key)
+        while node:
+            if isinstance(node, bytes):
+                if node not in self._known:
+                    raise Refused("the nodes of the state do not lead to what they should prove")
+                self._used.add(node)
+                node = rlp.decode(self._known[node])
+            if not isinstance(node, list) or len(node) not in (2, 17):
+                raise Refused("a node of the state is none")
+            if len(node) == 17:
+                if not path:
+                    return bytes(node[16])
+                node, path = node[path[0]], path[1:]
+            else:
+                own, is_leaf = _unpacked(node[0])
+                if is_leaf or not path.startswith(own):
+                    return bytes(node[1]) if own == path else b""
+                node, path = node[1], path[len(own) :]
+        return b""
 
 
 def _nibbles(key: bytes) -> bytes:

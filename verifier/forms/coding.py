@@ -20,10 +20,10 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 
-from verifier import rlp
 from verifier.bundle import Affirmation, Balance, Block, Bundle, Condition, Contract, Refused
-from verifier.chain import Receipt, receipt_from, receipt_of
-from verifier.rlp import Item, number
+from verifier.ethereum import rlp
+from verifier.ethereum.chain import Receipt, receipt_from, receipt_of
+from verifier.ethereum.rlp import Item, number
 
 MAGIC = b"clearing evidence 1\n"
 WORD = 32
@@ -122,10 +122,10 @@ def _decode(body: Item, digest: bytes, room: _Room, looked_at: _Room) -> Bundle:
 
 def _fitting(items: Sequence[Item], *sizes: int) -> list[Item]:
     """Bytes of these sizes; 0 stands for a number."""
-    for item, size in zip(items, sizes, strict=True):
-        if size and (not isinstance(item, bytes) or len(item) != size):
-            raise ValueError(f"{size} bytes are missing")
-    return [item if size else number(item) for item, size in zip(items, sizes, strict=True)]
+    both = list(zip(items, sizes, strict=True))
+    if any(size and (not isinstance(item, bytes) or len(item) != size) for item, size in both):
+        raise ValueError(f"bytes of {sizes} are wanted")
+    return [item if size else number(item) for item, size in both]
 
 
 def pack_zeros(data: bytes) -> bytes:
@@ -142,14 +142,10 @@ def _pack_rows(rows: Sequence[bytes], shared: int) -> Item:
     """Rows by kinds, which have the same length and begin with the same `shared` bytes: the kind of each,
     numbered as they come; the columns of each kind."""
     kinds: dict[tuple[int, bytes], list[bytes]] = {}
-    numbers: dict[tuple[int, bytes], bytes] = {}
-    order = []
     for row in rows:
-        kind = len(row), row[:shared]
-        if kind not in kinds:
-            kinds[kind], numbers[kind] = [], len(kinds).to_bytes(2, "big")
-        kinds[kind].append(row)
-        order.append(numbers[kind])
+        kinds.setdefault((len(row), row[:shared]), []).append(row)
+    numbers = {kind: i.to_bytes(2, "big") for i, kind in enumerate(kinds)}
+    order = [numbers[len(row), row[:shared]] for row in rows]
     return [_columns(order), [_columns(each) for each in kinds.values()]]
 
 

@@ -9,18 +9,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from verifier import rlp
 from verifier.bundle import Block, Refused
-from verifier.rlp import number as _number
-from verifier.trie import keccak, root_of
+from verifier.ethereum import rlp
+from verifier.ethereum.crypto import keccak
+from verifier.ethereum.trie import list_root
 
 _PARENT, _STATE, _TRANSACTIONS, _RECEIPTS, _BLOOM, _NUMBER, _TIME = 0, 3, 4, 5, 6, 8, 11
 _FIELDS = 15
 """A header has at least so many."""
-_TO, _DATA = {0: 3, 1: 4}, {0: 5, 1: 6}
-"""Where a transaction of a type says whom it calls, and with what; later types as type 2."""
-_V = 6
-"""Where one of the first kind has its signature's v."""
 
 
 class Header(NamedTuple):
@@ -44,14 +40,30 @@ def headers(first: int, raws: Sequence[bytes]) -> list[Header]:
         fields = rlp.decode(raw)
         if len(fields) < _FIELDS or any(isinstance(each, list) for each in fields):
             raise Refused("a header is none")
-        if _number(fields[_NUMBER]) != number:
-            raise Refused(f"header {number:,} is that of block {_number(fields[_NUMBER]):,}")
+        if (own := rlp.number(fields[_NUMBER])) != number:
+            raise Refused(f"header {number:,} is that of block {own:,}")
         if found and fields[_PARENT] != found[-1].hash:
             raise Refused(f"block {number:,} does not follow block {number - 1:,}: it names another parent")
         state, calls, receipts = (fields[at] for at in (_STATE, _TRANSACTIONS, _RECEIPTS))
-        bloom = int.from_bytes(fields[_BLOOM], "big")
-        found.append(Header(number, keccak(raw), state, calls, receipts, bloom, _number(fields[_TIME])))
+        bloom, time_s = int.from_bytes(fields[_BLOOM], "big"), rlp.number(fields[_TIME])
+        found.append(Header(number, keccak(raw), state, calls, receipts, bloom, time_s))
     return found
+
+
+def check_blocks(headers: Sequence[Header], blocks: Mapping[int, Block]) -> None:
+    """Hold what blocks are said to hold against their headers. Raises Refused."""
+    if list(blocks) != sorted(blocks):
+        raise Refused("its blocks are not in order")
+    for number, block in blocks.items():
+        if not headers[0].number <= number <= headers[-1].number:
+            raise Refused(f"block {number:,} is none of those whose headers it has")
+        header = headers[number - headers[0].number]
+        if list_root(block.transactions) != header.transactions_root:
+            raise Refused(f"the transactions of block {number:,} are not those that its header has")
+        if list_root(block.receipts) != header.receipts_root:
+            raise Refused(f"the receipts of block {number:,} are not those that its header has")
+        if len(block.transactions) != len(block.receipts):
+            raise Refused(f"block {number:,} has not as many receipts as transactions")
 
 
 @lru_cache(maxsize=1 << 12)
@@ -62,6 +74,42 @@ def mask_of(*values: bytes) -> int:
         for at in (0, 2, 4):
             mask |= 1 << (int.from_bytes(digest[at : at + 2], "big") & 2047)
     return mask
+
+
+class Call(NamedTuple):
+    """A transaction taken apart."""
+
+    hash: bytes
+    kind: int
+    """Its type; 0 is the first."""
+    fields: list[rlp.Item]
+    chain_id: int
+    """That it is signed for; 0 is any."""
+    to: bytes
+    """Whom it calls; nothing where it creates a contract."""
+    data: bytes
+
+    def named(self, block: int, chain_id: int) -> str:
+        """It and its block in words. Raises Refused where it is signed for another chain."""
+        name = f"transaction 0x{self.hash.hex()} (block {block:,})"
+        if self.chain_id not in (0, chain_id):
+            raise Refused(f"{name} is signed for chain {self.chain_id}, not for chain {chain_id}")
+        return name
+
+
+def kind_of(raw: bytes) -> int:
+    """The type of a transaction (EIP-2718)."""
+    return raw[0] if raw[0] < 0x80 else 0
+
+
+def call_of(raw: bytes) -> Call:
+    """A transaction taken apart, as signed; of types behind the second where these have the same as it."""
+    kind = kind_of(raw)
+    fields = rlp.decode(raw[1:] if kind else raw)
+    # EIP-155: a transaction of the first kind says its chain in the signature, in v.
+    chain_id = rlp.number(fields[0]) if kind else max(rlp.number(fields[6]) - 35, 0) >> 1
+    to = 3 + min(kind, 2)
+    return Call(keccak(raw), kind, fields, chain_id, fields[to], fields[to + 2])
 
 
 class Receipt(NamedTuple):
@@ -120,63 +168,3 @@ def address_and_topic(raw: bytes) -> tuple[bytes, bytes]:
     address = rlp.content(raw, 0)[1] + 1
     _, topic, end = rlp.content(raw, address + 20)
     return raw[address : address + 20], raw[topic + 1 : min(topic + 33, end)]
-
-
-def check_blocks(headers: Sequence[Header], blocks: Mapping[int, Block]) -> None:
-    """Hold what blocks are said to hold against their headers. Raises Refused."""
-    if list(blocks) != sorted(blocks):
-        raise Refused("its blocks are not in order")
-    for number, block in blocks.items():
-        if not headers[0].number <= number <= headers[-1].number:
-            raise Refused(f"block {number:,} is none of those whose headers it has")
-        header = headers[number - headers[0].number]
-        if list_root(block.transactions) != header.transactions_root:
-            raise Refused(f"the transactions of block {number:,} are not those that its header has")
-        if list_root(block.receipts) != header.receipts_root:
-            raise Refused(f"the receipts of block {number:,} are not those that its header has")
-
-
-def list_root(items: Sequence[bytes]) -> bytes:
-    """The root of the trie of a list."""
-    return root_of((rlp.encode(index), item) for index, item in enumerate(items))
-
-
-class Call(NamedTuple):
-    """A transaction taken apart."""
-
-    hash: bytes
-    kind: int
-    """Its type; 0 is the first."""
-    fields: list[rlp.Item]
-    chain_id: int
-    """That it is signed for; 0 is any."""
-    nonce: bytes
-    """How many its sender sent before."""
-    to: bytes
-    """Whom it calls; nothing where it creates a contract."""
-    data: bytes
-
-    def named(self, block: int) -> str:
-        """In words."""
-        return f"transaction 0x{self.hash.hex()} (block {block:,})"
-
-    def check_chain(self, chain_id: int, block: int) -> None:
-        """Raises Refused where it is signed for another chain."""
-        if self.chain_id not in (0, chain_id):
-            said = f"is signed for chain {self.chain_id}, not for chain {chain_id}"
-            raise Refused(f"{self.named(block)} {said}")
-
-
-def call_of(raw: bytes) -> Call:
-    """A transaction taken apart, as signed; of types behind the second where these have the same as it."""
-    kind = kind_of(raw)
-    fields = rlp.decode(raw[1:] if kind else raw)
-    # EIP-155: a transaction of the first kind says its chain in the signature.
-    chain_id = _number(fields[0]) if kind else max(_number(fields[_V]) - 35, 0) >> 1
-    to, data = fields[_TO.get(kind, 5)], fields[_DATA.get(kind, 7)]
-    return Call(keccak(raw), kind, fields, chain_id, fields[1 if kind else 0], to, data)
-
-
-def kind_of(raw: bytes) -> int:
-    """The type of a transaction (EIP-2718)."""
-    return raw[0] if raw[0] < 0x80 else 0

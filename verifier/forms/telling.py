@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-from verifier.bundle import CONTRACTS, Row
+from verifier.bundle import CONTRACTS, Place, Row
 from verifier.verifying import Verdict
 
 ANCHORED, UNANCHORED, REFUSED = 0, 1, 2
@@ -15,6 +16,7 @@ SHOWN = 20
 """Rows and hashes that are shown unless all are wanted."""
 _RIGHT = frozenset(("number", "quantity", "settled", "amount", "recorded", "affirmed", "ended", "block"))
 _UNKNOWN_TIME = 0xFFFFFF
+_NO_STATE = "not proven: this chain gives no proof of its state"
 
 
 def exit_code(verdict: Verdict) -> int:
@@ -31,53 +33,51 @@ def claim(verdict: Verdict) -> str:
     """What the bundle claims."""
     every = [f"{c.field} {c.comparison} {c.value}" for c in verdict.bundle.conditions]
     wanted = f"every trade with {', '.join(every)}" if every else "every trade of the ledger"
-    count = len(verdict.rows)
-    return f"{wanted}: {count:,} {'trade' if count == 1 else 'trades'}, and no other"
+    return f"{wanted}: {_count(len(verdict.rows), 'trade')}, and no other"
 
 
 def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     """The whole verdict as text, a line each."""
     limit = len(verdict.rows) + len(verdict.headers) if everything else SHOWN
     head, as_of, bundle = verdict.head, verdict.as_of, verdict.bundle
+    first, whole, every = verdict.headers[0].number, len(bundle.blocks), len(bundle.headers)
     yield f"{standing(verdict)}: {claim(verdict)}"
     yield f"as of block {as_of.number:,}, {_moment(as_of.time_s)}"
-    yield f"  0x{as_of.hash.hex()}"
+    yield f"  {_hex(as_of.hash)}"
     yield ""
     if verdict.rows:
-        yield from _table(_TRADES, [_cells(verdict, row) for row in verdict.rows], limit)
+        cells = ([cell(verdict, row) for cell in _TRADE.values()] for row in verdict.rows)
+        yield from _table(list(_TRADE), cells, len(verdict.rows), limit)
         yield ""
-        yield from _table(("block", "time", "transaction", "what"), list(_deeds(verdict)), limit)
+        deeds = _deeds(verdict)
+        yield from _table(["block", "time", "transaction", "what"], deeds, len(deeds), limit)
         yield ""
     yield "What it rests on"
     yield from (f"  {each}" for each in _rests(verdict))
     yield "Which ledger"
-    which = "which nobody vouches for"
-    if verdict.contracts_known:
-        which = "those that you gave" if verdict.contracts_given else "those that its members signed for"
-    yield f"  chain {bundle.chain_id}, and these contracts, {which}:"
-    yield from (f"  {name:<15} 0x{bundle.contracts[name].address.hex()}" for name in CONTRACTS)
-    whole, every = len(bundle.blocks), len(bundle.headers)
+    yield f"  chain {bundle.chain_id}, and these contracts, {_whose(verdict)}:"
+    yield from (f"  {name:<15} {_hex(bundle.contracts[name].address)}" for name in CONTRACTS)
     yield "Complete"
-    first = verdict.headers[0].number
     yield f"  blocks {first:,} to {head.number:,} follow each other; {whole:,} are here whole,"
     yield f"  {every - whole:,} are shown by their headers to hold nothing that the answer depends on"
     batches = _count(len(verdict.facts.batches), "batch", "batches")
     yield f"  {_recorded(verdict):,} recorded trades in {batches} were looked through"
     yield "Code"
     if verdict.code_proven:
-        yield f"  of {_count(len(bundle.contracts), 'contract')}, by the state of block {head.number:,}:"
+        count = _count(len(bundle.contracts), "contract")
+        yield f"  of {count}, by the state of block {head.number:,}{_vouched(verdict)}:"
         yield "  each has the hash that the deployment record names"
     else:
-        yield "  not proven: this chain gives no proof of its state"
+        yield f"  {_NO_STATE}"
     for name, at in sorted(bundle.contracts.items()) if everything else ():
-        yield f"  {name:<16}0x{at.address.hex()}  0x{at.code_hash.hex()}"
+        yield f"  {name:<16}{_hex(at.address)}  {_hex(at.code_hash)}"
     yield "Balances"
     yield from (f"  {each}" for each in _balances(verdict))
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """The whole verdict; amounts in minor units as text, hashes in hex."""
-    bundle, as_of = verdict.bundle, verdict.as_of
+    bundle, facts, as_of = verdict.bundle, verdict.facts, verdict.as_of
     return {
         "verdict": standing(verdict),
         "exit_code": exit_code(verdict),
@@ -92,7 +92,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "rests_on_block": verdict.last_block,
         "first_block": verdict.headers[0].number,
         "whole_blocks": list(bundle.blocks),
-        "batches": len(verdict.facts.batches),
+        "batches": len(facts.batches),
         "recorded_trades": _recorded(verdict),
         "code_proven": verdict.code_proven,
         "contracts_known": verdict.contracts_known,
@@ -100,27 +100,16 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
             name: {"address": _hex(at.address), "code_hash": _hex(at.code_hash)}
             for name, at in sorted(bundle.contracts.items())
         },
-        "balances_anchored": verdict.balances_anchored,
+        "balances_anchored": verdict.head_anchored,
         "balances": [
-            {
-                "institution": verdict.facts.names[each.institution],
-                "asset": verdict.facts.codes[each.asset],
-                "amount": str(each.amount),
-            }
-            for each in verdict.bundle.balances
+            {"institution": facts.names[who], "asset": facts.codes[asset], "amount": str(amount)}
+            for who, asset, amount in bundle.balances
         ],
-        "trades": [_row_json(row, verdict) for row in verdict.rows],
+        "trades": [_row_json(verdict, row) for row in verdict.rows],
     }
 
 
-def _row_json(row: Row, verdict: Verdict) -> dict[str, Any]:
-    def place(at: tuple[int, bytes]) -> dict[str, Any] | None:
-        block, transaction = at
-        if not transaction:
-            return None
-        return {"block": block, "time": _moment(_time_of(verdict, block)), "transaction": _hex(transaction)}
-
-    buyer, seller = row.affirmed_in
+def _row_json(verdict: Verdict, row: Row) -> dict[str, Any]:
     return {
         "trading_day": _day(row.trading_day),
         "number": row.number,
@@ -136,53 +125,57 @@ def _row_json(row: Row, verdict: Verdict) -> dict[str, Any]:
         "venue": _venue(verdict, row),
         "batch": _hex(row.batch_hash),
         "position": row.position,
-        "recorded": place(row.recorded_in),
-        "buyer_affirmed": place(buyer),
-        "seller_affirmed": place(seller),
-        "ended": place(row.ended_in),
+        "recorded": _place_json(verdict, row.recorded_in),
+        "buyer_affirmed": _place_json(verdict, row.affirmed_in[0]),
+        "seller_affirmed": _place_json(verdict, row.affirmed_in[1]),
+        "ended": _place_json(verdict, row.ended_in),
     }
 
 
-_TRADES = (
-    *("trading day", "number", "time", "buyer", "seller", "security", "quantity", "amount"),
-    *("status", "settled", "recorded", "affirmed", "ended"),
-)
+def _place_json(verdict: Verdict, place: Place) -> dict[str, Any] | None:
+    block, transaction = place
+    said = {"block": block, "time": _time_of(verdict, block), "transaction": _hex(transaction)}
+    return said if transaction else None
 
 
-def _cells(verdict: Verdict, row: Row) -> list[str]:
-    exponent = _exponents(verdict)[row.currency]
-    buyer, seller = ("-" if not block else f"{block:,}" for block, _ in row.affirmed_in)
-    return [
-        *(_day(row.trading_day), str(row.number), _clock(row.time_s), row.buyer, row.seller, row.security),
-        f"{row.quantity:,}",
-        f"{row.currency} {_amount(row.amount_minor, exponent)}",
-        row.status,
-        f"{row.settled_quantity:,}",
-        f"{row.recorded_in[0]:,}",
-        buyer if buyer == seller else f"{buyer} {seller}",
-        f"{row.ended_in[0]:,}" if row.ended_in[0] else "-",
-    ]
+_TRADE: dict[str, Callable[[Verdict, Row], str]] = {
+    "trading day": lambda _, row: _day(row.trading_day),
+    "number": lambda _, row: str(row.number),
+    "time": lambda _, row: _clock(row.time_s),
+    "buyer": lambda _, row: row.buyer,
+    "seller": lambda _, row: row.seller,
+    "security": lambda _, row: row.security,
+    "quantity": lambda _, row: f"{row.quantity:,}",
+    "amount": lambda verdict, row: f"{row.currency} {_amount(verdict, row.amount_minor, row.currency)}",
+    "status": lambda _, row: row.status,
+    "settled": lambda _, row: f"{row.settled_quantity:,}",
+    "recorded": lambda _, row: _block(row.recorded_in),
+    "affirmed": lambda _, row: " ".join(dict.fromkeys(map(_block, row.affirmed_in))),
+    "ended": lambda _, row: _block(row.ended_in),
+}
+"""What is shown of a trade, and how."""
 
 
-def _deeds(verdict: Verdict) -> Iterator[list[str]]:
+def _deeds(verdict: Verdict) -> list[list[str]]:
     """Every transaction that did something to the trades of the answer: what, and who."""
-    found: dict[tuple[int, bytes], dict[str, list[str]]] = {}
-
-    def note(place: tuple[int, bytes], what: str, who: str) -> None:
-        said = found.setdefault(place, {}).setdefault(what, [])
-        if who not in said:
-            said.append(who)
-
+    found: dict[Place, dict[str, dict[str, None]]] = {}
     for row in verdict.rows:
-        note(row.recorded_in, "recorded by", _venue(verdict, row))
-        for place, who in zip(row.affirmed_in, (row.buyer, row.seller), strict=True):
+        buyer, seller = row.affirmed_in
+        for place, what, who in (
+            (row.recorded_in, "recorded by", _venue(verdict, row)),
+            (buyer, "affirmed by", row.buyer),
+            (seller, "affirmed by", row.seller),
+            (row.ended_in, row.status, ""),
+        ):
             if place[1]:
-                note(place, "affirmed by", who)
-        if row.ended_in[1]:
-            note(row.ended_in, row.status, "")
-    for (block, transaction), said in sorted(found.items()):
-        what = "; ".join(f"{did} {', '.join(who)}".strip() for did, who in said.items())
-        yield [f"{block:,}", _moment(_time_of(verdict, block)), _hex(transaction), what]
+                found.setdefault(place, {}).setdefault(what, {})[who] = None
+    return [
+        [
+            *(f"{block:,}", _time_of(verdict, block), _hex(transaction)),
+            "; ".join(f"{did} {', '.join(who)}".strip() for did, who in said.items()),
+        ]
+        for (block, transaction), said in sorted(found.items())
+    ]
 
 
 def _rests(verdict: Verdict) -> Iterator[str]:
@@ -193,7 +186,7 @@ def _rests(verdict: Verdict) -> Iterator[str]:
         yield f"block {verdict.anchored_to:,} and all before it: {', '.join(verdict.anchored_by)}"
         if not verdict.anchored:
             yield f"but the answer depends on block {verdict.last_block:,}, which comes after"
-        elif verdict.anchored_to < verdict.head.number:
+        elif not verdict.head_anchored:
             yield f"what came after it up to block {verdict.head.number:,}, nobody vouches for"
     if not verdict.contracts_known:
         yield "that the clearing house named below is the ledger's, and no other on its chain, as the others"
@@ -202,23 +195,32 @@ def _rests(verdict: Verdict) -> Iterator[str]:
 
 
 def _balances(verdict: Verdict) -> Iterator[str]:
+    names, codes = verdict.facts.names, verdict.facts.codes
     if not any(each.field == "institution" for each in verdict.bundle.conditions):
         yield "not part of it: it names no institution"
     elif not verdict.code_proven:
-        yield "not proven: this chain gives no proof of its state"
+        yield _NO_STATE
     elif not verdict.bundle.balances:
-        yield f"none in block {verdict.head.number:,}"
+        yield f"none in block {verdict.head.number:,}{_vouched(verdict)}"
     else:
-        vouched = "" if verdict.balances_anchored else ", which nobody vouches for"
-        yield f"in block {verdict.head.number:,}, by its state{vouched}"
-        for each in verdict.bundle.balances:
-            code = verdict.facts.codes[each.asset]
-            amount = _amount(each.amount, _exponents(verdict)[code])
-            yield f"  {verdict.facts.names[each.institution]}  {code}  {amount}"
+        yield f"in block {verdict.head.number:,}, by its state{_vouched(verdict)}"
+    for who, asset, amount in verdict.bundle.balances:
+        yield f"  {names[who]}  {codes[asset]}  {_amount(verdict, amount, codes[asset])}"
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> Iterator[str]:
-    shown = [titles, *rows[:limit]]
+def _vouched(verdict: Verdict) -> str:
+    """Behind what the state of the last block proves."""
+    return "" if verdict.head_anchored else ", which nobody vouches for"
+
+
+def _whose(verdict: Verdict) -> str:
+    if verdict.contracts_given:
+        return "those that you gave"
+    return "those that its members signed for" if verdict.contracts_known else "which nobody vouches for"
+
+
+def _table(titles: list[str], rows: Iterable[list[str]], count: int, limit: int) -> Iterator[str]:
+    shown = [titles, *islice(rows, limit)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for cells in shown:
         each = (
@@ -226,12 +228,8 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> 
             for title, cell, width in zip(titles, cells, widths, strict=True)
         )
         yield "  ".join(each).rstrip()
-    if len(rows) > limit:
-        yield f"… and {len(rows) - limit:,} more (--all)"
-
-
-def _time_of(verdict: Verdict, block: int) -> int:
-    return verdict.headers[block - verdict.headers[0].number].time_s
+    if count > limit:
+        yield f"… and {count - limit:,} more (--all)"
 
 
 def _recorded(verdict: Verdict) -> int:
@@ -242,18 +240,18 @@ def _venue(verdict: Verdict, row: Row) -> str:
     return verdict.facts.names.get(verdict.facts.batches[row.batch_hash].venue, "")
 
 
-def _exponents(verdict: Verdict) -> dict[str, int]:
-    facts = verdict.facts
-    return {code: facts.exponents[asset] for asset, code in facts.codes.items()}
-
-
-def _amount(minor: int, exponent: int) -> str:
+def _amount(verdict: Verdict, minor: int, code: str) -> str:
+    exponent = verdict.facts.exponents[verdict.facts.assets[code]]
     whole, rest = divmod(minor, 10**exponent)
     return f"{whole:,}" + (f".{rest:0{exponent}d}" if exponent else "")
 
 
 def _count(number: int, one: str, several: str = "") -> str:
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def _block(place: Place) -> str:
+    return f"{place[0]:,}" if place[1] else "-"
 
 
 def _day(number: int) -> str:
@@ -264,6 +262,10 @@ def _clock(time_s: int) -> str:
     if time_s == _UNKNOWN_TIME:
         return ""
     return f"{time_s // 3600:02}:{time_s // 60 % 60:02}:{time_s % 60:02}"
+
+
+def _time_of(verdict: Verdict, block: int) -> str:
+    return _moment(verdict.headers[block - verdict.headers[0].number].time_s)
 
 
 def _moment(time_s: int) -> str:

@@ -1,4 +1,4 @@
-"""What an auditor brings: hashes, keys of institutions, affirmations that it kept."""
+"""What an auditor brings: hashes, keys of institutions, affirmations that it kept. All raise Unusable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from verifier.anchors import Statement
 from verifier.bundle import CONTRACTS, Affirmation
 
 STATEMENT = "clearing affirmation 1"
-_WORDS = ("batch_hash", "records_hash", "exceptions_hash", "client_root", "prior_block_hash")
+WORDS = ("batch_hash", "records_hash", "exceptions_hash", "client_root", "prior_block_hash")
 _LONGEST = 1 << 20
 """Bytes of a file of keys or of a statement."""
 
@@ -20,31 +20,28 @@ class Unusable(ValueError):
 
 
 def hash_from(text: str, length: int = 32) -> bytes:
-    """Bytes in hex, with or without 0x before them. Raises Unusable."""
+    """Bytes in hex, with or without 0x before them."""
     digits = text[2:] if text[:2] in ("0x", "0X") else text
     try:
-        found = bytes.fromhex(digits) if len(digits) == 2 * length else None
+        if len(digits) == 2 * length:
+            return bytes.fromhex(digits)
     except ValueError:
-        found = None
-    if found is None:
-        raise Unusable(f"{text!r}: 0x and {2 * length} hexadecimal digits are wanted")
-    return found
+        pass
+    raise Unusable(f"{text!r}: 0x and {2 * length} hexadecimal digits are wanted")
 
 
 def keys_from(pairs: Iterable[str], named: object = None) -> dict[str, set[bytes]]:
     """Keys by institution, from `NAME=ADDRESS` and from what a file of keys says: an object of names with an
-    address or a list of them. Raises Unusable."""
+    address or a list of them."""
     found: dict[str, set[bytes]] = {}
     for pair in pairs:
-        name, equals, address = pair.rpartition("=")
-        if not equals or not name:
+        name, _, address = pair.rpartition("=")
+        if not name:
             raise Unusable(f"{pair!r}: NAME=ADDRESS is wanted")
         found.setdefault(name, set()).add(hash_from(address, 20))
-    if named is None:
-        return found
-    if not isinstance(named, Mapping):
+    if not isinstance(named, Mapping | None):
         raise Unusable("a file of keys has names, each with an address or a list of them")
-    for name, addresses in named.items():
+    for name, addresses in (named or {}).items():
         several = addresses if isinstance(addresses, list) else [addresses]
         if not isinstance(name, str) or not all(isinstance(each, str) for each in several):
             raise Unusable(f"the keys of {name!r}: an address as text, or a list of them, is wanted")
@@ -53,7 +50,7 @@ def keys_from(pairs: Iterable[str], named: object = None) -> dict[str, set[bytes
 
 
 def json_from(data: bytes) -> Any:
-    """JSON that anybody may have made. Raises Unusable."""
+    """JSON that anybody may have made."""
     if len(data) > _LONGEST:
         raise Unusable("is too long")
     try:
@@ -63,7 +60,7 @@ def json_from(data: bytes) -> Any:
 
 
 def deployment_from(data: bytes) -> dict[str, bytes]:
-    """Where a ledger's contracts are, from its deployment record. Raises Unusable."""
+    """Where a ledger's contracts are, from its deployment record."""
     said = json_from(data)
     addresses = said.get("addresses") if isinstance(said, dict) else None
     if not isinstance(addresses, dict) or not all(isinstance(each, str) for each in addresses.values()):
@@ -74,34 +71,18 @@ def deployment_from(data: bytes) -> dict[str, bytes]:
 
 
 def statement_from(data: bytes) -> Statement:
-    """An affirmation that was kept, from its file. Raises Unusable."""
+    """An affirmation that was kept, from its file."""
     said = json_from(data)
     if not isinstance(said, dict) or said.get("format") != STATEMENT:
         raise Unusable(f'is no affirmation that was kept: it has no "format": "{STATEMENT}"')
     try:
         chain_id, index = (said[name] for name in ("chain_id", "index"))
-        words = {name: hash_from(said[name]) for name in _WORDS}
+        words = {name: hash_from(said[name]) for name in WORDS}
         house, signature = hash_from(said["clearing_house"], 20), hash_from(said["signature"], 65)
     except KeyError as missing:
         raise Unusable(f"has no {missing.args[0]}") from None
     except TypeError:
         raise Unusable("has something else than text where a hash should be") from None
-    for each in (chain_id, index):
-        if not isinstance(each, int) or not 0 <= each < 1 << 64:
-            raise Unusable("has something else than a number as chain_id or index")
+    if not all(isinstance(each, int) and 0 <= each < 1 << 64 for each in (chain_id, index)):
+        raise Unusable("has something else than a number as chain_id or index")
     return Statement(chain_id, house, Affirmation(institution=index, signature=signature, **words))
-
-
-def statement_text(statement: Statement, institution: str) -> str:
-    """The file of an affirmation that is kept; `institution` is whose, for people."""
-    each = statement.affirmation
-    said = {
-        "format": STATEMENT,
-        "institution": institution,
-        "chain_id": statement.chain_id,
-        "clearing_house": "0x" + statement.clearing_house.hex(),
-        "index": each.institution,
-        **{name: "0x" + getattr(each, name).hex() for name in _WORDS},
-        "signature": "0x" + each.signature.hex(),
-    }
-    return json.dumps(said, indent=2) + "\n"

@@ -1,13 +1,22 @@
-"""Whose key signed what: an affirmation (`verifier.anchors`), a transaction (`verifier.origin`)."""
+"""The two things that all evidence stands on: a hash, and whose key signed one."""
 
 from __future__ import annotations
 
+import os
+
 from coincurve import PublicKey
 
-from verifier.trie import keccak
+# Which of the keccaks that may be installed it takes is said before it is imported.
+os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
+from eth_hash.auto import keccak as _keccak
 
 _HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half the order of secp256k1's group; of a signature's two forms the lower is the one (EIP-2)."""
+
+
+def keccak(data: bytes) -> bytes:
+    """Ethereum's hash."""
+    return bytes(_keccak(data))
 
 
 def address_of(digest: bytes, r: int, s: int, odd: int) -> bytes | None:
