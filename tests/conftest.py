@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -67,8 +68,11 @@ def chain(engine: str, clock: SteppedClock) -> Iterator[LocalChain]:
 
 @pytest.fixture(scope="session")
 def test_artifacts() -> dict[str, Artifact]:
-    """The contracts of tests/contracts/sol, compiled when they have changed."""
-    return compile_folder(TESTS / "contracts" / "sol", TESTS / ".cache" / "artifacts.json")
+    """The contracts of tests/contracts/sol, compiled when they have changed; by one worker, not by each."""
+    (TESTS / ".cache").mkdir(exist_ok=True)
+    with (TESTS / ".cache" / "compiling").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        return compile_folder(TESTS / "contracts" / "sol", TESTS / ".cache" / "artifacts.json")
 
 
 @pytest.fixture(scope="session")

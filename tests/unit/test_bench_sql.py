@@ -24,7 +24,7 @@ from sql import postgresql
 from sql.sqlite import SQLite
 from sql.work import Work, credit, settles_without_credit
 
-TRADES = 400
+TRADES = 160
 SAMPLE = scenario.load("sample")
 RULES = independent.Rules(
     tiers=((5_000_00, 4_000), (50_000_00, 3_000), (500_000_00, 2_000), (None, 1_500)),
@@ -122,7 +122,7 @@ def test_settle_batch_given_the_real_day_ends_as_worked_out_apart(database: benc
 def test_settle_batch_given_a_day_in_parts_shares_the_running_total(database: bench_sql.Database) -> None:
     work, trades = _day()
     database.open(work, credit(work))
-    for part in (range(150), range(150, 151), range(151, TRADES)):
+    for part in (range(60), range(60, 61), range(61, TRADES)):
         database.settle_batch(_rows(work, list(part)))
 
     assert work.named(database.balances()) == _closing(trades)
