@@ -163,6 +163,7 @@ def server(programs: Path, parent: Path | None = None) -> Iterator[PostgreSQL]:
             "-E",
             "UTF8",
             "--no-locale",
+            "--no-sync",  # the empty cluster alone: what is committed to it is on disk as ever
         ]
         subprocess.run(make, **identity, cwd=directory, stdout=subprocess.DEVNULL, check=True)
         with (directory / "log").open("wb") as log:

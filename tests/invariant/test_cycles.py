@@ -42,11 +42,11 @@ from tests.ledgers import instructions
 from tests.sharings import commission_totals
 
 FROM = 10_000
-MOST = CHOSEN[:56]
+MOST = CHOSEN[:45]
 """Those of them that are of most kinds."""
 DAYS = int(os.environ.get("CLEARING_TEST_DAYS", "0")) // 3
 SEEDS = range(FROM, FROM + DAYS) if DAYS else MOST
-AT_ONCE = 14
+AT_ONCE = 15
 
 
 @pytest.mark.parametrize("first", range(0, len(SEEDS), AT_ONCE))
