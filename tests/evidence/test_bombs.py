@@ -10,10 +10,20 @@ import pytest
 import rlp
 
 import verifier
-from tests.evidence.forging import CONTRACTS, admitted, making
+from tests.evidence.forging import (
+    CONTRACTS,
+    Forged,
+    admitted,
+    event,
+    fitting,
+    making,
+    sealed,
+    trade,
+    word,
+)
 from tests.evidence.test_hostile import ANYBODY, closed, forged, opened
 from verifier import facts
-from verifier.bundle import Block, Refused
+from verifier.bundle import Block, Bundle, Refused
 from verifier.ethereum.chain import Receipt, receipt_of
 from verifier.ethereum.rlp import encode, join
 from verifier.forms import coding
@@ -35,6 +45,56 @@ def _deep(times: int) -> bytes:
     return made
 
 
+def _file(chain: Forged, answer: bool = False) -> bytes:
+    """All of a chain, with an answer only where that is asked for."""
+    it = Bundle(7, CONTRACTS, (ANYBODY,), 1, tuple(chain.headers), chain.whole(), tuple(chain.recorded), ())
+    return sealed(fitting(it)) if answer else coding.encode(it)
+
+
+def _excepted_again(times: int, count: int = 4_000) -> bytes:
+    """The one affirmation of a call, which excepts many, has so many events."""
+    chain = forged()
+    batch, whole = chain.record(*[trade(0)] * count, day=20240315), trade(0) * count
+    said = word(2) + bytes(96) + word(192) + word(224 + len(whole)) + word(count) + whole + word(0)
+    affirmed = event("ClearingHouse", "BatchAffirmed", batch, 2, data=bytes(128))
+    chain.block(
+        *[affirmed] * times, calldata=facts._AFFIRM + bytes(224) + word(256) + word(1) + word(32) + said
+    )
+    return _file(chain)
+
+
+def _settled_again(count: int = 8_000) -> bytes:
+    """As many slices as a call can have are one and the same, of a large batch."""
+    chain = forged()
+    batch, whole, words = chain.record(*[trade(0)] * count, day=20240315), trade(0) * count, -(-count // 256)
+    head = b"".join(map(word, (1, 20240315, 0x8001, 20240315, 1, 1)))
+    mask, parts = 320 + len(whole), 352 + len(whole) + 32 * words
+    slices = head + word(288) + word(mask) + word(parts) + word(count) + whole
+    slices += word(words) + b"\xff" * 32 * words + word(0)
+    settle = facts._SETTLE + word(1) + word(64) + word(255) + word(255 * 32) * 255 + slices
+    for _ in range(9):
+        chain.block(event("ClearingHouse", "SliceSettled", 1, 1, batch, data=word(1)), calldata=settle)
+    return _file(chain)
+
+
+def _batches_in_batches() -> bytes:
+    """Which in its one form would have a piece for each record."""
+    chain, one = forged(), trade(0)
+    chain.block(admitted(9, "B9"), calldata=b"\x77\x78" * 35_000)
+    body = opened(_file(chain))
+    body[5] = [coding._columns([one]), coding._columns([one] * 40_000)]
+    body[6][-1][1].append([[b"\1"]] * 20)
+    return closed(body)
+
+
+def _all_the_same() -> bytes:
+    """Each of which would be in the answer."""
+    chain = forged()
+    chain.record(*[trade(0)] * 20_000, day=20240315)
+    chain.block(admitted(9, "B9"), calldata=b"\x77\x78" * 4_000)
+    return _file(chain, answer=True)
+
+
 HUGE = (2**40).to_bytes(6, "big")
 COLUMNS = [HUGE, [b"\0"] * 32]
 FEW = (5_000).to_bytes(2, "big")
@@ -54,6 +114,10 @@ BOMBS = {
     "headers that repeat a long one": _body(_4=[[FEW, [b"\0"] * 2], [[FEW, [b"\0"] * 50_000]]]),
     "wide rows": _body(_7=[[b"\1", [b"\0"] * 2], [[b"\1", [b"\0"] * 480_000]]]),
     "wide rows that vary": _body(_7=[[b"\2", [b"\0"] * 2], [[b"\2", [b"\0\1"] * 15_000 + [b"\0"] * 85_000]]]),
+    "a call that excepts without end": _excepted_again(3_000),
+    "a call that settles without end": _settled_again(),
+    "a transaction of records that are a batch too": _batches_in_batches(),
+    "records that are all the same": _all_the_same(),
     "records without end": _body(_5=[MANY] * 2),
     "a deep list": coding.MAGIC + _deep(5_000) + bytes(32),
     "zeros": coding.MAGIC + b"\xbf" + b"\0\xff" * 100_000,
