@@ -39,6 +39,7 @@ from verifier.anchors import Given, Statement, signer_of
 from verifier.bundle import Affirmation, Condition, Contract, Refused
 from verifier.ethereum.crypto import keccak
 from verifier.forms import coding, telling
+from verifier.forms.given import Unusable, hash_from
 from verifier.verifying import check
 
 ANYBODY = Condition("quantity", ">=", "0")
@@ -257,6 +258,21 @@ def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     ]  # fmt: skip
 
 
+def test_verdicts_given_any_length_are_written_on_any_terminal() -> None:
+    """What it cannot print would end as unanchored does: with exit code 1."""
+    chain = forged()
+    chain.record(*(trade(each) for each in range(10, 40)), day=20240315)
+    text = "\n".join(telling.lines(verifier.verify(chain.file(ANYBODY))))
+    assert "and 12 more (--all)" in text
+    assert text.isascii()
+
+
+def test_hashes_given_spaces_for_digits_are_none() -> None:
+    for text in ("ab " * 13 + "a", " " * 40):
+        with pytest.raises(Unusable, match="40 hexadecimal digits are wanted"):
+            hash_from(text, 20)
+
+
 def test_names_given_signs_of_a_line_cannot_pass_for_several() -> None:
     """Somebody is admitted under a name that says more: a claim of it is true, and read of A it is not."""
     chain, name = forged(), "A, status = settled"
@@ -283,6 +299,9 @@ def test_conditions_given_signs_of_a_terminal_are_refused_in_words_that_have_non
         with pytest.raises(Refused, match="it has a condition that is none") as refused:
             verifier.verify(coding.encode(replace(it, conditions=(condition,))))
         assert str(refused.value).isprintable()
+    several = tuple(Condition("number", ">=", str(i)) for i in range(100, 121))
+    with pytest.raises(Refused, match="it has 21 conditions, and 20 are what one can have"):
+        verifier.verify(coding.encode(replace(it, conditions=several)))
     assert asking.of_query(asking.Known([], []), "number=007 quantity>=0") == (
         Condition("number", "=", "7"),
         Condition("quantity", ">=", "0"),

@@ -29,10 +29,9 @@ MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _KIND = 57
 """Bytes of an event that have its contract and most of its first topic."""
-_ROOM, _OF_ZEROS, _OF_EVENTS, _LOOKED_AT = 600, 16, 100, 20
+_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 600, 16, 100, 20, 64
 """Bytes that a byte of a file may unpack to: of transactions, which repeat records; by its zeros; of events;
-of records and headers, which are read one by one. A batch's records differ in their numbers, two bytes of
-32, headers in their hashes, 32 bytes of 600 or so."""
+of records, which differ in their numbers, two bytes of 32; of headers, which differ in their parents."""
 _LOOKED_THROUGH = 8
 """Bytes that may be looked through for one that may be unpacked."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
@@ -73,9 +72,8 @@ def decode(data: bytes) -> Bundle:
             sum(run[1][0] for run in _COUNTED.finditer(data, len(MAGIC), len(data) - WORD))
         )
         body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
-        bundle = _decode(
-            body, data[-WORD:], *(_Room(each * len(data)) for each in (_ROOM, _OF_EVENTS, _LOOKED_AT))
-        )
+        rooms = [_Room(each * len(data)) for each in (_ROOM, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS)]
+        bundle = _decode(body, data[-WORD:], *rooms)
         again = encode(bundle, most=len(data))
     except Refused:
         raise
@@ -98,10 +96,12 @@ class _Room:
             raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
 
 
-def _decode(body: Item, digest: bytes, room: _Room, of_events: _Room, looked_at: _Room) -> Bundle:
+def _decode(
+    body: Item, digest: bytes, room: _Room, of_events: _Room, of_records: _Room, of_headers: _Room
+) -> Bundle:
     chain_id, contracts, conditions, first, headers, batches, blocks, rows, *rest = body
     chosen, affirmations, state, balances = rest
-    records = tuple(b"".join(_rows(each, looked_at)) for each in batches)
+    records = tuple(b"".join(_rows(each, of_records)) for each in batches)
     events = iter(_unpack_rows(rows, of_events))
     found: dict[int, Block] = {}
     for height, calls, receipts in blocks:
@@ -116,7 +116,7 @@ def _decode(body: Item, digest: bytes, room: _Room, of_events: _Room, looked_at:
         contracts={name.decode(): Contract(*_fitting(at, 20, 32)) for name, *at in contracts},
         conditions=tuple(Condition(*(part.decode() for part in each)) for each in conditions),
         first=number(first),
-        headers=tuple(_unpack_rows(headers, looked_at)),
+        headers=tuple(_unpack_rows(headers, of_headers)),
         blocks=found,
         records=records,
         chosen=tuple(chosen),

@@ -23,8 +23,8 @@ def hash_from(text: str, length: int = 32) -> bytes:
     """Bytes in hex, with or without 0x before them."""
     digits = text[2:] if text[:2] in ("0x", "0X") else text
     try:
-        if len(digits) == 2 * length:
-            return bytes.fromhex(digits)
+        if len(digits) == 2 * length == 2 * len(found := bytes.fromhex(digits)):
+            return found
     except ValueError:
         pass
     raise Unusable(f"{text!r}: 0x and {2 * length} hexadecimal digits are wanted")

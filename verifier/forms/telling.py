@@ -234,7 +234,7 @@ def _table(titles: list[str], rows: Iterable[list[str]], count: int, limit: int)
         )
         yield "  ".join(each).rstrip()
     if count > limit:
-        yield f"… and {count - limit:,} more (--all)"
+        yield f"... and {count - limit:,} more (--all)"
 
 
 def _recorded(verdict: Verdict) -> int:
