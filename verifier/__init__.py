@@ -33,10 +33,13 @@ def verify(
     keys: Keys | None = None,
     statements: Sequence[Statement] = (),
     contracts: Mapping[str, bytes] | None = None,
+    chain_id: int | None = None,
 ) -> Verdict:
     """Check a file. `trusted_head` is the hash of a block that the auditor knows to be the ledger's;
-    `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be.
+    `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be,
+    addresses with or without the keccak256 of the code behind them; `chain_id` on which chain.
 
     Raises Refused, which says what is wrong.
     """
-    return check(coding.decode(data), data, Given(trusted_head, keys or {}, statements, contracts or {}))
+    given = Given(trusted_head, keys or {}, statements, contracts or {}, chain_id)
+    return check(coding.decode(data), data, given)

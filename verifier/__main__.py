@@ -35,12 +35,12 @@ def main() -> int:
         if asked.keys:
             keys = _read(asked.keys, lambda data: given.keys_from(asked.key, given.json_from(data)))
         statements = [_read(each, given.statement_from) for each in asked.affirmation]
-        contracts = _read(asked.deployment, given.deployment_from) if asked.deployment else None
+        known = _read(asked.deployment, given.deployment_from) if asked.deployment else given.Deployed()
         data = asked.bundle.read_bytes()
     except (given.Unusable, OSError) as error:
         parser.error(str(error))
     try:
-        verdict = verify(data, trusted_head=head, keys=keys, statements=statements, contracts=contracts)
+        verdict = verify(data, trusted_head=head, keys=keys, statements=statements, **known._asdict())
     except Refused as refused:
         if asked.json:
             print(json.dumps({"verdict": "refused", "exit_code": telling.REFUSED, "reason": str(refused)}))

@@ -39,6 +39,7 @@ class Given:
     keys: Keys = field(default_factory=dict)
     statements: Sequence[Statement] = ()
     contracts: Mapping[str, bytes] = field(default_factory=dict)
+    chain_id: int | None = None
 
 
 class Anchors(NamedTuple):

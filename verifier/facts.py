@@ -24,9 +24,8 @@ _ENDED = STATUSES[-3:]
 NOWHERE: Place = (0, b"")
 _PACKED = struct.Struct(">I3sHHHQ11s")
 _HEADER_WORDS = 6
-_MOST_SLICES = 255
-"""The clearing house takes no more at once."""
-_MOST_DECIMALS = 255
+_MOST_SLICES, _MOST_DECIMALS, _MOST_READ = 255, 255, 4
+"""What the clearing house takes at once; of an amount; how often all of a call is read, by `clear` twice."""
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 _AFFIRMATION = "(uint16,uint32,uint64,bytes32,uint32[],bytes)"
 _SLICE = f"({_HEADER},bytes32[],uint256[],uint256[])"
@@ -172,6 +171,7 @@ class _Transaction:
         self._named = self._call.named(block, chain_id)
         self._place: Place = block, self._call.hash
         self._selector, self._arguments = self._call.data[:4], self._call.data[4:]
+        self._left = _MOST_READ * len(self._call.data)
         self._clears = self._selector == _CLEAR
         """Whether it records, affirms and settles a batch at once."""
 
@@ -201,7 +201,7 @@ class _Transaction:
 
     def _record(self, event: Event) -> None:
         body = self._calldata(_RECORD, _CLEAR)
-        records = abi.array(body, _HEADER_WORDS, next(abi.tuples(body, 1)) if self._clears else 0)
+        records = self._read(abi.array(body, _HEADER_WORDS, next(abi.tuples(body, 1)) if self._clears else 0))
         header, batch_hash = event.data[64 : 64 + _HEADER_WORDS * WORD], event.topics[1]
         if keccak(records) != event.data[:WORD] or not records:
             raise Refused(f"the records in {self._named} are not those that the contract recorded")
@@ -246,8 +246,8 @@ class _Transaction:
         if who not in self._affirmations:
             raise Refused(f"{self._named} has not the affirmation of institution {who} that it brought")
         body, at = self._arguments, self._affirmations[who]
-        excepted, signature = abi.words(abi.array(body, 4, at)), at + abi.word(body, 5, at) + WORD
-        numbers = (batch.records[position * WORD : position * WORD + 4] for position in excepted)
+        excepted, signature = self._read(abi.array(body, 4, at)), at + abi.word(body, 5, at) + WORD
+        numbers = (batch.records[k * WORD : k * WORD + 4] for k in abi.words(excepted))
         return Affirmation(
             batch_hash=batch.hash,
             institution=who,
@@ -255,7 +255,7 @@ class _Transaction:
             exceptions_hash=keccak(b"".join(numbers)),
             client_root=event.data[2 * WORD : 3 * WORD],
             prior_block_hash=event.data[3 * WORD : 4 * WORD],
-            signature=body[signature : signature + abi.word(body, -1, signature)],
+            signature=self._read(body[signature : signature + abi.word(body, -1, signature)]),
         )
 
     @cached_property
@@ -274,9 +274,16 @@ class _Transaction:
         found: dict[bytes, list[list[int]]] = {}
         for at in abi.tuples(body, 1, most=_MOST_SLICES):
             header, records = body[at : at + _HEADER_WORDS * WORD], abi.array(body, _HEADER_WORDS, at)
-            mask = abi.words(abi.array(body, _HEADER_WORDS + 1, at))
-            found.setdefault(keccak(header + keccak(records)), []).append(mask)
+            mask = abi.words(self._read(abi.array(body, _HEADER_WORDS + 1, at)))
+            found.setdefault(keccak(header + keccak(self._read(records))), []).append(mask)
         return found
+
+    def _read(self, data: bytes) -> bytes:
+        """The data. Raises Refused where so much was read that places of the call must be the same."""
+        self._left -= len(data) + WORD
+        if self._left < 0:
+            raise Refused(f"{self._named} says much with the same bytes")
+        return data
 
     def _calldata(self, *selectors: bytes) -> bytes:
         """The arguments of the call. Raises Refused where it is another one."""

@@ -105,11 +105,13 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
 
 
 def _check_contracts(bundle: Bundle, given: Given) -> None:
-    for name in CONTRACTS:
-        if name not in bundle.contracts:
-            raise Refused(f"its deployment record has no {name}")
+    if missing := [name for name in CONTRACTS if name not in bundle.contracts]:
+        raise Refused(f"its deployment record has no {missing[0]}")
+    if given.chain_id not in (None, bundle.chain_id):
+        raise Refused(f"it is of chain {bundle.chain_id}, not of chain {given.chain_id}")
     for name, contract in bundle.contracts.items():
         if not (name.isascii() and name.isidentifier()):
             raise Refused(f"its deployment record has a contract that is none: {name!r}")
-        if given.contracts.get(name, contract.address) != contract.address:
-            raise Refused(f"it is of another ledger: its {name} is 0x{contract.address.hex()}")
+        if not b"".join(contract).startswith(given.contracts.get(name, b"")):
+            at, code = (each.hex() for each in contract)
+            raise Refused(f"it is of another ledger: its {name} is 0x{at}, and its code 0x{code}")

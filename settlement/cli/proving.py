@@ -257,10 +257,10 @@ def verify(
         except given.Unusable as error:
             raise typer.BadParameter(str(error)) from None
         statements = [_brought(file, given.statement_from) for file in affirmation or ()]
-        contracts = None if deployment is None else _brought(deployment, given.deployment_from)
+        known = given.Deployed() if deployment is None else _brought(deployment, given.deployment_from)
         data = read_regular(bundle)
         try:
-            verdict = check(data, trusted_head=head, keys=named, statements=statements, contracts=contracts)
+            verdict = check(data, trusted_head=head, keys=named, statements=statements, **known._asdict())
         except Refused as refused:
             if json_wanted:
                 write_json({"verdict": "refused", "exit_code": telling.REFUSED, "reason": str(refused)})

@@ -140,6 +140,8 @@ def _conditions(text: str) -> Iterator[Condition]:
                 f'is no condition; one is as institution="Kestrel Rock" or quantity>=100, of {fields}',
             )
         value = match[3][1:-1] if match[3][0] in "\"'" else match[3]
+        if value.isdecimal() and FIELDS.get(match[1]) == _DAYS:
+            value = value.lstrip("0") or "0"  # A number has one form in a bundle.
         yield Condition(match[1], match[2], value)
         at = match.end()
 

@@ -10,6 +10,7 @@ both                          anchored                refused
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -186,6 +187,20 @@ def test_verify_given_known_contracts_refuses_others(ledger: Story) -> None:
     for name in right:
         with pytest.raises(Refused, match=f"another ledger: its {name} is 0x"):
             verifier.verify(data, contracts=right | {name: keccak(b"")[:20]})
+
+
+def test_verify_given_a_deployment_record_refuses_another_chain_and_other_code(ledger: Story) -> None:
+    """The same keys deploy to the same addresses, and members sign, on a chain that is only for trying."""
+    data, said = ledger.bundle(*TRADE), ledger.deployment.as_json()
+    known = given.deployment_from(json.dumps(said).encode())
+    assert verifier.verify(data, **known._asdict()).contracts_given
+    elsewhere = given.deployment_from(json.dumps(said | {"chain_id": 1}).encode())
+    with pytest.raises(Refused, match=f"it is of chain {said['chain_id']}, not of chain 1"):
+        verifier.verify(data, keys=keys_of(ledger, "B1"), **elsewhere._asdict())
+    codes = ledger.deployment.code_hashes | {"AssetRegister": "0x" + "11" * 32}
+    other = given.deployment_from(json.dumps(said | {"code_hashes": codes}).encode())
+    with pytest.raises(Refused, match=r"its AssetRegister is 0x\w+, and its code 0x"):
+        verifier.verify(data, trusted_head=ledger.head, **other._asdict())
 
 
 def test_verify_given_nothing_found_says_as_of_the_block_that_is_vouched_for(ledger: Story) -> None:

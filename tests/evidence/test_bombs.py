@@ -11,10 +11,20 @@ import pytest
 import rlp
 
 import verifier
-from tests.evidence.forging import CONTRACTS, admitted, making
+from tests.evidence.forging import (
+    CONTRACTS,
+    Forged,
+    admitted,
+    event,
+    fitting,
+    making,
+    sealed,
+    trade,
+    word,
+)
 from tests.evidence.test_hostile import ANYBODY, closed, forged, opened
 from verifier import facts
-from verifier.bundle import Block, Refused
+from verifier.bundle import Block, Bundle, Refused
 from verifier.ethereum.chain import Receipt, receipt_of
 from verifier.ethereum.rlp import encode, join
 from verifier.forms import coding
@@ -36,6 +46,56 @@ def _deep(times: int) -> bytes:
     return made
 
 
+def _file(chain: Forged, answer: bool = False) -> bytes:
+    """All of a chain, with an answer only where that is asked for."""
+    it = Bundle(7, CONTRACTS, (ANYBODY,), 1, tuple(chain.headers), chain.whole(), tuple(chain.recorded), ())
+    return sealed(fitting(it)) if answer else coding.encode(it)
+
+
+def _excepted_again(times: int, count: int = 4_000) -> bytes:
+    """The one affirmation of a call, which excepts many, has so many events."""
+    chain = forged()
+    batch, whole = chain.record(*[trade(0)] * count, day=20240315), trade(0) * count
+    said = word(2) + bytes(96) + word(192) + word(224 + len(whole)) + word(count) + whole + word(0)
+    affirmed = event("ClearingHouse", "BatchAffirmed", batch, 2, data=bytes(128))
+    chain.block(
+        *[affirmed] * times, calldata=facts._AFFIRM + bytes(224) + word(256) + word(1) + word(32) + said
+    )
+    return _file(chain)
+
+
+def _settled_again(count: int = 8_000) -> bytes:
+    """As many slices as a call can have are one and the same, of a large batch."""
+    chain = forged()
+    batch, whole, words = chain.record(*[trade(0)] * count, day=20240315), trade(0) * count, -(-count // 256)
+    head = b"".join(map(word, (1, 20240315, 0x8001, 20240315, 1, 1)))
+    mask, parts = 320 + len(whole), 352 + len(whole) + 32 * words
+    slices = head + word(288) + word(mask) + word(parts) + word(count) + whole
+    slices += word(words) + b"\xff" * 32 * words + word(0)
+    settle = facts._SETTLE + word(1) + word(64) + word(255) + word(255 * 32) * 255 + slices
+    for _ in range(9):
+        chain.block(event("ClearingHouse", "SliceSettled", 1, 1, batch, data=word(1)), calldata=settle)
+    return _file(chain)
+
+
+def _batches_in_batches() -> bytes:
+    """Which in its one form would have a piece for each record."""
+    chain, one = forged(), trade(0)
+    chain.block(admitted(9, "B9"), calldata=b"\x77\x78" * 35_000)
+    body = opened(_file(chain))
+    body[5] = [coding._columns([one]), coding._columns([one] * 40_000)]
+    body[6][-1][1].append([[b"\1"]] * 20)
+    return closed(body)
+
+
+def _all_the_same() -> bytes:
+    """Each of which would be in the answer."""
+    chain = forged()
+    chain.record(*[trade(0)] * 20_000, day=20240315)
+    chain.block(admitted(9, "B9"), calldata=b"\x77\x78" * 4_000)
+    return _file(chain, answer=True)
+
+
 HUGE = (2**40).to_bytes(6, "big")
 COLUMNS = [HUGE, [b"\0"] * 32]
 FEW = (5_000).to_bytes(2, "big")
@@ -52,6 +112,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         _5=[[b"\1", [b"\0"] * 30 + [bytes([i >> 8]), bytes([i & 255])]] for i in range(1, 999)],
         _6=[[b"\3", [[bytes(5 << 20)]], []]],
     ),
+<<<<<<< HEAD
     "headers that repeat a long one": lambda: _body(_4=[[FEW, [b"\0"] * 2], [[FEW, [b"\0"] * 50_000]]]),
     "wide rows": lambda: _body(_7=[[b"\1", [b"\0"] * 2], [[b"\1", [b"\0"] * 480_000]]]),
     "wide rows that vary": lambda: _body(
@@ -73,6 +134,29 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "text that is none": lambda: _body(_2=[[b"\xff", b"=", b"1"]]),
     "a part too many": lambda: closed([*opened(forged().file(ANYBODY)), b""]),
     "parts too few": lambda: closed([b""] * 5),
+=======
+    "headers that repeat a long one": _body(_4=[[FEW, [b"\0"] * 2], [[FEW, [b"\0"] * 50_000]]]),
+    "wide rows": _body(_7=[[b"\1", [b"\0"] * 2], [[b"\1", [b"\0"] * 480_000]]]),
+    "wide rows that vary": _body(_7=[[b"\2", [b"\0"] * 2], [[b"\2", [b"\0\1"] * 15_000 + [b"\0"] * 85_000]]]),
+    "a call that excepts without end": _excepted_again(3_000),
+    "a call that settles without end": _settled_again(),
+    "a transaction of records that are a batch too": _batches_in_batches(),
+    "records that are all the same": _all_the_same(),
+    "records without end": _body(_5=[MANY] * 2),
+    "a deep list": coding.MAGIC + _deep(5_000) + bytes(32),
+    "zeros": coding.MAGIC + b"\xbf" + b"\0\xff" * 100_000,
+    "items without end": coding.MAGIC + coding.pack_zeros(b"\xfa\x40\0\0" + bytes(1 << 22)) + bytes(32),
+    "deep lists": _body(**{f"_{i}": rlp.decode(_deep(90)) for i in range(12)}),
+    "a length": coding.MAGIC + b"\xff" + b"\xff" * 8,
+    "a length with zeros": coding.MAGIC + b"\xb9\0\x40" + bytes(64),
+    "a header": _body(_4=[[b"\1", [b"\0", b"\0"]], [[b"\1", [b"\xff"] * 1000]]]),
+    "a number": _body(_0=b"\xff" * 100_000),
+    "zeros before a number": _body(_3=b"\0\1"),
+    "a first block": _body(_3=b"\xff" * 5000),
+    "text that is none": _body(_2=[[b"\xff", b"=", b"1"]]),
+    "a part too many": closed([*opened(forged().file(ANYBODY)), b""]),
+    "parts too few": closed([b""] * 5),
+>>>>>>> adv2
 }
 
 

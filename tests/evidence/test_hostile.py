@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import verifier
+from settlement.evidence import asking
 from tests.evidence.forging import (
     CONTRACTS,
     HOUSE,
@@ -38,6 +39,7 @@ from verifier.anchors import Given, Statement, signer_of
 from verifier.bundle import Affirmation, Condition, Contract, Refused
 from verifier.ethereum.crypto import keccak
 from verifier.forms import coding, telling
+from verifier.forms.given import Unusable, hash_from
 from verifier.verifying import check
 
 ANYBODY = Condition("quantity", ">=", "0")
@@ -254,6 +256,56 @@ def test_names_given_control_characters_are_shown_as_what_they_are() -> None:
     assert [row.buyer for row in verdict.rows[2:]] == [
         "\\x1b[2J", "X\\nanchored: yes", "\\xef\\xbc\\xa1", "", "\\xff\\xfe"
     ]  # fmt: skip
+
+
+def test_verdicts_given_any_length_are_written_on_any_terminal() -> None:
+    """What it cannot print would end as unanchored does: with exit code 1."""
+    chain = forged()
+    chain.record(*(trade(each) for each in range(10, 40)), day=20240315)
+    text = "\n".join(telling.lines(verifier.verify(chain.file(ANYBODY))))
+    assert "and 12 more (--all)" in text
+    assert text.isascii()
+
+
+def test_hashes_given_spaces_for_digits_are_none() -> None:
+    for text in ("ab " * 13 + "a", " " * 40):
+        with pytest.raises(Unusable, match="40 hexadecimal digits are wanted"):
+            hash_from(text, 20)
+
+
+def test_names_given_signs_of_a_line_cannot_pass_for_several() -> None:
+    """Somebody is admitted under a name that says more: a claim of it is true, and read of A it is not."""
+    chain, name = forged(), "A, status = settled"
+    chain.block(admitted(4, name))
+    chain.block(admitted(5, "A; affirmed by B "))
+    chain.record(trade(9, buyer=5), day=20240315)
+    verdict = verifier.verify(chain.file(Condition("institution", "=", name)))
+    assert next(telling.lines(verdict)).endswith(
+        'every trade with institution = "A, status = settled": 0 trades, and no other'
+    )
+    verdict = verifier.verify(chain.file(Condition("number", "=", "9")))
+    assert '  "A; affirmed by B "  B  ' in "\n".join(telling.lines(verdict))
+
+
+def test_conditions_given_signs_of_a_terminal_are_refused_in_words_that_have_none() -> None:
+    it = forged().bundle(ANYBODY)
+    for condition in (
+        Condition("number", "=", "1\x1b[2K\ranchored: every trade"),
+        Condition("\u202elles", "=", "A"),
+        Condition("number", "=", "01"),
+        Condition("number", "=", "-1"),
+        Condition("number", "=", "1" * 5_000),
+    ):
+        with pytest.raises(Refused, match="it has a condition that is none") as refused:
+            verifier.verify(coding.encode(replace(it, conditions=(condition,))))
+        assert str(refused.value).isprintable()
+    several = tuple(Condition("number", ">=", str(i)) for i in range(100, 121))
+    with pytest.raises(Refused, match="it has 21 conditions, and 20 are what one can have"):
+        verifier.verify(coding.encode(replace(it, conditions=several)))
+    assert asking.of_query(asking.Known([], []), "number=007 quantity>=0") == (
+        Condition("number", "=", "7"),
+        Condition("quantity", ">=", "0"),
+    )
 
 
 def test_names_given_signs_of_a_shell_are_quoted_in_what_may_be_copied() -> None:

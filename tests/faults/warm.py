@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from typing import Any
 
 PAUSE_S = 0.0005
@@ -73,8 +74,9 @@ def kill(pid: int, whom: str) -> bool:
             while above in parents and above != pid:
                 above = parents[above]
             if above == pid:
-                os.kill(int(child), signal.SIGKILL)
-                found = True
+                with suppress(ProcessLookupError):  # It may have ended since it was seen.
+                    os.kill(int(child), signal.SIGKILL)
+                    found = True
     return found
 
 

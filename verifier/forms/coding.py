@@ -29,22 +29,25 @@ MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _KIND = 57
 """Bytes of an event that have its contract and most of its first topic."""
-_ROOM, _OF_ZEROS, _LOOKED_AT = 1_000, 16, 64
-"""Bytes that a byte of a file may unpack to: in all; by its zeros; of records and headers, which are read
-one by one."""
+_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 600, 16, 100, 20, 64
+"""Bytes that a byte of a file may unpack to: of transactions, which repeat records; by its zeros; of events;
+of records, which differ in their numbers, two bytes of 32; of headers, which differ in their parents."""
 _LOOKED_THROUGH = 8
 """Bytes that may be looked through for one that may be unpacked."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
 
 
-def encode(bundle: Bundle) -> bytes:
-    """The file."""
+def encode(bundle: Bundle, most: int = sys.maxsize) -> bytes:
+    """The file. Raises Refused where its transactions have more pieces than `most`."""
     events: list[bytes] = []
     blocks: list[Item] = []
     for height, block in bundle.blocks.items():
         receipts = [receipt_from(each) for each in block.receipts]
         events += [event for each in receipts for event in each.events]
-        calls = [_pack_call(raw, bundle.records) for raw in block.transactions]
+        calls = []
+        for raw in block.transactions:
+            calls.append(_pack_call(raw, bundle.records, most))
+            most -= len(calls[-1])
         blocks.append([height, calls, [[*each[:-1], len(each.events)] for each in receipts]])
     parts = [
         bundle.chain_id,
@@ -65,11 +68,13 @@ def decode(data: bytes) -> Bundle:
     if not data.startswith(MAGIC):
         raise Refused("it is no bundle of evidence: it does not begin as one")
     try:
-        room, of_zeros, looked_at = (_Room(each * len(data)) for each in (_ROOM, _OF_ZEROS, _LOOKED_AT))
-        of_zeros.take(sum(run[1][0] for run in _COUNTED.finditer(data, len(MAGIC), len(data) - WORD)))
+        _Room(_OF_ZEROS * len(data)).take(
+            sum(run[1][0] for run in _COUNTED.finditer(data, len(MAGIC), len(data) - WORD))
+        )
         body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
-        bundle = _decode(body, data[-WORD:], room, looked_at)
-        again = encode(bundle)
+        rooms = [_Room(each * len(data)) for each in (_ROOM, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS)]
+        bundle = _decode(body, data[-WORD:], *rooms)
+        again = encode(bundle, most=len(data))
     except Refused:
         raise
     except Exception as error:  # Whatever a hostile file makes go wrong, it is none.
@@ -91,11 +96,13 @@ class _Room:
             raise Refused("it is no bundle of evidence: it would unpack to far more than its size allows")
 
 
-def _decode(body: Item, digest: bytes, room: _Room, looked_at: _Room) -> Bundle:
+def _decode(
+    body: Item, digest: bytes, room: _Room, of_events: _Room, of_records: _Room, of_headers: _Room
+) -> Bundle:
     chain_id, contracts, conditions, first, headers, batches, blocks, rows, *rest = body
     chosen, affirmations, state, balances = rest
-    records = tuple(b"".join(_rows(each, looked_at)) for each in batches)
-    events = iter(_unpack_rows(rows, room))
+    records = tuple(b"".join(_rows(each, of_records)) for each in batches)
+    events = iter(_unpack_rows(rows, of_events))
     found: dict[int, Block] = {}
     for height, calls, receipts in blocks:
         raws = []
@@ -109,7 +116,7 @@ def _decode(body: Item, digest: bytes, room: _Room, looked_at: _Room) -> Bundle:
         contracts={name.decode(): Contract(*_fitting(at, 20, 32)) for name, *at in contracts},
         conditions=tuple(Condition(*(part.decode() for part in each)) for each in conditions),
         first=number(first),
-        headers=tuple(_unpack_rows(headers, looked_at)),
+        headers=tuple(_unpack_rows(headers, of_headers)),
         blocks=found,
         records=records,
         chosen=tuple(chosen),
@@ -178,14 +185,17 @@ def _pieces(data: bytes, width: int) -> list[bytes]:
     return [data[at : at + width] for at in range(0, len(data), width)] if width else []
 
 
-def _pack_call(raw: bytes, records: Sequence[bytes]) -> Item:
-    """The transaction in pieces: bytes as they are, and [i] where all records of batch i come."""
+def _pack_call(raw: bytes, records: Sequence[bytes], most: int) -> list[Item]:
+    """The transaction in pieces: bytes as they are, and [i] where all records of batch i come. Raises Refused
+    where these are more than `most`."""
     pieces: list[Item] = [raw]
     for i, batch in enumerate(records):
         for at in reversed(range(len(pieces) if batch else 0)):
             if isinstance(pieces[at], bytes):
-                first, *others = pieces[at].split(batch)
+                first, *others = pieces[at].split(batch, max(most - len(pieces), 0))
                 pieces[at : at + 1] = [first, *(part for each in others for part in ([i], each))]
+    if len(pieces) > most:
+        raise Refused("it is not written as a bundle is: its transactions come to more pieces than it has")
     return pieces
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from verifier.anchors import Statement
 from verifier.bundle import CONTRACTS, Affirmation
@@ -23,8 +23,8 @@ def hash_from(text: str, length: int = 32) -> bytes:
     """Bytes in hex, with or without 0x before them."""
     digits = text[2:] if text[:2] in ("0x", "0X") else text
     try:
-        if len(digits) == 2 * length:
-            return bytes.fromhex(digits)
+        if len(digits) == 2 * length == 2 * len(found := bytes.fromhex(digits)):
+            return found
     except ValueError:
         pass
     raise Unusable(f"{text!r}: 0x and {2 * length} hexadecimal digits are wanted")
@@ -59,15 +59,30 @@ def json_from(data: bytes) -> Any:
         raise Unusable(f"is no JSON: {error}") from None
 
 
-def deployment_from(data: bytes) -> dict[str, bytes]:
-    """Where a ledger's contracts are, from its deployment record."""
+class Deployed(NamedTuple):
+    """What a ledger's deployment record says: on which chain its contracts are; where, by name, and the
+    keccak256 of the code behind that."""
+
+    chain_id: int | None = None
+    contracts: Mapping[str, bytes] = {}
+
+
+def deployment_from(data: bytes) -> Deployed:
+    """From a deployment record, which has addresses at least."""
     said = json_from(data)
     addresses = said.get("addresses") if isinstance(said, dict) else None
     if not isinstance(addresses, dict) or not all(isinstance(each, str) for each in addresses.values()):
         raise Unusable('is no deployment record: it has no "addresses" by contract')
     if missing := [name for name in CONTRACTS if name not in addresses]:
         raise Unusable(f"is no deployment record: its addresses have no {missing[0]}")
-    return {name: hash_from(each, 20) for name, each in addresses.items()}
+    chain_id, codes = said.get("chain_id"), said.get("code_hashes", {})
+    if not isinstance(chain_id, int | None) or not isinstance(codes, dict):
+        raise Unusable("is no deployment record: its chain_id is no number, or its code_hashes no object")
+    if not all(isinstance(each, str) for each in codes.values()):
+        raise Unusable("is no deployment record: one of its code_hashes is no text")
+    codes = {name: hash_from(each) for name, each in codes.items()}
+    found = {name: hash_from(each, 20) + codes.get(name, b"") for name, each in addresses.items()}
+    return Deployed(chain_id, found)
 
 
 def statement_from(data: bytes) -> Statement:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,6 +18,7 @@ SHOWN = 20
 """Rows and hashes that are shown unless all are wanted."""
 _RIGHT = frozenset(("number", "quantity", "settled", "amount", "recorded", "affirmed", "ended", "block"))
 _UNKNOWN_TIME = 0xFFFFFF
+_PLAIN = re.compile(r"[^\s,;:=<>\"]+( [^\s,;:=<>\"]+)*")
 _NO_STATE = "not proven: this chain gives no proof of its state"
 
 
@@ -31,7 +34,7 @@ def standing(verdict: Verdict) -> str:
 
 def claim(verdict: Verdict) -> str:
     """What the bundle claims."""
-    every = [f"{c.field} {c.comparison} {c.value}" for c in verdict.bundle.conditions]
+    every = [f"{c.field} {c.comparison} {_shown(c.value)}" for c in verdict.bundle.conditions]
     wanted = f"every trade with {', '.join(every)}" if every else "every trade of the ledger"
     return f"{wanted}: {_count(len(verdict.rows), 'trade')}, and no other"
 
@@ -142,11 +145,13 @@ _TRADE: dict[str, Callable[[Verdict, Row], str]] = {
     "trading day": lambda _, row: _day(row.trading_day),
     "number": lambda _, row: str(row.number),
     "time": lambda _, row: _clock(row.time_s),
-    "buyer": lambda _, row: row.buyer,
-    "seller": lambda _, row: row.seller,
-    "security": lambda _, row: row.security,
+    "buyer": lambda _, row: _shown(row.buyer),
+    "seller": lambda _, row: _shown(row.seller),
+    "security": lambda _, row: _shown(row.security),
     "quantity": lambda _, row: f"{row.quantity:,}",
-    "amount": lambda verdict, row: f"{row.currency} {_amount(verdict, row.amount_minor, row.currency)}",
+    "amount": lambda verdict, row: (
+        f"{_shown(row.currency)} {_amount(verdict, row.amount_minor, row.currency)}"
+    ),
     "status": lambda _, row: row.status,
     "settled": lambda _, row: f"{row.settled_quantity:,}",
     "recorded": lambda _, row: _block(row.recorded_in),
@@ -162,9 +167,9 @@ def _deeds(verdict: Verdict) -> list[list[str]]:
     for row in verdict.rows:
         buyer, seller = row.affirmed_in
         for place, what, who in (
-            (row.recorded_in, "recorded by", _venue(verdict, row)),
-            (buyer, "affirmed by", row.buyer),
-            (seller, "affirmed by", row.seller),
+            (row.recorded_in, "recorded by", _shown(_venue(verdict, row))),
+            (buyer, "affirmed by", _shown(row.buyer)),
+            (seller, "affirmed by", _shown(row.seller)),
             (row.ended_in, row.status, ""),
         ):
             if place[1]:
@@ -205,7 +210,7 @@ def _balances(verdict: Verdict) -> Iterator[str]:
     else:
         yield f"in block {verdict.head.number:,}, by its state{_vouched(verdict)}"
     for who, asset, amount in verdict.bundle.balances:
-        yield f"  {names[who]}  {codes[asset]}  {_amount(verdict, amount, codes[asset])}"
+        yield f"  {_shown(names[who])}  {_shown(codes[asset])}  {_amount(verdict, amount, codes[asset])}"
 
 
 def _vouched(verdict: Verdict) -> str:
@@ -229,7 +234,7 @@ def _table(titles: list[str], rows: Iterable[list[str]], count: int, limit: int)
         )
         yield "  ".join(each).rstrip()
     if count > limit:
-        yield f"… and {count - limit:,} more (--all)"
+        yield f"... and {count - limit:,} more (--all)"
 
 
 def _recorded(verdict: Verdict) -> int:
@@ -244,6 +249,11 @@ def _amount(verdict: Verdict, minor: int, code: str) -> str:
     exponent = verdict.facts.exponents[verdict.facts.assets[code]]
     whole, rest = divmod(minor, 10**exponent)
     return f"{whole:,}" + (f".{rest:0{exponent}d}" if exponent else "")
+
+
+def _shown(name: str) -> str:
+    """A name or code, in quotes where it could pass for more than one, or for something else in a line."""
+    return name if _PLAIN.fullmatch(name) else json.dumps(name)
 
 
 def _count(number: int, one: str, several: str = "") -> str:
