@@ -112,12 +112,15 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         _5=[[b"\1", [b"\0"] * 30 + [bytes([i >> 8]), bytes([i & 255])]] for i in range(1, 999)],
         _6=[[b"\3", [[bytes(5 << 20)]], []]],
     ),
-<<<<<<< HEAD
     "headers that repeat a long one": lambda: _body(_4=[[FEW, [b"\0"] * 2], [[FEW, [b"\0"] * 50_000]]]),
     "wide rows": lambda: _body(_7=[[b"\1", [b"\0"] * 2], [[b"\1", [b"\0"] * 480_000]]]),
     "wide rows that vary": lambda: _body(
         _7=[[b"\2", [b"\0"] * 2], [[b"\2", [b"\0\1"] * 15_000 + [b"\0"] * 85_000]]]
     ),
+    "a call that excepts without end": lambda: _excepted_again(3_000),
+    "a call that settles without end": _settled_again,
+    "a transaction of records that are a batch too": _batches_in_batches,
+    "records that are all the same": _all_the_same,
     "records without end": lambda: _body(_5=[MANY] * 2),
     "a deep list": lambda: coding.MAGIC + _deep(5_000) + bytes(32),
     "zeros": lambda: coding.MAGIC + b"\xbf" + b"\0\xff" * 100_000,
@@ -134,29 +137,6 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "text that is none": lambda: _body(_2=[[b"\xff", b"=", b"1"]]),
     "a part too many": lambda: closed([*opened(forged().file(ANYBODY)), b""]),
     "parts too few": lambda: closed([b""] * 5),
-=======
-    "headers that repeat a long one": _body(_4=[[FEW, [b"\0"] * 2], [[FEW, [b"\0"] * 50_000]]]),
-    "wide rows": _body(_7=[[b"\1", [b"\0"] * 2], [[b"\1", [b"\0"] * 480_000]]]),
-    "wide rows that vary": _body(_7=[[b"\2", [b"\0"] * 2], [[b"\2", [b"\0\1"] * 15_000 + [b"\0"] * 85_000]]]),
-    "a call that excepts without end": _excepted_again(3_000),
-    "a call that settles without end": _settled_again(),
-    "a transaction of records that are a batch too": _batches_in_batches(),
-    "records that are all the same": _all_the_same(),
-    "records without end": _body(_5=[MANY] * 2),
-    "a deep list": coding.MAGIC + _deep(5_000) + bytes(32),
-    "zeros": coding.MAGIC + b"\xbf" + b"\0\xff" * 100_000,
-    "items without end": coding.MAGIC + coding.pack_zeros(b"\xfa\x40\0\0" + bytes(1 << 22)) + bytes(32),
-    "deep lists": _body(**{f"_{i}": rlp.decode(_deep(90)) for i in range(12)}),
-    "a length": coding.MAGIC + b"\xff" + b"\xff" * 8,
-    "a length with zeros": coding.MAGIC + b"\xb9\0\x40" + bytes(64),
-    "a header": _body(_4=[[b"\1", [b"\0", b"\0"]], [[b"\1", [b"\xff"] * 1000]]]),
-    "a number": _body(_0=b"\xff" * 100_000),
-    "zeros before a number": _body(_3=b"\0\1"),
-    "a first block": _body(_3=b"\xff" * 5000),
-    "text that is none": _body(_2=[[b"\xff", b"=", b"1"]]),
-    "a part too many": closed([*opened(forged().file(ANYBODY)), b""]),
-    "parts too few": closed([b""] * 5),
->>>>>>> adv2
 }
 
 
