@@ -66,8 +66,8 @@ class Balance(NamedTuple):
 
 class Row(NamedTuple):
     """One trade of an answer, with names as the ledger has them. `trading_day` is yyyymmdd, `time_s` of the
-    day, 0xFFFFFF where unknown; `affirmed_in` is the buyer's affirmation and the seller's, `ended_in` what
-    settled the trade whole, or ended it otherwise."""
+    day, 0xFFFFFF where unknown; `affirmed_in` is the buyer's affirmation of the batch and the seller's, which
+    may except the trade; `ended_in` what settled the trade whole, or ended it otherwise."""
 
     trading_day: int
     number: int

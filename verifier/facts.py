@@ -83,8 +83,8 @@ class Batch:
     """The newest with an event of the batch."""
     affirmed: dict[int, tuple[Affirmation, Place]] = field(default_factory=dict)
     """By institution, what it signed."""
-    disputed: set[int] = field(default_factory=set)
-    """Numbers of trades that a side excepts."""
+    disputed: dict[int, set[int]] = field(default_factory=dict)
+    """By number, of trades that a side excepts, the institutions that do."""
     settled_in: dict[int, Place] = field(default_factory=dict)
     parts: dict[int, int] = field(default_factory=dict)
     """Position → units settled of a trade that is settled in part."""
@@ -218,7 +218,7 @@ class _Transaction:
             case "BatchAffirmed":
                 batch.affirmed[event.topic(2)] = self._affirmation(batch, event), self._place
             case "TradeDisputed":
-                batch.disputed.add(event.topic(2))
+                batch.disputed.setdefault(event.topic(2), set()).add(event.topic(3))
             case "StatusChanged":
                 position, to = event.topic(2), event.word(1)
                 if position >= len(batch) or not 0 < to < len(STATUSES):

@@ -19,6 +19,7 @@ from ledger.ids import parse_day_number
 from tests.evidence.making import Story, story
 from verifier.bundle import Refused, Row
 from verifier.facts import STATUSES
+from verifier.forms import telling
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -73,6 +74,19 @@ def test_rows_given_one_of_everything_are_the_ledgers(told: Story) -> None:
     ended = {row.number: row.ended_in[0] for row in verdict.rows if row.ended_in[0]}
     assert sorted(ended) == [1, 2, 5, 6, 13, 65_543, 65_557]
     assert ended[1] < ended[2] < ended[5]
+
+
+def test_trades_given_a_side_excepted_them_are_not_told_as_affirmed_by_it(ledger: Story) -> None:
+    """It affirmed the batch, without them."""
+    verdict = verifier.verify(ledger.bundle("number = 3"))
+    (trade,) = telling.as_json(verdict)["trades"]
+    assert (trade["status"], trade["excepted_by"], trade["seller_affirmed"]) == ("disputed", ["B2"], None)
+    assert trade["buyer_affirmed"]["block"] == verdict.rows[0].affirmed_in[0][0]
+    text = "\n".join(telling.lines(verdict))
+    assert "affirmed by B1; excepted by B2" in text
+    assert f"{trade['buyer_affirmed']['block']} -" in text
+    (other,) = telling.as_json(verifier.verify(ledger.bundle("number = 1")))["trades"]
+    assert (other["excepted_by"], bool(other["seller_affirmed"])) == ([], True)
 
 
 def test_balances_given_an_institution_are_the_registers(told: Story) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from verifier.bundle import CONTRACTS, Place, Row
+from verifier.facts import NOWHERE
 from verifier.verifying import Verdict
 
 ANCHORED, UNANCHORED, REFUSED = 0, 1, 2
@@ -113,6 +114,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def _row_json(verdict: Verdict, row: Row) -> dict[str, Any]:
+    affirmed = _affirmed_in(verdict, row)
     return {
         "trading_day": _day(row.trading_day),
         "number": row.number,
@@ -129,8 +131,9 @@ def _row_json(verdict: Verdict, row: Row) -> dict[str, Any]:
         "batch": _hex(row.batch_hash),
         "position": row.position,
         "recorded": _place_json(verdict, row.recorded_in),
-        "buyer_affirmed": _place_json(verdict, row.affirmed_in[0]),
-        "seller_affirmed": _place_json(verdict, row.affirmed_in[1]),
+        "buyer_affirmed": _place_json(verdict, affirmed[0]),
+        "seller_affirmed": _place_json(verdict, affirmed[1]),
+        "excepted_by": _excepted_by(verdict, row),
         "ended": _place_json(verdict, row.ended_in),
     }
 
@@ -155,7 +158,7 @@ _TRADE: dict[str, Callable[[Verdict, Row], str]] = {
     "status": lambda _, row: row.status,
     "settled": lambda _, row: f"{row.settled_quantity:,}",
     "recorded": lambda _, row: _block(row.recorded_in),
-    "affirmed": lambda _, row: " ".join(dict.fromkeys(map(_block, row.affirmed_in))),
+    "affirmed": lambda verdict, row: " ".join(dict.fromkeys(map(_block, _affirmed_in(verdict, row)))),
     "ended": lambda _, row: _block(row.ended_in),
 }
 """What is shown of a trade, and how."""
@@ -165,11 +168,13 @@ def _deeds(verdict: Verdict) -> list[list[str]]:
     """Every transaction that did something to the trades of the answer: what, and who."""
     found: dict[Place, dict[str, dict[str, None]]] = {}
     for row in verdict.rows:
-        buyer, seller = row.affirmed_in
+        sides, excepted_by = (
+            zip(row.affirmed_in, (row.buyer, row.seller), strict=True),
+            _excepted_by(verdict, row),
+        )
         for place, what, who in (
             (row.recorded_in, "recorded by", _shown(_venue(verdict, row))),
-            (buyer, "affirmed by", _shown(row.buyer)),
-            (seller, "affirmed by", _shown(row.seller)),
+            *((at, "excepted by" if who in excepted_by else "affirmed by", _shown(who)) for at, who in sides),
             (row.ended_in, row.status, ""),
         ):
             if place[1]:
@@ -239,6 +244,19 @@ def _table(titles: list[str], rows: Iterable[list[str]], count: int, limit: int)
 
 def _recorded(verdict: Verdict) -> int:
     return sum(map(len, verdict.facts.batches.values()))
+
+
+def _excepted_by(verdict: Verdict, row: Row) -> list[str]:
+    """Who does not agree to a trade, though it affirmed the batch that the trade is in."""
+    names, by = verdict.facts.names, verdict.facts.batches[row.batch_hash].disputed.get(row.number, ())
+    return sorted(names.get(each, "") for each in by)
+
+
+def _affirmed_in(verdict: Verdict, row: Row) -> list[Place]:
+    """Where the buyer affirmed a trade, and the seller; nowhere where it excepted it."""
+    excepted_by, sides = _excepted_by(verdict, row), (row.buyer, row.seller)
+    both = zip(row.affirmed_in, sides, strict=True)
+    return [NOWHERE if who in excepted_by else place for place, who in both]
 
 
 def _venue(verdict: Verdict, row: Row) -> str:
