@@ -83,7 +83,7 @@ def _batches_in_batches() -> bytes:
     chain, one = forged(), trade(0)
     chain.block(admitted(9, "B9"), calldata=b"\x77\x78" * 35_000)
     body = opened(_file(chain))
-    body[5] = [coding._columns([one]), coding._columns([one] * 40_000)]
+    body[5] = [rlp.decode(encode(coding._columns([one] * count))) for count in (1, 40_000)]
     body[6][-1][1].append([[b"\1"]] * 20)
     return closed(body)
 
