@@ -17,7 +17,8 @@ ANCHORED, UNANCHORED, REFUSED = 0, 1, 2
 """Exit codes."""
 SHOWN = 20
 """Rows and hashes that are shown unless all are wanted."""
-_RIGHT = frozenset(("number", "quantity", "settled", "amount", "recorded", "affirmed", "ended", "block"))
+_BLOCKS = ("recorded", "affirmed", "ended")
+_RIGHT = frozenset(("number", "quantity", "settled", "amount", *_BLOCKS, "block"))
 _UNKNOWN_TIME = 0xFFFFFF
 _PLAIN = re.compile(r"[^\s,;:=<>\"]+( [^\s,;:=<>\"]+)*")
 _NO_STATE = "not proven: this chain gives no proof of its state"
@@ -51,7 +52,11 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
     yield ""
     if verdict.rows:
         cells = ([cell(verdict, row) for cell in _TRADE.values()] for row in verdict.rows)
-        yield from _table(list(_TRADE), cells, len(verdict.rows), limit)
+        if len(verdict.rows) == 1:  # Its blocks are said below, with what happened in them.
+            said = zip(_TRADE, *cells, strict=True)
+            yield from (f"{title:<11}  {cell}".rstrip() for title, cell in said if title not in _BLOCKS)
+        else:
+            yield from _table(list(_TRADE), cells, len(verdict.rows), limit)
         yield ""
         deeds = _deeds(verdict)
         yield from _table(["block", "time", "transaction", "what"], deeds, len(deeds), limit)
