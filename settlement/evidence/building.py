@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from eth_utils import keccak, to_canonical_address
 
+import verifier
 from ledger.calldata import affirmations_in
 from ledger.chain import Chain
 from ledger.clients import Clients
@@ -35,10 +36,12 @@ def build(
     """The file that proves every trade that meets the conditions, as of the chain's newest final block.
 
     Raises Unproven where the conditions are none or name what is not final yet, or where the chain has what
-    no bundle can prove: a clearing house that another contract called or created.
+    no bundle can prove: a clearing house that another contract called or created, more than a file can say.
     """
     try:
-        return _built(clients, deployment, history, conditions)
+        data = _built(clients, deployment, history, conditions)
+        verifier.verify(data)  # What nobody can check is no evidence.
+        return data
     except Refused as refused:
         raise Unproven(f"whoever checks it would say that {refused}") from None
 

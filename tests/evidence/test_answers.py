@@ -2,6 +2,7 @@
 
 given a ledger with one of everything    ─ rows equal its history, read by other code; balances its register's
 given any conditions                     ─ the rows that a filter over all of them finds
+given more than a file can say           ─ none is made
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from ledger.chain import ENGINES, available
 from ledger.clients.clearing_house import Status
 from ledger.compile import Artifact
 from ledger.ids import parse_day_number
+from settlement.evidence.building import Unproven
 from tests.evidence.making import Story, story
 from verifier.bundle import Refused, Row
 from verifier.facts import STATUSES
-from verifier.forms import telling
+from verifier.forms import coding, telling
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -82,9 +84,9 @@ def test_trades_given_a_side_excepted_them_are_not_told_as_affirmed_by_it(ledger
     (trade,) = telling.as_json(verdict)["trades"]
     assert (trade["status"], trade["excepted_by"], trade["seller_affirmed"]) == ("disputed", ["B2"], None)
     assert trade["buyer_affirmed"]["block"] == verdict.rows[0].affirmed_in[0][0]
-    text = "\n".join(telling.lines(verdict))
-    assert "affirmed by B1; excepted by B2" in text
-    assert f"{trade['buyer_affirmed']['block']} -" in text
+    assert "affirmed by B1; excepted by B2" in "\n".join(telling.lines(verdict))
+    table = "\n".join(telling.lines(verifier.verify(ledger.bundle("number <= 3"))))
+    assert f"{trade['buyer_affirmed']['block']} -" in table
     (other,) = telling.as_json(verifier.verify(ledger.bundle("number = 1")))["trades"]
     assert (other["excepted_by"], bool(other["seller_affirmed"])) == ([], True)
 
@@ -166,3 +168,11 @@ def test_verdict_given_no_file_at_all_says_so() -> None:
     for data in (b"", b"PK\3\4", b"clearing evidence 2\n", b"{}"):
         with pytest.raises(Refused, match="does not begin as one"):
             verifier.verify(data)
+
+
+def test_build_given_more_than_a_file_can_say_makes_none(
+    ledger: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coding, "_ROOM", 1)
+    with pytest.raises(Unproven, match="whoever checks it would say that"):
+        ledger.bundle()
