@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _EITHER = {"amount", "before", "after", "position_limit", "exposure_limit"}
 """Columns that hold minor units of a currency or units of a security, by the row's `asset`."""
 _COUNTS = {"trades", "settled_trades", "parts", "sides", "breaks", "rows", "failed_days", "age_days"}
-"""Columns that say how many; other whole numbers name what they are of, as a trade's or a block's."""
+_COUNTS |= {"share_ppm"}
+"""Columns that say how many or how much; other whole numbers name what they are of, as a block's."""
 _MINOR = "_minor"
 _CODES = {"trade", "payer", "party", "agreement_name", "security", "asset", "currency"}
 """Columns whose words text keeps on one line, however narrow it is."""
