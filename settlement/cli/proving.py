@@ -101,9 +101,8 @@ def evidence(
         return
     with opened(path, write=False) as ledger:
         from settlement.evidence import asking, taking
-        from settlement.evidence.building import Unproven, build
+        from settlement.evidence.building import Unproven, build, checked
         from settlement.files import write_whole
-        from verifier import verify
 
         history, market = ledger.read(), ledger.market
         details: dict[str, Any] = {"trade": trade, "institution": institution, "query": asked_for}
@@ -115,7 +114,7 @@ def evidence(
             ledger.progress("evidence")
             data = build(market.clients, market.deployment, history, conditions)
             ledger.progress("evidence checked")
-            verdict = verify(data)
+            verdict = checked(data)
             if trade is not None and not verdict.rows:
                 raise Unproven(f"trade {trade} is in a block that is not final yet")
             noted.answered(len(verdict.rows), taking.as_of(market.clients))

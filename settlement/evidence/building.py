@@ -28,6 +28,7 @@ from verifier.ethereum.trie import Nodes
 from verifier.facts import Facts
 from verifier.forms import coding
 from verifier.forms.given import STATEMENT, WORDS
+from verifier.verifying import Verdict
 
 
 def build(
@@ -36,14 +37,26 @@ def build(
     """The file that proves every trade that meets the conditions, as of the chain's newest final block.
 
     Raises Unproven where the conditions are none or name what is not final yet, or where the chain has what
-    no bundle can prove: a clearing house that another contract called or created, more than a file can say.
+    no bundle can prove: a clearing house that another contract called or created.
     """
     try:
-        data = _built(clients, deployment, history, conditions)
-        verifier.verify(data)  # What nobody can check is no evidence.
-        return data
+        return _built(clients, deployment, history, conditions)
     except Refused as refused:
-        raise Unproven(f"whoever checks it would say that {refused}") from None
+        raise _unproven(refused) from None
+
+
+def checked(data: bytes) -> Verdict:
+    """What whoever checks a file without the ledger finds, if it trusts nothing. Raises Unproven where it
+    would refuse the file, as where that holds more than a file can say.
+    """
+    try:
+        return verifier.verify(data)
+    except Refused as refused:
+        raise _unproven(refused) from None
+
+
+def _unproven(refused: Refused) -> Unproven:
+    return Unproven(f"whoever checks it would say that {refused}")
 
 
 def _built(

@@ -2,7 +2,7 @@
 
 given a ledger with one of everything    ─ rows equal its history, read by other code; balances its register's
 given any conditions                     ─ the rows that a filter over all of them finds
-given more than a file can say           ─ none is made
+given more than a file can say           ─ it is no evidence
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ledger.chain import ENGINES, available
 from ledger.clients.clearing_house import Status
 from ledger.compile import Artifact
 from ledger.ids import parse_day_number
-from settlement.evidence.building import Unproven
+from settlement.evidence.building import Unproven, checked
 from tests.evidence.making import Story, story
 from verifier.bundle import Refused, Row
 from verifier.facts import STATUSES
@@ -170,9 +170,11 @@ def test_verdict_given_no_file_at_all_says_so() -> None:
             verifier.verify(data)
 
 
-def test_build_given_more_than_a_file_can_say_makes_none(
+def test_checked_given_more_than_a_file_can_say_is_no_evidence(
     ledger: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    data = ledger.bundle()
+    assert checked(data).rows
     monkeypatch.setattr(coding, "_ROOM", 1)
     with pytest.raises(Unproven, match="whoever checks it would say that"):
-        ledger.bundle()
+        checked(data)
