@@ -39,6 +39,7 @@ LARGEST_BATCH = 1_000
 DEEPEST = 64
 _LARGEST_ID = 2**53
 IDLE_TIMEOUT_S = 60
+LONGEST_WAIT_S = 1
 
 _READS = """
     eth_accounts eth_blobBaseFee eth_blockNumber eth_call eth_chainId eth_coinbase eth_createAccessList
@@ -102,7 +103,7 @@ class Gateway:
             self._start_again()
             listener.start()
             ready()
-            while (job := self._jobs.get()) is not None:
+            while (job := self._next()) is not None:
                 job()
         finally:
             self._stopped = True
@@ -115,6 +116,13 @@ class Gateway:
     def stop(self) -> None:
         """Have `serve` return once what it does is done; safe in a signal handler and in any thread."""
         self._jobs.put(None)
+
+    def _next(self) -> Callable[[], None] | None:
+        """The job to do next. A signal that comes as a wait begins, or in another thread, has its handler
+        called when the wait ends: so none is long."""
+        while True:
+            with suppress(Empty):
+                return self._jobs.get(timeout=LONGEST_WAIT_S)
 
     def answer(self, body: bytes, link: Link) -> bytes | None:
         """The answer to a JSON-RPC request or a batch of them; None where none is wanted."""

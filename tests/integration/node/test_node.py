@@ -41,7 +41,7 @@ needs_anvil = pytest.mark.skipif(
 STRANGER = Signer.from_seed("node", "stranger")
 GAS = 3_000_000
 NODE = """
-import json, signal, sys
+import json, signal, sys, threading
 from dataclasses import asdict
 from settlement.node import serve
 
@@ -63,9 +63,9 @@ say("closed")
 class Node:
     """A node in a process of its own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, program: str = NODE) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", NODE, str(path), "0"],
+            [sys.executable, "-c", program, str(path), "0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -87,8 +87,8 @@ class Node:
 
 
 @contextmanager
-def running(path: Path) -> Iterator[Node]:
-    node = Node(path)
+def running(path: Path, program: str = NODE) -> Iterator[Node]:
+    node = Node(path, program)
     try:
         yield node
     finally:
@@ -314,6 +314,15 @@ def test_serve_given_signal_closes_the_ledger_and_returns(path: Path, number: si
     assert directory.writer(path) is None
     with running(path) as node:
         assert node.web3.eth.block_number > 0
+
+
+@needs_anvil
+def test_serve_given_signal_that_does_not_wake_it_returns_all_the_same(path: Path) -> None:
+    elsewhere = "lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)"
+    ready = f"lambda url: (say(url), threading.Timer(0.5, {elsewhere}).start())"
+    with running(path, NODE.replace("on_ready=say", f"on_ready={ready}")) as node:
+        assert node.said() == "closed"
+        assert node.process.wait(60) == 0
 
 
 @needs_anvil
