@@ -166,9 +166,15 @@ def _checked(connection: Any, request: dict[str, Any]) -> str:
 
 
 def _encoded(reader: Any, most_rows: int, most_bytes: int) -> Any:
-    """The result as an Arrow stream, whole. Raises _TooLarge as soon as it is known not to fit."""
+    """The result as an Arrow stream, whole. Raises _TooLarge as soon as it is known not to fit, and Refused
+    where two columns have one name: rows are told by names."""
     import pyarrow as pa
 
+    from settlement.audit.statement import Refused
+
+    names = reader.schema.names
+    if twice := [name for at, name in enumerate(names) if name in names[:at]]:
+        raise Refused(f"two columns are named {twice[0]!r}; name one otherwise, with AS")
     sink, rows = pa.BufferOutputStream(), 0
     with pa.ipc.new_stream(sink, reader.schema) as writer:
         for batch in reader:

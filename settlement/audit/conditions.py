@@ -7,6 +7,7 @@ whole row groups.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 
 from ledger.clients.clearing_house import Status
@@ -84,19 +85,28 @@ def amounts(names: Names, filters: Filters, low: str, high: str, *, wide: bool =
     InvalidValue, and NameUnknown for a currency.
     """
     found = []
+    least, most = least_and_most(filters, lambda text: minor(names, filters, text))
     if not wide:
-        if filters.least is not None:
-            found.append(f"{low} >= {minor(names, filters, filters.least)}")
-        if filters.most is not None:
-            found.append(f"{low} <= {minor(names, filters, filters.most)}")
+        if least is not None:
+            found.append(f"{low} >= {least}")
+        if most is not None:
+            found.append(f"{low} <= {most}")
         return found
-    if filters.least is not None and (least := minor(names, filters, filters.least)):
+    if least:
         below = f"({low} >= {least} or {high} > 0)"
         found.append(below if least < _LOW else f"wide({low}, {high}) >= {least}")
-    if filters.most is not None:
-        most = minor(names, filters, filters.most)
+    if most is not None:
         found.append(f"({low} <= {most} and {high} = 0)" if most < _LOW else f"wide({low}, {high}) <= {most}")
     return found
+
+
+def least_and_most(filters: Filters, read: Callable[[str], int]) -> tuple[int | None, int | None]:
+    """Both amounts that are asked for, as `read` has them. Raises InvalidValue where they are the wrong way
+    round."""
+    least, most = (None if text is None else read(text) for text in (filters.least, filters.most))
+    if least is not None and most is not None and least > most:
+        raise InvalidValue("least amount", filters.least, f"it is more than {filters.most}, the largest")
+    return least, most
 
 
 def minor(names: Names, filters: Filters, text: str) -> int:

@@ -1,9 +1,10 @@
 """Answers as text, JSON, CSV, Parquet and workbooks.
 
-JSON: amounts in minor units, and what may be either amounts or units, are decimal strings; counts and
-quantities integers; times ISO 8601 in UTC. CSV and Parquet have an answer's columns as they are; a CSV cell
-that a spreadsheet might take for a formula has an apostrophe in front. Parquet keeps what the answer is and
-of which block in the schema's metadata. Text and workbooks show amounts in currency units.
+JSON: amounts in minor units, what may be either amounts or units, and what SQL computed with digits behind
+the point are decimal strings; counts and quantities integers; times ISO 8601 in UTC. CSV and Parquet have an
+answer's columns as they are; a CSV cell that a spreadsheet might take for a formula has an apostrophe in
+front. Parquet keeps what the answer is and of which block in the schema's metadata. Text and workbooks show
+amounts in currency units.
 """
 
 from __future__ import annotations
@@ -132,8 +133,12 @@ def as_xlsx(answer: Answer, decimals: Mapping[str, int]) -> bytes:
         sheet.columns(*titles, numbers=numbers)
         for row in table.to_pylist():
             for at, (column, value) in enumerate(row.items()):
-                sheet.styles = styles[_exponent(column, row, decimals)]
-                _put(sheet, at, column, value)
+                exponent = _exponent(column, row, decimals)
+                sheet.styles = styles[exponent]
+                if isinstance(value, Decimal) and _has_digits_behind(value):
+                    sheet.text(at, _pointed(value, exponent), "text right")
+                else:
+                    _put(sheet, at, column, value)
             sheet.next()
         if table.num_rows:
             sheet.filtered(len(titles))
@@ -223,6 +228,7 @@ def _grid(
         grid.add_row(*row)
     for name, column in zip(shown, grid.columns, strict=True):
         column.no_wrap = not said[name].breaks
+    grid.columns[0].justify = "right" if first in numbers else "left"
     return whole(grid), notes
 
 
@@ -236,7 +242,8 @@ def _json_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json(name: str, value: Any) -> Any:
     if isinstance(value, Decimal):
-        return str(value) if name.endswith(_MINOR) or name in _EITHER else int(value)
+        is_text = name.endswith(_MINOR) or name in _EITHER or _has_digits_behind(value)
+        return str(value) if is_text else int(value)
     if isinstance(value, datetime):
         return value.isoformat() + ("" if value.tzinfo else "Z")
     if isinstance(value, date | time):
@@ -292,6 +299,8 @@ def _words(column: str, value: Any, row: Mapping[str, Any], decimals: Mapping[st
         return _NONE.get(column, "")
     if isinstance(value, Decimal):
         exponent = _exponent(column, row, decimals)
+        if _has_digits_behind(value):
+            return _pointed(value, exponent)
         return format_minor(int(value), exponent) if exponent else format_quantity(int(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -304,6 +313,17 @@ def _words(column: str, value: Any, row: Mapping[str, Any], decimals: Mapping[st
     if isinstance(value, list):
         return plain(", ".join(str(each) for each in value))
     return plain(str(value))
+
+
+def _has_digits_behind(value: Decimal) -> bool:
+    """Whether it has digits behind the point, as what SQL computes may have."""
+    return int(value.as_tuple().exponent) < 0
+
+
+def _pointed(value: Decimal, exponent: int) -> str:
+    """A number of units of which 10^`exponent` are one that is shown, with every digit."""
+    sign, digits, places = value.as_tuple()
+    return f"{Decimal((sign, digits, int(places) - exponent)):,f}"
 
 
 def _short(found: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from ledger.ids import currency_exponent
 from ledger.units import parse_minor
 from settlement.audit.answer import Answer
+from settlement.audit.conditions import least_and_most
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.narrowing import Narrowed
 from settlement.audit.session import Audit
@@ -54,10 +55,10 @@ def breaks(
     found.equal("owner", owner)
     found.days(filters.first, filters.last, "trading_day")
     decimals = _decimals(audit, filters)
-    if filters.least is not None:
-        found.where("value_at_risk_minor >= ?", parse_minor(filters.least, decimals))
-    if filters.most is not None:
-        found.where("value_at_risk_minor <= ?", parse_minor(filters.most, decimals))
+    between = least_and_most(filters, lambda text: parse_minor(text, decimals))
+    for bound, compared in zip(between, (">=", "<="), strict=True):
+        if bound is not None:
+            found.where(f"value_at_risk_minor {compared} ?", bound)
     return found.answer("breaks", "break_number", filters.limit, filters.after)
 
 

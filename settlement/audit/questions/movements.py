@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from settlement.audit.answer import Answer
-from settlement.audit.conditions import check_masked, days, limited, minor, parties, row_after
+from settlement.audit.conditions import (
+    check_masked,
+    days,
+    least_and_most,
+    limited,
+    minor,
+    parties,
+    row_after,
+)
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.moments import last_transaction, moment
 from settlement.audit.session import Audit
@@ -35,9 +43,10 @@ def movements(audit: Audit, filters: Filters = NONE) -> Answer:
     if filters.currency is not None:
         found.append(f"v.asset = {names.currency(filters.currency)}")
     amount = "wide(v.amount_low, v.amount_high)"
-    for given, compared in ((filters.least, ">="), (filters.most, "<=")):
-        if given is not None:
-            found.append(f"v.asset > 32768 and {amount} {compared} {minor(names, filters, given)}")
+    amounts = least_and_most(filters, lambda text: minor(names, filters, text))
+    for bound, compared in zip(amounts, (">=", "<="), strict=True):
+        if bound is not None:
+            found.append(f"v.asset > 32768 and {amount} {compared} {bound}")
     if access.sees == "own":
         found.append(access.concerns("v.sender", "v.receiver", "asset_issuer(v.asset)"))
     where = f"where {' and '.join(found)}" if found else ""

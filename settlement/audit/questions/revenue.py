@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from ledger.errors import InvalidValue
 from settlement.agreements import periods
 from settlement.audit.answer import Answer
+from settlement.audit.conditions import limited, row_after
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.names import one_of, unknown
 from settlement.audit.narrowing import Narrowed, one_trade
+from settlement.audit.questions.totals import used
 from settlement.audit.revenue_tables import Kind
 from settlement.audit.session import Audit
 
@@ -44,12 +47,14 @@ def revenue(
 
     `filters.institution` is payer or party, `counterparty` the other one; `first` and `last` are days of the
     chain. An `agreement` is meant by its number, its name or PAYER/NAME, a `period` as "2019Q4". Of one
-    `trade`, by its name, it is the way of its `commission`, and nothing else is asked. Raises NameUnknown,
-    InvalidValue.
+    `trade`, by its name, it is the way of its `commission`, and no other filter goes with it. Raises
+    NameUnknown, InvalidValue.
     """
     if trade is not None:
-        way = commission(audit, one_trade(audit, trade)["trade_index"])
-        return audit.answer("commission", way, total=len(way))
+        narrower: dict[str, Any] = {"payer": payer, "party": party, "agreement": agreement, "period": period}
+        narrower |= {"cycle": cycle, "kind": kind or None, "by": by or None}
+        others = used(filters) | {name for name, given in narrower.items() if given is not None}
+        return _way(audit, trade, filters, others - {"limit", "after"})
     found = Narrowed(audit, "entitlements")
     found.institution(filters.institution, "payer", "party")
     found.institution(filters.counterparty, "payer", "party")
@@ -67,6 +72,18 @@ def revenue(
         return _sums(found, [one_of("group", each, GROUPS) for each in by], filters)
     order = "transaction_index, agreement, kind, line, place"
     return found.answer("revenue", order, filters.limit, filters.after, f"*, {_WHY}")
+
+
+def _way(audit: Audit, trade: str, filters: Filters, others: Collection[str]) -> Answer:
+    """A page of the way of a trade's commission."""
+    if others:
+        name = {"first": "from", "last": "to"}.get(min(others), min(others))
+        raise InvalidValue("filter beside a trade", name, "the way of its commission is told whole")
+    start, limit = row_after(filters.after), limited(filters.limit)
+    way = commission(audit, one_trade(audit, trade)["trade_index"])
+    page = way.slice(start, limit)
+    end = start + len(page)
+    return audit.answer("commission", page, total=len(way), next=str(end) if end < len(way) else None)
 
 
 def _sums(found: Narrowed, by: Sequence[str], filters: Filters) -> Answer:

@@ -321,6 +321,7 @@ def test_views_given_their_documents_have_these_columns(asked: Audit) -> None:
         (Filters(at="noon"), InvalidValue, "a block's number or a time"),
         (Filters(after="x"), InvalidValue, "2019-03-25/1071"),
         (Filters(least="1.234"), InvalidValue, "1.234"),
+        (Filters(least="5.01", most="5"), InvalidValue, "'5.01' is no least amount: it is more than 5, the"),
     ],
 )
 def test_trades_given_bad_input_say_what_would_be_right(
@@ -371,6 +372,13 @@ def test_writing_given_any_form_keeps_every_digit(audit: Audit) -> None:
     formula = audit.answer("sql", audit.table("select '=1+1' as a, 10::decimal(38,0) as n"))
     assert "'=1+1" in "".join(writing.as_csv(formula))
     assert openpyxl.load_workbook(BytesIO(writing.as_xlsx(formula, decimals)))["Rows"]["A2"].data_type == "s"
+    broken = "1234567.050::decimal(38, 3)"  # What SQL computes can have parts of a minor unit.
+    parts = audit.answer("sql", audit.table(f"select {broken} as fee_minor, {broken} as n, -0.3 as m"))
+    assert writing.as_json(parts)["rows"] == [{"fee_minor": "1234567.050", "n": "1234567.050", "m": "-0.3"}]
+    told = openpyxl.load_workbook(BytesIO(writing.as_xlsx(parts, decimals)))["Rows"]
+    assert [each.value for each in told[2]] == ["12,345.67050", "1,234,567.050", "-0.3"]
+    shares = writing.as_text(parts, decimals)[0].columns[0]
+    assert (shares.justify, [*shares.cells]) == ("right", ["12,345.67050"])
     from rich.console import Console, Group
     from rich.text import Text
 

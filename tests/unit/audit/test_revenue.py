@@ -20,8 +20,9 @@ from settlement.agreements.facts import facts
 from settlement.agreements.replaying import replay
 from settlement.audit import views_breaks, views_revenue
 from settlement.audit.access import Access
-from settlement.audit.filters import Filters
+from settlement.audit.filters import NONE, Filters
 from settlement.audit.questions.breaks import approvals, breaks, breaks_of
+from settlement.audit.questions.movements import movements
 from settlement.audit.questions.revenue import agreements, charges, revenue
 from settlement.audit.session import Audit
 from settlement.audit.views import VIEWS
@@ -161,6 +162,10 @@ def test_commission_given_trade_says_where_each_unit_went(story: Story, audit: A
     earned = fee(1_000_000) + 2 * fee(333_333)
     assert sum(int(row["paid_minor"]) for row in own) == earned
     assert way(audit, "2019-10-03/4") == []
+    page = revenue(audit, Filters(limit=2), trade="2019-10-03/1")
+    rest = revenue(audit, Filters(after=page.next), trade="2019-10-03/1")
+    assert (page.next, page.total, rest.next) == ("2", len(first), None)
+    assert rows(page.table) + rows(rest.table) == first
 
 
 def test_commission_given_trade_in_parts_is_each_parts_own(story: Story, audit: Audit) -> None:
@@ -329,6 +334,18 @@ def test_questions_given_what_nobody_has_name_the_nearest(audit: Audit) -> None:
         lambda: revenue(audit, Filters(after="x")),
         lambda: breaks(audit, Filters(limit=0)),
         lambda: breaks(audit, Filters(first=LATER, last=FIRST)),
+        lambda: breaks(audit, Filters(least="5.01", most="5.00")),
+        lambda: movements(audit, Filters(least="5.01", most="5.00")),
+        *(
+            lambda of=of, more=more: revenue(audit, of, trade="2019-10-03/1", **more)
+            for of, more in (
+                (Filters(institution="Birchwood"), {}),
+                (Filters(first=FIRST), {}),
+                (NONE, {"by": ["party"]}),
+                (NONE, {"payer": "Birchwood"}),
+                (NONE, {"cycle": 1}),
+            )
+        ),
     ):
         with pytest.raises(InvalidValue):
             wrong()

@@ -123,6 +123,8 @@ def test_sql_given_mistakes_says_what_is_meant_without_paths(scene: Scene) -> No
         ),
         ("select 'x'::int", "Could not convert string 'x'"),
         ("drop view trades", "only a SELECT"),
+        ("select trade as a, amount as A, note as a from trades", "two columns are named 'a'; name one"),
+        ("select * from trades as x, trades as y", "two columns are named 'batch'"),
         ("from beyond", 'Cannot access file "…"'),
         ("from facts.trades", "there is no view 'facts.trades'"),
         ("with batches as (select 1) from batches", "WITH may not call a query 'batches'"),
