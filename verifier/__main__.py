@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,12 +50,18 @@ def main() -> int:
     if asked.json:
         shown = json.dumps(telling.as_json(verdict), indent=2)
     else:
-        shown = "\n".join(telling.lines(verdict, everything=asked.all))
+        shown = "\n".join(telling.lines(verdict, everything=asked.all, width=_width()))
     try:
         print(shown, flush=True)
     except BrokenPipeError:  # Who stops reading is told the verdict by the exit code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return telling.exit_code(verdict)
+
+
+def _width() -> int | None:
+    """Characters that a line has room for: the terminal's, or as $COLUMNS says; None in a pipe or a file."""
+    is_known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal()
+    return shutil.get_terminal_size().columns if is_known else None
 
 
 def _read(path: Path, form: Callable[[bytes], T]) -> T:

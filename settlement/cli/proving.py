@@ -21,6 +21,7 @@ from settlement.cli.output import (
     day_of,
     failures,
     opened,
+    page_width,
     wants_json,
     write_json,
     write_out,
@@ -268,7 +269,8 @@ def verify(
         if json_wanted:
             write_json(telling.as_json(verdict))
         else:
-            write_out("".join(f"{line}\n" for line in telling.lines(verdict, everything=everything)))
+            said = telling.lines(verdict, everything=everything, width=page_width())
+            write_out("".join(f"{line}\n" for line in said))
         raise typer.Exit(telling.exit_code(verdict))
 
 

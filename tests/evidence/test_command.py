@@ -7,6 +7,7 @@ verify   ─ exit codes 0, 1, 2; what is said; the same from the verifier by its
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ import pytest
 from settlement.audit.access import Access
 from settlement.audit.log import AuditLog
 from tests.unit.cli_runs import ROOT, clearing
+from verifier import verify
+from verifier.forms import telling
+from verifier.verifying import Verdict
 
 DAY = "2024-03-14"
 
@@ -92,6 +96,7 @@ def test_evidence_given_claims_says_how_many(books: Path, tmp_path: Path) -> Non
     every = taken(books, file, "--query", "")
     rows = clearing("verify", file, "--all", "--json").shown["trades"]
     assert len(rows) == every["trades"] > 30
+    check_pages(verify(file.read_bytes()))
     name = rows[0]["buyer"]
     own = [row for row in rows if name in (row["buyer"], row["seller"])]
     assert taken(books, file, "--institution", name)["trades"] == len(own)
@@ -104,6 +109,25 @@ def test_evidence_given_claims_says_how_many(books: Path, tmp_path: Path) -> Non
     assert taken(books, file, *parts)["trades"] == len(wanted)
     text = clearing("evidence", books, "--query", query, "-o", file)
     assert f"clearing verify {file} --trusted-head 0x" in text.out
+
+
+def check_pages(verdict: Verdict) -> None:
+    """On a page of any width tables fit, each column is there or said below, and each hash is whole."""
+    titles = re.split(" {2,}", list(telling.lines(verdict))[4])
+    assert len(titles) == 13
+    for width in range(72, 160):
+        said = list(telling.lines(verdict, width=width))[4:]
+        table, deeds = said[: said.index("")], said[said.index("") + 1 : said.index("What it rests on")]
+        assert max(map(len, [*table, *(each for each in deeds if "0x" not in each)])) <= width
+        end = next(n for n, each in enumerate(table) if each.startswith("... and"))
+        notes = " ".join(" ".join(table[end + 1 :]).split())
+        same, _, missing = notes.removeprefix("In each row: ").partition("No room for: ")
+        gone = [
+            next(title for title in titles if each.startswith(title)) for each in same.split(", ") if each
+        ]
+        gone += missing.removesuffix("; --json has them").split(", ") if missing else []
+        assert sorted([*re.split(" {2,}", table[0]), *gone]) == sorted(titles)
+        assert [len(each) for each in re.findall("0x[0-9a-f]*", "".join(deeds))] == [66] * 3
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from textwrap import wrap
 from typing import Any
 
 from verifier.bundle import CONTRACTS, Place, Row
@@ -19,6 +20,13 @@ SHOWN = 20
 """Rows and hashes that are shown unless all are wanted."""
 _BLOCKS = ("recorded", "affirmed", "ended")
 _RIGHT = frozenset(("number", "quantity", "settled", "amount", *_BLOCKS, "block"))
+_LEAST = ("time", "settled", "affirmed", "ended", "recorded", "quantity")
+"""Columns of trades in the order in which a narrow page goes without them."""
+_GAP = "  "
+"""Between columns."""
+_BEHIND = " " * len("In each row: ")
+_NARROWEST = 20
+"""Characters that a line has room for behind its indent, however narrow the page is."""
 _UNKNOWN_TIME = 0xFFFFFF
 _PLAIN = re.compile(r"[^\s,;:=<>\"]+( [^\s,;:=<>\"]+)*")
 _NO_STATE = "not proven: this chain gives no proof of its state"
@@ -41,8 +49,9 @@ def claim(verdict: Verdict) -> str:
     return f"{wanted}: {_count(len(verdict.rows), 'trade')}, and no other"
 
 
-def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
-    """The whole verdict as text, a line each."""
+def lines(verdict: Verdict, *, everything: bool = False, width: int | None = None) -> Iterator[str]:
+    """The whole verdict as text, a line each. Its tables fit into `width` characters, where that is given, as
+    far as what they need leaves room; what there is no room for is said below them."""
     limit = len(verdict.rows) + len(verdict.headers) if everything else SHOWN
     head, as_of, bundle = verdict.head, verdict.as_of, verdict.bundle
     first, whole, every = verdict.headers[0].number, len(bundle.blocks), len(bundle.headers)
@@ -56,10 +65,9 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
             said = zip(_TRADE, *cells, strict=True)
             yield from (f"{title:<11}  {cell}".rstrip() for title, cell in said if title not in _BLOCKS)
         else:
-            yield from _table(list(_TRADE), cells, len(verdict.rows), limit)
+            yield from _trades(list(islice(cells, limit)), len(verdict.rows), width)
         yield ""
-        deeds = _deeds(verdict)
-        yield from _table(["block", "time", "transaction", "what"], deeds, len(deeds), limit)
+        yield from _told(_deeds(verdict), limit, width)
         yield ""
     yield "What it rests on"
     yield from (f"  {each}" for each in _rests(verdict))
@@ -234,6 +242,51 @@ def _whose(verdict: Verdict) -> str:
     return "those that its members signed for" if verdict.contracts_known else "which nobody vouches for"
 
 
+def _trades(rows: list[list[str]], count: int, width: int | None) -> Iterator[str]:
+    """A table of trades. On a narrow page it goes without columns that are the same in each row, from the
+    last on, then without those that are needed least; both is said."""
+    columns = dict(zip(_TRADE, zip(*rows, strict=True), strict=True))
+    kept, same, missing = list(columns), list[str](), list[str]()
+    room = {title: max(map(len, (title, *cells))) + len(_GAP) for title, cells in columns.items()}
+    alike = [title for title in reversed(kept) if len(set(columns[title])) == 1 and title != "number"]
+    for title in (*alike, *(each for each in _LEAST if each not in alike)):
+        if width is None or sum(room[each] for each in kept) - len(_GAP) <= width:
+            break
+        kept.remove(title)
+        (same if title in alike else missing).append(title)
+    shown = zip(*(columns[title] for title in kept), strict=True)
+    yield from _table(kept, map(list, shown), count, len(rows))
+    if said := [f"{title} {columns[title][0]}" for title in same if columns[title][0]]:
+        yield from _wrapped(f"In each row: {', '.join(said)}", width, _BEHIND)
+    if missing:
+        yield from _wrapped(f"No room for: {', '.join(missing)}; --json has them", width, _BEHIND)
+
+
+def _told(deeds: list[list[str]], limit: int, width: int | None) -> Iterator[str]:
+    """A table of transactions; where a page has no room for it, each has its hash below what it did."""
+    titles = ["block", "time", "transaction", "what"]
+    lengths = [max(map(len, column)) for column in zip(titles, *deeds, strict=True)]
+    if width is None or sum(lengths) + len(_GAP) * (len(titles) - 1) <= width:
+        yield from _table(titles, deeds, len(deeds), limit)
+        return
+    indent = " " * (lengths[0] + len(_GAP))
+    yield _GAP.join((titles[0].rjust(lengths[0]), titles[1].ljust(lengths[1]), titles[3]))
+    for block, time, transaction, what in deeds[:limit]:
+        start = _GAP.join((block.rjust(lengths[0]), time.ljust(lengths[1]), ""))
+        yield from _wrapped(f"{start}{what}", width, " " * len(start))
+        yield f"{indent}{transaction}"
+    yield from _more(len(deeds), limit)
+
+
+def _wrapped(text: str, width: int | None, indent: str) -> list[str]:
+    """In lines, broken between words, the later ones behind an indent: no name passes for a line of its
+    own."""
+    if width is None:
+        return [text]
+    room = max(width, len(indent) + _NARROWEST)
+    return wrap(text, room, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 def _table(titles: list[str], rows: Iterable[list[str]], count: int, limit: int) -> Iterator[str]:
     shown = [titles, *islice(rows, limit)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -242,7 +295,11 @@ def _table(titles: list[str], rows: Iterable[list[str]], count: int, limit: int)
             cell.rjust(width) if title in _RIGHT else cell.ljust(width)
             for title, cell, width in zip(titles, cells, widths, strict=True)
         )
-        yield "  ".join(each).rstrip()
+        yield _GAP.join(each).rstrip()
+    yield from _more(count, limit)
+
+
+def _more(count: int, limit: int) -> Iterator[str]:
     if count > limit:
         yield f"... and {count - limit:,} more (--all)"
 
