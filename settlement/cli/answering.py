@@ -166,7 +166,12 @@ def answered(
 
 
 def chosen(form: Form, as_json: bool, out: Path | None) -> Form:
-    """What to write: what a file's name ends with decides where nobody names another form than text."""
+    """What to write: what a file's name ends with decides where nobody names another form than text. Raises a
+    usage error where `--json` and another form are asked for."""
+    if as_json and form not in (Form.TEXT, Form.JSON):
+        raise typer.BadParameter(
+            f"'--json' and '--format {form.value}' contradict each other", param_hint="'--format'"
+        )
     if as_json:
         return Form.JSON
     ending = out.suffix.lower().removeprefix(".") if out is not None else ""

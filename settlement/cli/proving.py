@@ -251,11 +251,15 @@ def verify(
         from verifier import verify as check
         from verifier.forms import given, telling
 
+        option = "--key"
         try:
+            given.keys_from(key or ())
+            option = "--keys"
             named = given.keys_from(key or (), None if keys is None else _keys_file(keys))
+            option = "--trusted-head"
             head = None if trusted_head is None else given.hash_from(trusted_head)
         except given.Unusable as error:
-            raise typer.BadParameter(str(error)) from None
+            raise typer.BadParameter(str(error), param_hint=f"'{option}'") from None
         statements = [_brought(file, given.statement_from) for file in affirmation or ()]
         known = given.Deployed() if deployment is None else _brought(deployment, given.deployment_from)
         data = read_regular(bundle)

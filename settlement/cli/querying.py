@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,10 @@ from settlement.cli.answering import (
     session,
     write_answer,
 )
-from settlement.cli.output import write_out
+from settlement.cli.output import FormatOption, wants_json, write_json, write_out
+
+if TYPE_CHECKING:
+    from settlement.audit.view import View
 
 
 def register(group: typer.Typer) -> None:
@@ -53,10 +56,13 @@ def sql(
         write_answer(audit, answer, form, as_json, out, everything)
 
 
-def views(context: typer.Context) -> None:
+def views(form: FormatOption = None, as_json: JsonOption = False) -> None:
     """List the views that SQL is about, with their columns."""
     from settlement.audit.views import VIEWS
 
+    if wants_json(form, as_json):
+        write_json({"views": [_described(view) for view in VIEWS.values()]})
+        return
     lines = []
     for view in VIEWS.values():
         lines.append(f"{view.name}: {view.meaning}")
@@ -65,6 +71,11 @@ def views(context: typer.Context) -> None:
             lines.append(f"    {column.name:<26}{column.meaning}{unit}")
         lines.append("")
     write_out("\n".join(lines))
+
+
+def _described(view: View) -> dict[str, Any]:
+    columns = [{"name": each.name, "unit": each.unit, "meaning": each.meaning} for each in view.columns]
+    return {"name": view.name, "meaning": view.meaning, "columns": columns}
 
 
 def semt022(

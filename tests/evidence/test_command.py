@@ -193,9 +193,9 @@ def _logged(books: Path) -> list[object]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--trusted-head", "0x12"), "0x and 64 hexadecimal digits are wanted"),
-        (("--key", "Dunmore"), "NAME=ADDRESS is wanted"),
-        (("--key", "Dunmore=0x12"), "0x and 40 hexadecimal digits are wanted"),
+        (("--trusted-head", "0x12"), "'--trusted-head': '0x12': 0x and 64 hexadecimal digits are wanted"),
+        (("--key", "Dunmore"), "'--key': 'Dunmore': NAME=ADDRESS is wanted"),
+        (("--key", "Dunmore=0x12"), "'--key': '0x12': 0x and 40 hexadecimal digits are wanted"),
         (("--keys", "{here}"), "cannot be read"),
         (("--affirmation", "{here}"), "is no JSON"),
         (("--affirmation", "{missing}"), "there is no such file"),

@@ -56,6 +56,11 @@ def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None
     assert {view.name for view in VIEWS.values()} <= {
         line.split(":")[0] for line in clearing("audit", "L", "views").out.splitlines()
     }
+    views = clearing("audit", "L", "views", "--json").json["views"]
+    listed = {view["name"]: view["columns"] for view in views}
+    assert [each["name"] for each in listed["trades"]] == list(ask("trades", "--limit", 1)["rows"][0])
+    both = clearing("audit", "L", "trades", "--json", "--format", "csv")
+    assert (both.code, "'--json' and '--format csv' contradict" in both.err) == (2, True)
 
     for form in ("xlsx", "text"):
         assert clearing("audit", "L", "trades", "--format", form, "-o", f"out.{form}").code == 0

@@ -24,6 +24,7 @@ _LEAST = ("time", "settled", "affirmed", "ended", "recorded", "quantity")
 """Columns of trades in the order in which a narrow page goes without them."""
 _GAP = "  "
 """Between columns."""
+_NOTHING = ("", "-")
 _BEHIND = " " * len("In each row: ")
 _NARROWEST = 20
 """Characters that a line has room for behind its indent, however narrow the page is."""
@@ -256,7 +257,7 @@ def _trades(rows: list[list[str]], count: int, width: int | None) -> Iterator[st
         (same if title in alike else missing).append(title)
     shown = zip(*(columns[title] for title in kept), strict=True)
     yield from _table(kept, map(list, shown), count, len(rows))
-    if said := [f"{title} {columns[title][0]}" for title in same if columns[title][0]]:
+    if said := [f"{title} {columns[title][0]}" for title in same if columns[title][0] not in _NOTHING]:
         yield from _wrapped(f"In each row: {', '.join(said)}", width, _BEHIND)
     if missing:
         yield from _wrapped(f"No room for: {', '.join(missing)}; --json has them", width, _BEHIND)
