@@ -65,10 +65,18 @@ def parse_json(data: bytes) -> Any:
 
 def write_whole(path: Path, data: bytes, mode: int = _ANYBODY) -> None:
     """Put a file on disk, all of it or, whenever the process or the machine ends, nothing. `mode` says who
-    may read and write it, less what the process masks.
+    may read and write it, less what the process masks. Where it is for anybody, a link is followed, and a
+    pipe or device, as /dev/stdout may be, is written to: neither is replaced by a file.
     """
-    partial = path.with_name(path.name + ".partial")
+    shown = path
     try:
+        if mode == _ANYBODY:
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                path.write_bytes(data)
+                return
+            if path.is_symlink():
+                path = Path(os.path.realpath(path))
+        partial = path.with_name(path.name + ".partial")
         if mode != _ANYBODY:
             partial.unlink(missing_ok=True)  # one that is left may be open to more
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
@@ -82,4 +90,4 @@ def write_whole(path: Path, data: bytes, mode: int = _ANYBODY) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise FileUnwritable(str(path), error.strerror or str(error)) from None
+        raise FileUnwritable(str(shown), error.strerror or str(error)) from None

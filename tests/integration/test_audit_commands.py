@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections import Counter
 from io import StringIO
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None
     for form in ("xlsx", "text"):
         assert clearing("audit", "L", "trades", "--format", form, "-o", f"out.{form}").code == 0
         assert Path(f"out.{form}").stat().st_size > 100
+    Path("link.csv").symlink_to("kept.csv")
+    os.mkfifo("pipe.csv")
+    pipe = os.open("pipe.csv", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("link.csv", "pipe.csv"):
+        assert clearing("audit", "L", "trades", "--limit", 2, "-o", name).code == 0
+    written = os.read(pipe, 1 << 16)
+    os.close(pipe)
+    assert written == Path("kept.csv").read_bytes() != b""
+    assert (Path("link.csv").is_symlink(), Path("pipe.csv").is_fifo()) == (True, True)
     page = clearing("audit", "L", "trades", "--limit", 2).out
     assert f"2 of {len(rows)} trades" in page
     assert "\x1b" not in page
