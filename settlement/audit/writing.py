@@ -157,11 +157,12 @@ def as_text(
     columns: Sequence[str] = (),
     limit: int | None = None,
     width: int | None = None,
+    seen: str = "",
 ) -> list[Any]:
     """Parts for people: a table that lines up, how many rows there are, of which block, and how to go on.
     `columns` are those to show, all where none are named; `limit` how many rows; `width` how many characters
-    a line has room for, where that matters. Hashes and addresses are shortened in the table, but where SQL
-    asked for them.
+    a line has room for, where that matters; `seen` what is said of what the viewer does not see. Hashes and
+    addresses are shortened in the table, but where SQL asked for them.
     """
     from settlement.report.layout import columns_table, plural, whole
 
@@ -189,7 +190,7 @@ def as_text(
         parts.append(f"No {noun} meets the question.")
     else:
         parts.append(there if table.num_rows == total else f"{table.num_rows:,} of {there}")
-    parts += notes
+    parts += [*notes, seen] if seen else notes
     at = as_of_json(answer.as_of)
     final = "" if answer.as_of.final else ", not yet final"
     parts.append(f"As of block {answer.as_of.block:,}, {at['hash']}, {at['time']}{final}")

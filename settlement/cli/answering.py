@@ -186,10 +186,13 @@ def write_answer(
 
     form = chosen(form, as_json, out)
     decimals = audit.names.currencies()
+    columns, access = _COLUMNS.get(answer.question, ()), audit.access
+    only = {"own": f"Only what {access.viewer} may see.", "masked": "Names and amounts are masked."}
+    seen = only.get(access.sees, "")
     if form is Form.TEXT and out is None:
         limit = None if everything or answer.question == "trade" else ROWS
-        columns = _COLUMNS.get(answer.question, ())
-        write_text(*writing.as_text(answer, decimals, columns=columns, limit=limit, width=page_width()))
+        parts = writing.as_text(answer, decimals, columns=columns, limit=limit, width=page_width(), seen=seen)
+        write_text(*parts)
         return
     if form is Form.JSON and out is None:
         write_json({"ledger": str(audit.path)} | writing.as_json(answer))
@@ -200,7 +203,7 @@ def write_answer(
 
         from settlement.report.layout import page_like, rendered
 
-        parts = writing.as_text(answer, decimals, columns=_COLUMNS.get(answer.question, ()))
+        parts = writing.as_text(answer, decimals, columns=columns, seen=seen)
         page = page_like(Console(no_color=True, width=160, force_terminal=False))
         data = rendered(
             Group(*(Text(each) if isinstance(each, str) else each for each in parts)), page

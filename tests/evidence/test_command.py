@@ -121,7 +121,7 @@ def check_pages(verdict: Verdict) -> None:
         assert max(map(len, [*table, *(each for each in deeds if "0x" not in each)])) <= width
         end = next(n for n, each in enumerate(table) if each.startswith("... and"))
         notes = " ".join(" ".join(table[end + 1 :]).split())
-        same, _, missing = notes.removeprefix("In each row: ").partition("No room for: ")
+        same, _, missing = notes.removeprefix("In each row above: ").partition("No room for: ")
         gone = [
             next(title for title in titles if each.startswith(title)) for each in same.split(", ") if each
         ]

@@ -78,13 +78,16 @@ def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None
     page = clearing("audit", "L", "trades", "--limit", 2).out
     assert f"2 of {len(rows)} trades" in page
     assert "\x1b" not in page
+    for viewer, seen in ((buyer, f"Only what {buyer} may see."), ("x", "Names and amounts are masked.")):
+        said = clearing("audit", "L", "holders", rows[0]["security"], "--as", viewer).out
+        assert (seen in said, "may see" in page) == (True, False)
     left = clearing("audit", "L", "trades", "--institution", "Aldersgat")
     assert (left.code, left.out) == (2, "")
     assert "did you mean Aldersgate" in left.err
     assert clearing("audit", "L", "sql", "drop view trades").code == 2
     log = ask("log")["rows"]
     assert Counter(row["outcome"] for row in log)["refused"] == 2
-    assert {row["viewer"] for row in log} == {"local", buyer}
+    assert {row["viewer"] for row in log} == {"local", buyer, "x"}
 
 
 def test_audit_given_a_chain_that_goes_on_is_as_of_one_block(clearing: Clearing) -> None:

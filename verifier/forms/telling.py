@@ -258,7 +258,8 @@ def _trades(rows: list[list[str]], count: int, width: int | None) -> Iterator[st
     shown = zip(*(columns[title] for title in kept), strict=True)
     yield from _table(kept, map(list, shown), count, len(rows))
     if said := [f"{title} {columns[title][0]}" for title in same if columns[title][0] not in _NOTHING]:
-        yield from _wrapped(f"In each row: {', '.join(said)}", width, _BEHIND)
+        which = "row" if count == len(rows) else "row above"
+        yield from _wrapped(f"In each {which}: {', '.join(said)}", width, _BEHIND)
     if missing:
         yield from _wrapped(f"No room for: {', '.join(missing)}; --json has them", width, _BEHIND)
 
