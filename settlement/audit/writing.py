@@ -278,13 +278,13 @@ def _csv_cell(value: Any) -> Any:
 
 
 def _title(column: str) -> str:
-    return column.removesuffix(_MINOR).replace("_", " ")
+    return column.removesuffix(_MINOR).replace("_", " ") if column.isidentifier() else column
 
 
 def _is_number(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_decimal(kind) or pa.types.is_integer(kind))
+    return any(each(kind) for each in (pa.types.is_decimal, pa.types.is_integer, pa.types.is_floating))
 
 
 def _exponent(column: str, row: Mapping[str, Any], decimals: Mapping[str, int]) -> int:

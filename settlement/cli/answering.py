@@ -178,6 +178,17 @@ def chosen(form: Form, as_json: bool, out: Path | None) -> Form:
     return Form(ending) if form is Form.TEXT and ending in list(Form) else form
 
 
+def _seen(audit: Audit, answer: Answer) -> str:
+    """What is said of what an answer may not have, though there is such."""
+    from settlement.breaks.events import FILE
+
+    if answer.question == "breaks" and not (audit.path / FILE).exists():
+        return "Nothing was ever kept here: `clearing reconcile` keeps the breaks that it finds."
+    access = audit.access
+    only = {"own": f"Only what {access.viewer} may see.", "masked": "Names and amounts are masked."}
+    return only.get(access.sees, "")
+
+
 def write_answer(
     audit: Audit, answer: Answer, form: Form, as_json: bool, out: Path | None, everything: bool
 ) -> None:
@@ -186,9 +197,7 @@ def write_answer(
 
     form = chosen(form, as_json, out)
     decimals = audit.names.currencies()
-    columns, access = _COLUMNS.get(answer.question, ()), audit.access
-    only = {"own": f"Only what {access.viewer} may see.", "masked": "Names and amounts are masked."}
-    seen = only.get(access.sees, "")
+    columns, seen = _COLUMNS.get(answer.question, ()), _seen(audit, answer)
     if form is Form.TEXT and out is None:
         limit = None if everything or answer.question == "trade" else ROWS
         parts = writing.as_text(answer, decimals, columns=columns, limit=limit, width=page_width(), seen=seen)

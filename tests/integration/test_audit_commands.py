@@ -93,6 +93,9 @@ def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None
 def test_audit_given_a_chain_that_goes_on_is_as_of_one_block(clearing: Clearing) -> None:
     assert clearing("init", "L").code == 0
     assert clearing("record", "L", "first.csv").code == 0
+    assert "Nothing was ever kept here" in clearing("audit", "L", "breaks").out
+    assert clearing("audit", "L", "sql", "select count(*) from trades").out.startswith("count_star()")
+    assert clearing("audit", "L", "trade", "999").err.endswith(", …\n")
     with opened("L") as audit:
         before = audit.as_of
         assert clearing("record", "L", "second.csv").code == 0

@@ -90,7 +90,7 @@ def _near(audit: Audit, day: date | None, number: int, own: str) -> list[str]:
         f"select t.trading_day::varchar || '/' || t.number"
         " from facts.trades t join facts.batches b using (batch)"
         f" where (t.number = {number} {dated}) and {own}"
-        f" order by t.number <> {number}, abs(t.number::bigint - {number}) limit 3"
+        f" order by t.number <> {number}, abs(t.number::bigint - {number}) limit 9"
     )
     return [each for (each,) in other]
 
