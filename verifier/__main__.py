@@ -47,11 +47,13 @@ def main() -> int:
         print(f"refused: {refused}", file=sys.stderr)
         return telling.REFUSED
     if asked.json:
-        shown = json.dumps(telling.as_json(verdict), indent=2)
+        shown = telling.json_text(verdict)
     else:
-        shown = "\n".join(telling.lines(verdict, everything=asked.all))
+        shown = (f"{line}\n" for line in telling.lines(verdict, everything=asked.all))
     try:
-        print(shown, flush=True)
+        for piece in shown:
+            print(piece, end="")
+        print(end="", flush=True)
     except BrokenPipeError:  # Who stops reading is told the verdict by the exit code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return telling.exit_code(verdict)

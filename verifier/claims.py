@@ -100,7 +100,7 @@ class Claim:
             *(mask_of(house, TOPIC["BatchRecorded"], *day) for day in _days(self._bundle.conditions)),
             *(mask_of(house, batch_hash) for batch_hash, met in self._met.items() if met),
         ]
-        found = {each.number for each in headers if any(each.bloom & mask == mask for mask in masks)}
+        found = {each.number for each in headers if not all(map(each.absent.__and__, masks))}
         return found | {origin.made_in(self._bundle)}
 
     def check_complete(self, headers: Sequence[Header]) -> None:

@@ -266,7 +266,7 @@ def verify(
             print(f"clearing: {bundle}: refused: {refused}", file=sys.stderr)
             raise typer.Exit(telling.REFUSED) from None
         if json_wanted:
-            write_json(telling.as_json(verdict))
+            write_out("".join(telling.json_text(verdict)))
         else:
             write_out("".join(f"{line}\n" for line in telling.lines(verdict, everything=everything)))
         raise typer.Exit(telling.exit_code(verdict))

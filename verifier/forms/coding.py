@@ -29,9 +29,12 @@ MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _KIND = 57
 """Bytes of an event that have its contract and most of its first topic."""
-_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 600, 16, 100, 20, 64
+_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 300, 16, 100, 24, 64
 """Bytes that a byte of a file may unpack to: of transactions, which repeat records; by its zeros; of events;
-of records, which differ in their numbers, two bytes of 32; of headers, which differ in their parents."""
+of records, which take four bytes at least, as they differ in their numbers; of headers, which differ in their
+parents."""
+_OF_A_ROW = 64
+"""Bytes that a row counts for besides its own: a short one takes as much, and time."""
 _LOOKED_THROUGH = 8
 """Bytes that may be looked through for one that may be unpacked."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
@@ -172,7 +175,7 @@ def _columns(rows: Sequence[bytes]) -> Item:
 def _rows(item: Item, room: _Room) -> list[bytes]:
     """The rows again. Raises ValueError where these are no columns of any."""
     count, columns = number(item[0]), item[1]
-    room.take(count * max(len(columns), 1))
+    room.take(count * (len(columns) + _OF_A_ROW))
     whole = bytearray(count * len(columns))
     for i, column in enumerate(columns):
         if len(column) not in (1, count):
@@ -189,10 +192,11 @@ def _pack_call(raw: bytes, records: Sequence[bytes], most: int) -> list[Item]:
     """The transaction in pieces: bytes as they are, and [i] where all records of batch i come. Raises Refused
     where these are more than `most`."""
     pieces: list[Item] = [raw]
-    for i, batch in enumerate(records):
-        for at in reversed(range(len(pieces) if batch else 0)):
+    # Most are not in it, which is soon seen.
+    for i in [i for i, batch in enumerate(records) if batch and batch in raw]:
+        for at in reversed(range(len(pieces))):
             if isinstance(pieces[at], bytes):
-                first, *others = pieces[at].split(batch, max(most - len(pieces), 0))
+                first, *others = pieces[at].split(records[i], max(most - len(pieces), 0))
                 pieces[at : at + 1] = [first, *(part for each in others for part in ([i], each))]
     if len(pieces) > most:
         raise Refused("it is not written as a bundle is: its transactions come to more pieces than it has")

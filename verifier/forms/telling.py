@@ -21,7 +21,7 @@ _BLOCKS = ("recorded", "affirmed", "ended")
 _RIGHT = frozenset(("number", "quantity", "settled", "amount", *_BLOCKS, "block"))
 _UNKNOWN_TIME = 0xFFFFFF
 _PLAIN = re.compile(r"[^\s,;:=<>\"]+( [^\s,;:=<>\"]+)*")
-_NO_STATE = "not proven: this chain gives no proof of its state"
+_NO_STATE = "not proven: no proof of the chain's state is in it"
 
 
 def exit_code(verdict: Verdict) -> int:
@@ -86,6 +86,18 @@ def lines(verdict: Verdict, *, everything: bool = False) -> Iterator[str]:
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """The whole verdict; amounts in minor units as text, hashes in hex."""
+    return _but_trades(verdict) | {"trades": [_row_json(verdict, row) for row in verdict.rows]}
+
+
+def json_text(verdict: Verdict) -> Iterator[str]:
+    """The same as text, in pieces, a line each trade: of many of them the whole would take much memory."""
+    yield json.dumps(_but_trades(verdict), indent=2).removesuffix("\n}") + ',\n  "trades": ['
+    for i, row in enumerate(verdict.rows):
+        yield f"{',' if i else ''}\n    {json.dumps(_row_json(verdict, row))}"
+    yield "\n  ]\n}\n"
+
+
+def _but_trades(verdict: Verdict) -> dict[str, Any]:
     bundle, facts, as_of = verdict.bundle, verdict.facts, verdict.as_of
     return {
         "verdict": standing(verdict),
@@ -114,7 +126,6 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
             {"institution": facts.names[who], "asset": facts.codes[asset], "amount": str(amount)}
             for who, asset, amount in bundle.balances
         ],
-        "trades": [_row_json(verdict, row) for row in verdict.rows],
     }
 
 
