@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from verifier.bundle import Affirmation, Balance, Block, Bundle, Condition, Contract, Refused
 from verifier.ethereum import rlp
-from verifier.ethereum.chain import Receipt, receipt_from, receipt_of
+from verifier.ethereum.chain import Receipt, kind_of, receipt_from, receipt_of
 from verifier.ethereum.rlp import Item, number
 
 MAGIC = b"clearing evidence 1\n"
@@ -35,22 +35,21 @@ of records, which take four bytes at least, as they differ in their numbers; of 
 parents."""
 _OF_A_ROW = 64
 """Bytes that a row counts for besides its own: a short one takes as much, and time."""
-_LOOKED_THROUGH = 8
-"""Bytes that may be looked through for one that may be unpacked."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
 
 
 def encode(bundle: Bundle, most: int = sys.maxsize) -> bytes:
-    """The file. Raises Refused where its transactions have more pieces than `most`."""
+    """The file. Raises Refused where its transactions come to more than `most` bytes in their pieces, a batch
+    being `_OF_ZEROS`, and words that only begin like records."""
+    room, firsts = _Room(most), dict[bytes, int]()
+    for i, batch in enumerate(bundle.records):
+        firsts.setdefault(batch[:WORD], i)
     events: list[bytes] = []
     blocks: list[Item] = []
     for height, block in bundle.blocks.items():
         receipts = [receipt_from(each) for each in block.receipts]
         events += [event for each in receipts for event in each.events]
-        calls = []
-        for raw in block.transactions:
-            calls.append(_pack_call(raw, bundle.records, most))
-            most -= len(calls[-1])
+        calls = [_pack_call(raw, bundle.records, firsts, room) for raw in block.transactions]
         blocks.append([height, calls, [[*each[:-1], len(each.events)] for each in receipts]])
     parts = [
         bundle.chain_id,
@@ -77,7 +76,7 @@ def decode(data: bytes) -> Bundle:
         body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
         rooms = [_Room(each * len(data)) for each in (_ROOM, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS)]
         bundle = _decode(body, data[-WORD:], *rooms)
-        again = encode(bundle, most=len(data))
+        again = encode(bundle, most=(_OF_ZEROS + 1) * len(data))
     except Refused:
         raise
     except Exception as error:  # Whatever a hostile file makes go wrong, it is none.
@@ -188,19 +187,37 @@ def _pieces(data: bytes, width: int) -> list[bytes]:
     return [data[at : at + width] for at in range(0, len(data), width)] if width else []
 
 
-def _pack_call(raw: bytes, records: Sequence[bytes], most: int) -> list[Item]:
-    """The transaction in pieces: bytes as they are, and [i] where all records of batch i come. Raises Refused
-    where these are more than `most`."""
-    pieces: list[Item] = [raw]
-    # Most are not in it, which is soon seen.
-    for i in [i for i, batch in enumerate(records) if batch and batch in raw]:
-        for at in reversed(range(len(pieces))):
-            if isinstance(pieces[at], bytes):
-                first, *others = pieces[at].split(records[i], max(most - len(pieces), 0))
-                pieces[at : at + 1] = [first, *(part for each in others for part in ([i], each))]
-    if len(pieces) > most:
-        raise Refused("it is not written as a bundle is: its transactions come to more pieces than it has")
-    return pieces
+def _pack_call(raw: bytes, records: Sequence[bytes], firsts: Mapping[bytes, int], room: _Room) -> list[Item]:
+    """The transaction in pieces: bytes as they are, and [i] where from a word of its calldata on all records of
+    batch i come, the first of those that begin with that word."""
+    pieces: list[Item] = []
+    since, (at, end) = 0, _arguments(raw)
+    while at + WORD <= end:
+        i = firsts.get(raw[at : at + WORD])
+        if i is None:
+            at += WORD
+        elif not raw.startswith(records[i], at, end):
+            room.take(len(records[i]) // WORD)
+            at += WORD
+        else:
+            room.take(at - since + _OF_ZEROS)
+            pieces += [raw[since:at], [i]]
+            since = at = at + len(records[i])
+    room.take(len(raw) - since)
+    return [*pieces, raw[since:]]
+
+
+def _arguments(raw: bytes) -> tuple[int, int]:
+    """Where in a transaction the words of its calldata begin, behind the selector, and where these end."""
+    try:
+        kind = kind_of(raw)
+        _, at, _ = rlp.content(raw, 1 if kind else 0)
+        for _ in range(5 + min(kind, 2)):
+            at = rlp.content(raw, at)[2]
+        _, start, end = rlp.content(raw, at)
+    except (IndexError, ValueError):  # It is none that has any.
+        return 0, 0
+    return start + 4, end
 
 
 def _unpack_call(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
@@ -208,6 +225,4 @@ def _unpack_call(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
     for each in pieces:
         found.append(records[number(each[0])] if isinstance(each, list) else each)
         room.take(len(found[-1]))
-    # Encoding it again looks for every batch in it.
-    room.take(sum(map(len, found)) * len(records) // _LOOKED_THROUGH)
     return b"".join(found)
