@@ -101,12 +101,11 @@ class Claim:
             *(mask_of(house, batch_hash) for batch_hash, met in self._met.items() if met),
         ]
         found = {each.number for each in headers if not all(map(each.absent.__and__, masks))}
-        return found | {origin.made_in(self._bundle)}
+        return found | {origin.made(self._bundle)[0]}
 
     def check_complete(self, headers: Sequence[Header]) -> None:
         """Raises Refused where a block that is not there may have an event that the claim depends on, where
-        one is there that has none, and where the claim names what the ledger does not have.
-        """
+        one is there that has none, and where the claim names what the ledger does not have."""
         if 1 not in self._facts.names:
             raise Refused("it does not begin where the ledger began: nothing admits its first institution")
         for name, _, value in self._bundle.conditions:
@@ -139,7 +138,7 @@ class Claim:
         ledger's beginning are among it: else blocks that nobody vouches for could tell others, with other
         contracts and names, and what came before could be left out."""
         own = (batch.last_block for batch in self._facts.batches.values() if self._met[batch.hash])
-        return max(origin.made_in(self._bundle), self._facts.begun_in, *own)
+        return max(origin.made(self._bundle)[0], self._facts.begun_in, *own)
 
     def _row(self, batch: Batch, position: int, record: Record) -> Row:
         name, code = self._facts.names, self._facts.codes

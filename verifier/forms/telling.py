@@ -215,8 +215,8 @@ def _rests(verdict: Verdict) -> Iterator[str]:
         elif not verdict.head_anchored:
             yield f"what came after it up to block {verdict.head.number:,}, nobody vouches for"
     if not verdict.contracts_known:
-        yield "that the clearing house named below is the ledger's, and no other on its chain, as the others"
-        yield "follow from it: compare its address, or give the deployment record (--deployment FILE)"
+        yield "that the contracts named below are the ledger's, and no others on its chain: compare their"
+        yield "addresses, or give the deployment record (--deployment FILE)"
     yield from verdict.hints
 
 
