@@ -20,7 +20,7 @@ def encode(item: Any) -> bytes:
         item = item.to_bytes((item.bit_length() + 7) // 8, "big")
     elif isinstance(item, str):
         item = item.encode()
-    elif not isinstance(item, bytes):
+    if not isinstance(item, bytes):
         return join(map(encode, item))
     return item if len(item) == 1 and item < b"\x80" else _prefix(len(item), 0x80) + item
 

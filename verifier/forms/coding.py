@@ -188,8 +188,8 @@ def _pieces(data: bytes, width: int) -> list[bytes]:
 
 
 def _pack_call(raw: bytes, records: Sequence[bytes], firsts: Mapping[bytes, int], room: _Room) -> list[Item]:
-    """The transaction in pieces: bytes as they are, and [i] where from a word of its calldata on there are all
-    records of batch i, the first of those that begin with that word."""
+    """The transaction in pieces: bytes as they are, and [i] where from a word of its calldata on there are
+    all records of batch i, the first of those that begin with that word."""
     pieces: list[Item] = []
     since, (at, end) = 0, _arguments(raw)
     while at + WORD <= end:
