@@ -30,7 +30,7 @@ def main() -> int:
     add("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     try:
-        head = given.hash_from(asked.trusted_head) if asked.trusted_head else None
+        head = None if asked.trusted_head is None else given.hash_from(asked.trusted_head)
         keys = given.keys_from(asked.key)
         if asked.keys:
             keys = _read(asked.keys, lambda data: given.keys_from(asked.key, given.json_from(data)))

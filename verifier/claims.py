@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from operator import eq, ge, le
 from typing import Any
 
@@ -38,8 +39,8 @@ _FIELDS: dict[str, tuple[str, _Values]] = {
 }
 """What a condition can be on: what its value is, and what a trade has there, of which one has to compare; of
 a counterparty the institution and it. A trade's status is looked at last, in `Claim.answer`."""
-_MOST_CONDITIONS = 20
-_MOST_DAYS = 400
+_encoded = lru_cache(maxsize=1 << 12)(rlp.encode)
+_MOST_CONDITIONS, _MOST_DAYS = 20, 400
 """Of so many days blocks are told apart by their trading day; of more, all batches are there."""
 
 
@@ -174,9 +175,8 @@ def _meeting(batch: Batch, tests: Sequence[tuple[_Values, _Compared, Any]]) -> I
 
 
 def digest_of(rows: Sequence[Row], data: bytes) -> bytes:
-    """What a file ends with: the hash of all before it and of the answer in RLP. It tells a file that was
-    altered from one that was made so, where what it says would still hold."""
-    return keccak(data[:-WORD] + rlp.encode(rows))
+    """A file's last bytes: the hash of all before and of the answer; without it an altered one might hold."""
+    return keccak(data[:-WORD] + rlp.join(rlp.join(map(_encoded, row)) for row in rows))
 
 
 def _days(conditions: Sequence[Condition]) -> list[tuple[bytes, ...]]:
