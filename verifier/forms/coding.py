@@ -29,7 +29,7 @@ MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _KIND = 57
 """Bytes of an event that have its contract and most of its first topic."""
-_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 300, 16, 100, 24, 64
+_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 256, 16, 100, 24, 64
 """Bytes that a byte of a file may unpack to: of transactions, which repeat records; by its zeros; of events;
 of records, which take four bytes at least, as they differ in their numbers; of headers, which differ in their
 parents."""
