@@ -39,7 +39,6 @@ def verify(
     `statements` are affirmations that it has from elsewhere; `contracts` where it knows the ledger's to be,
     addresses with or without the keccak256 of the code behind them; `chain_id` on which chain.
 
-    Raises Refused, which says what is wrong.
-    """
+    Raises Refused, which says what is wrong."""
     given = Given(trusted_head, keys or {}, statements, contracts or {}, chain_id)
     return check(coding.decode(data), data, given)

@@ -31,7 +31,7 @@ def main() -> int:
     add("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     try:
-        head = given.hash_from(asked.trusted_head) if asked.trusted_head else None
+        head = None if asked.trusted_head is None else given.hash_from(asked.trusted_head)
         keys = given.keys_from(asked.key)
         if asked.keys:
             keys = _read(asked.keys, lambda data: given.keys_from(asked.key, given.json_from(data)))
@@ -48,11 +48,14 @@ def main() -> int:
         print(f"refused: {refused}", file=sys.stderr)
         return telling.REFUSED
     if asked.json:
-        shown = json.dumps(telling.as_json(verdict), indent=2)
+        shown = telling.json_text(verdict)
     else:
-        shown = "\n".join(telling.lines(verdict, everything=asked.all, width=_width()))
+        told = telling.lines(verdict, everything=asked.all, width=_width())
+        shown = (f"{line}\n" for line in told)
     try:
-        print(shown, flush=True)
+        for piece in shown:
+            print(piece, end="")
+        print(end="", flush=True)
     except BrokenPipeError:  # Who stops reading is told the verdict by the exit code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return telling.exit_code(verdict)

@@ -94,8 +94,7 @@ def find(bundle: Bundle, headers: Sequence[Header], facts: Facts, given: Given) 
 def _signed(bundle: Bundle, facts: Facts) -> Iterator[tuple[Affirmation, bytes]]:
     """Each affirmation with the address that signed it, which is or was the institution's signer: those that
     the blocks have, and the bundle's further ones. A contract's signature, which only a chain can check, is
-    none of them. Raises Refused where one of the further ones is not signed.
-    """
+    none of them. Raises Refused where one of the further ones is not signed."""
     own = [said for batch in facts.batches.values() for said, _ in batch.affirmed.values()]
     order = [(each.batch_hash, each.institution) for each in bundle.affirmations]
     if order != sorted(set(order)) or not set(order).isdisjoint((a.batch_hash, a.institution) for a in own):
@@ -121,8 +120,7 @@ def _brought(bundle: Bundle, statements: Sequence[Statement]) -> Iterator[tuple[
 
 
 def signer_of(said: Affirmation, chain_id: int, clearing_house: bytes) -> bytes | None:
-    """The address whose key signed an affirmation of that clearing house (EIP-712); None where the signature
-    is none."""
+    """The address whose key signed an affirmation of that clearing house (EIP-712); None where none did."""
     if len(said.signature) != 65:
         return None
     r, s = (int.from_bytes(said.signature[at : at + 32], "big") for at in (0, 32))

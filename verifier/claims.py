@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from operator import eq, ge, le
 from typing import Any
 
@@ -38,8 +39,8 @@ _FIELDS: dict[str, tuple[str, _Values]] = {
 }
 """What a condition can be on: what its value is, and what a trade has there, of which one has to compare; of
 a counterparty the institution and it. A trade's status is looked at last, in `Claim.answer`."""
-_MOST_CONDITIONS = 20
-_MOST_DAYS = 400
+_encoded = lru_cache(maxsize=1 << 12)(rlp.encode)
+_MOST_CONDITIONS, _MOST_DAYS = 20, 400
 """Of so many days blocks are told apart by their trading day; of more, all batches are there."""
 
 
@@ -100,13 +101,12 @@ class Claim:
             *(mask_of(house, TOPIC["BatchRecorded"], *day) for day in _days(self._bundle.conditions)),
             *(mask_of(house, batch_hash) for batch_hash, met in self._met.items() if met),
         ]
-        found = {each.number for each in headers if any(each.bloom & mask == mask for mask in masks)}
-        return found | {origin.made_in(self._bundle)}
+        found = {each.number for each in headers if not all(map(each.absent.__and__, masks))}
+        return found | {origin.made(self._bundle)[0]}
 
     def check_complete(self, headers: Sequence[Header]) -> None:
         """Raises Refused where a block that is not there may have an event that the claim depends on, where
-        one is there that has none, and where the claim names what the ledger does not have.
-        """
+        one is there that has none, and where the claim names what the ledger does not have."""
         if 1 not in self._facts.names:
             raise Refused("it does not begin where the ledger began: nothing admits its first institution")
         for name, _, value in self._bundle.conditions:
@@ -139,7 +139,7 @@ class Claim:
         ledger's beginning are among it: else blocks that nobody vouches for could tell others, with other
         contracts and names, and what came before could be left out."""
         own = (batch.last_block for batch in self._facts.batches.values() if self._met[batch.hash])
-        return max(origin.made_in(self._bundle), self._facts.begun_in, *own)
+        return max(origin.made(self._bundle)[0], self._facts.begun_in, *own)
 
     def _row(self, batch: Batch, position: int, record: Record) -> Row:
         name, code = self._facts.names, self._facts.codes
@@ -175,9 +175,8 @@ def _meeting(batch: Batch, tests: Sequence[tuple[_Values, _Compared, Any]]) -> I
 
 
 def digest_of(rows: Sequence[Row], data: bytes) -> bytes:
-    """What a file ends with: the hash of all before it and of the answer in RLP. It tells a file that was
-    altered from one that was made so, where what it says would still hold."""
-    return keccak(data[:-WORD] + rlp.encode(rows))
+    """A file's last bytes: the hash of all before and of the answer; without it an altered one might hold."""
+    return keccak(data[:-WORD] + rlp.join(rlp.join(map(_encoded, row)) for row in rows))
 
 
 def _days(conditions: Sequence[Condition]) -> list[tuple[bytes, ...]]:

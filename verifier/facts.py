@@ -24,7 +24,7 @@ _ENDED = STATUSES[-3:]
 NOWHERE: Place = (0, b"")
 _PACKED = struct.Struct(">I3sHHHQ11s")
 _HEADER_WORDS = 6
-_MOST_SLICES, _MOST_DECIMALS, _MOST_READ = 255, 255, 4
+_MOST_SLICES, _MOST_DECIMALS, _MOST_READ = 255, 255, 3
 """What the clearing house takes at once; of an amount; how often all of a call is read, by `clear` twice."""
 _HEADER = "(uint16,uint32,uint16,uint32,uint16,uint8)"
 _AFFIRMATION = "(uint16,uint32,uint64,bytes32,uint32[],bytes)"

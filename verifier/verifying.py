@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verifier import anchors, claims, facts, state
+from verifier import anchors, claims, facts, origin, state
 from verifier.anchors import Given
 from verifier.bundle import CONTRACTS, Bundle, Refused, Row
 from verifier.ethereum import chain
@@ -29,11 +29,10 @@ class Verdict:
     hints: tuple[str, ...]
     """What would vouch for blocks if the auditor said more."""
     contracts_given: bool
-    """Whether the auditor said where the clearing house is, and it is there."""
+    """Whether the auditor said where CONTRACTS are, or the clearing house from which the others follow."""
     contracts_known: bool
-    """Whether it did, or knows a key that signed for the clearing house; other contracts follow from that. If
-    not, all rests on its being the ledger's: anybody may have another put on the same chain, with other
-    contracts, names and trades."""
+    """Whether it did, or knows a key that signed for that clearing house. If not, all rests on its being the
+    ledger's: anybody may have another put on the same chain, with other contracts, names and trades."""
 
     @property
     def anchored(self) -> bool:
@@ -89,6 +88,7 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
     vouched, hints, house_signed = anchors.find(bundle, headers, found, given)
     if claims.digest_of(rows, data) != bundle.digest:
         raise Refused("it was altered: its digest is not that of what it says")
+    known = origin.made(bundle)[1] or given.contracts.keys() >= set(CONTRACTS)
     anchored_to = max((block for block, _ in vouched), default=None)
     return Verdict(
         bundle=bundle,
@@ -99,8 +99,8 @@ def _check(bundle: Bundle, data: bytes, given: Given) -> Verdict:
         anchored_to=anchored_to,
         anchored_by=tuple(dict.fromkeys(who for block, who in vouched if block == anchored_to)),
         hints=tuple(hints),
-        contracts_given="ClearingHouse" in given.contracts,
-        contracts_known="ClearingHouse" in given.contracts or house_signed,
+        contracts_given=known and "ClearingHouse" in given.contracts,
+        contracts_known=known and ("ClearingHouse" in given.contracts or house_signed),
     )
 
 

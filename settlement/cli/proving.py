@@ -271,7 +271,7 @@ def verify(
             print(f"clearing: {bundle}: refused: {refused}", file=sys.stderr)
             raise typer.Exit(telling.REFUSED) from None
         if json_wanted:
-            write_json(telling.as_json(verdict))
+            write_out("".join(telling.json_text(verdict)))
         else:
             said = telling.lines(verdict, everything=everything, width=page_width())
             write_out("".join(f"{line}\n" for line in said))

@@ -7,6 +7,7 @@ given more than a file can say           ─ it is no evidence
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import product
 
@@ -87,7 +88,10 @@ def test_trades_given_a_side_excepted_them_are_not_told_as_affirmed_by_it(ledger
     assert "affirmed by B1; excepted by B2" in "\n".join(telling.lines(verdict))
     table = "\n".join(telling.lines(verifier.verify(ledger.bundle("number <= 3"))))
     assert f"{trade['buyer_affirmed']['block']} -" in table
-    (other,) = telling.as_json(verifier.verify(ledger.bundle("number = 1")))["trades"]
+    several = verifier.verify(ledger.bundle())
+    for each in (verifier.verify(ledger.bundle("number = 77")), verdict, several):
+        assert json.loads("".join(telling.json_text(each))) == telling.as_json(each)
+    (other,) = [each for each in telling.as_json(several)["trades"] if each["number"] == 1]
     assert (other["excepted_by"], bool(other["seller_affirmed"])) == ([], True)
 
 
@@ -175,6 +179,6 @@ def test_checked_given_more_than_a_file_can_say_is_no_evidence(
 ) -> None:
     data = ledger.bundle()
     assert checked(data).rows
-    monkeypatch.setattr(coding, "_ROOM", 1)
+    monkeypatch.setattr(coding, "_ROOM", 0)
     with pytest.raises(Unproven, match="whoever checks it would say that"):
         checked(data)

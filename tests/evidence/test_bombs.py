@@ -96,10 +96,23 @@ def _all_the_same() -> bytes:
     return _file(chain, answer=True)
 
 
+def _padded(**changes: Any) -> bytes:
+    """A file of nearly a million bytes, which so may unpack to much."""
+    return _body(_8=[b"\xff" * 900_000], **changes)
+
+
+def _words_that_nearly_are_records() -> bytes:
+    """Of many batches each would be looked for at each byte of transactions, and fit but for its end."""
+    batch = rlp.decode(encode(coding._columns([bytes(32), bytes(32), bytes(30) + b"\1\0"])))
+    return _padded(_5=[batch] * 990, _6=[[b"\3", [[bytes(29_000)]] * 69, []]])
+
+
 HUGE = (2**40).to_bytes(6, "big")
 COLUMNS = [HUGE, [b"\0"] * 32]
 FEW = (5_000).to_bytes(2, "big")
 MANY = [(10**6).to_bytes(3, "big"), [b"\0"] * 32]
+MUCH = (550_000).to_bytes(3, "big")
+LONG = (25_000_000).to_bytes(4, "big")
 SAME = [b"\xff\xff", [b"\0"] * 32]
 BOMBS: dict[str, Callable[[], bytes]] = {
     "records": lambda: _body(_5=[COLUMNS]),
@@ -121,6 +134,11 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "a call that settles without end": _settled_again,
     "a transaction of records that are a batch too": _batches_in_batches,
     "records that are all the same": _all_the_same,
+    "rows of one byte": lambda: _padded(_7=[[LONG, [b"\0"] * 2], [[LONG, [b"\xc0"]]]]),
+    "an order of one row": lambda: _padded(_7=[[LONG, [b"\0"] * 2], [[b"\1", [b"\xc0"]]]]),
+    "more of the same than a file can prove": lambda: _padded(_5=[[MUCH, [b"\0"] * 32]]),
+    "records that are written in full": lambda: _padded(_5=[SAME], _6=[[b"\3", [[[b""]] * 10], []]]),
+    "words that nearly are records": _words_that_nearly_are_records,
     "records without end": lambda: _body(_5=[MANY] * 2),
     "a deep list": lambda: coding.MAGIC + _deep(5_000) + bytes(32),
     "zeros": lambda: coding.MAGIC + b"\xbf" + b"\0\xff" * 100_000,

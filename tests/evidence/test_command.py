@@ -17,6 +17,7 @@ import pytest
 from settlement.audit.access import Access
 from settlement.audit.log import AuditLog
 from tests.unit.cli_runs import ROOT, clearing
+from verifier import __main__ as module
 from verifier import verify
 from verifier.forms import telling
 from verifier.verifying import Verdict
@@ -188,6 +189,17 @@ def _logged(books: Path) -> list[object]:
         return list(log.entries(Access("local")))
     finally:
         log.close()
+
+
+def test_module_given_an_empty_head_does_not_take_it_for_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that is not set, perhaps: with a key beside it all would be well."""
+    monkeypatch.setattr(sys, "argv", ["verifier", "a.evidence", "--trusted-head", ""])
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    assert ended.value.code == 2
+    assert "'': 0x and 64 hexadecimal digits are wanted" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

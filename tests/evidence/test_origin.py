@@ -14,9 +14,11 @@ from coincurve import PrivateKey
 from eth_utils import keccak
 
 import verifier
+from ledger.compile import artifacts
 from settlement.evidence.building import Unproven
 from tests.evidence.forging import (
     CONTRACTS,
+    GIVEN,
     HOUSE,
     MAKER,
     NONCE,
@@ -79,10 +81,23 @@ def test_chain_given_another_clearing_house_on_it_rests_on_the_one_that_is_named
     assert [(row.number, row.buyer) for row in verdict.rows] == [(3, "B")]
     assert (verdict.anchored, verdict.contracts_known) == (True, False)
     rests = "\n".join(telling.lines(verdict)).partition("What it rests on")[2]
-    assert "is the ledger's, and no other on its chain" in rests
+    assert "are the ledger's, and no others on its chain" in rests
     with pytest.raises(Refused, match="another ledger: its ClearingHouse"):
         verifier.verify(data, trusted_head=known, contracts={"ClearingHouse": HOUSE})
-    assert verifier.verify(data, contracts={"ClearingHouse": LATER["ClearingHouse"]}).contracts_known
+    assert verifier.verify(data, contracts=LATER).contracts_known
+
+
+def test_making_given_words_behind_those_that_it_takes_makes_nothing_known() -> None:
+    """Its code takes what comes first, so that the clearing house has other contracts than it ends with:
+    whoever looks at the clearing house finds nothing amiss."""
+    code, house = artifacts()["ClearingHouse"].bytecode, {"ClearingHouse": HOUSE}
+    words = making()[-300:].partition(b"\x60\x80")[2][: 32 * len(GIVEN)]
+    for data, known in ((code + words, True), (code + bytes(31) + b"\7" + bytes(32 * 6) + words, False)):
+        it = sealed(Forged(first=making(data=data)).bundle(ANYBODY))
+        verdict = verifier.verify(it, contracts=house)
+        assert (verdict.contracts_known, verdict.contracts_given) == (known, known)
+        assert ("nobody vouches for:" in "\n".join(telling.lines(verdict))) != known
+        assert verifier.verify(it, contracts=PLACES).contracts_known
 
 
 BEGINNINGS = {
@@ -145,7 +160,8 @@ LIMITS = PLACES | {"Limits": b"\x70" * 20}
 UNSHOWN = "does not show how its clearing house was made"
 MAKINGS: dict[str, tuple[bytes, str]] = {
     **{f"type {kind}": (making(LIMITS, kind=kind), "") for kind in (0, 1, 2)},
-    "before EIP-155": (making(LIMITS, kind=0, chain_id=None), ""),
+    "for any chain": (making(LIMITS, kind=0, chain_id=None), UNSHOWN),
+    "for chain 0": (making(LIMITS, chain_id=0), UNSHOWN),
     "for another consortium": (making(LIMITS | {"Consortium": b"\7" * 20}), "made for another Consortium"),
     "for another register": (making(LIMITS | {"AssetRegister": b"\7" * 20}), "another AssetRegister than"),
     "for them exchanged": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -74,6 +75,18 @@ def test_values_given_a_node_that_is_none_are_refused() -> None:
         encoded = rlp.encode(node)
         with pytest.raises(Refused, match="a node of the state is none"):
             Nodes([encoded]).value(keccak(encoded), b"\1")
+
+
+def test_values_given_many_keys_take_no_nodes_apart_again() -> None:
+    """Of a trie in which all paths are one."""
+    nodes, child = [], b""
+    for _ in range(63):
+        nodes.append(rlp.encode([child] * 16 + [b""]))
+        child = keccak(nodes[-1])
+    some, started = Nodes(nodes), time.process_time()
+    for i in range(2_000):
+        assert some.value(child, keccak(b"%d" % i)) == b""
+    assert time.process_time() - started < 1.5
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 16, 127, 128, 129, 300])

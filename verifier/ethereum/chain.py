@@ -15,19 +15,19 @@ from verifier.ethereum.crypto import keccak
 from verifier.ethereum.trie import list_root
 
 _PARENT, _STATE, _TRANSACTIONS, _RECEIPTS, _BLOOM, _NUMBER, _TIME = 0, 3, 4, 5, 6, 8, 11
-_FIELDS = 15
-"""A header has at least so many."""
+_FIELDS, _ALL = 15, (1 << 2048) - 1
+"""A header has at least so many; all bits that a bloom can have."""
 
 
 class Header(NamedTuple):
-    """What is needed of a header. `bloom` is 2048 bits as a number."""
+    """What is needed of a header. `absent` has, as a number, the bits that its bloom has not."""
 
     number: int
     hash: bytes
     state_root: bytes
     transactions_root: bytes
     receipts_root: bytes
-    bloom: int
+    absent: int
     time_s: int
 
 
@@ -45,8 +45,8 @@ def headers(first: int, raws: Sequence[bytes]) -> list[Header]:
         if found and fields[_PARENT] != found[-1].hash:
             raise Refused(f"block {number:,} does not follow block {number - 1:,}: it names another parent")
         state, calls, receipts = (fields[at] for at in (_STATE, _TRANSACTIONS, _RECEIPTS))
-        bloom, time_s = int.from_bytes(fields[_BLOOM], "big"), rlp.number(fields[_TIME])
-        found.append(Header(number, keccak(raw), state, calls, receipts, bloom, time_s))
+        absent, time_s = int.from_bytes(fields[_BLOOM], "big") ^ _ALL, rlp.number(fields[_TIME])
+        found.append(Header(number, keccak(raw), state, calls, receipts, absent, time_s))
     return found
 
 

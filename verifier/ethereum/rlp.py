@@ -27,8 +27,8 @@ def encode(item: Any) -> bytes:
 
 def join(encoded: Iterable[bytes]) -> bytes:
     """The form of the list of items that are encoded already."""
-    body = b"".join(encoded)
-    return _prefix(len(body), 0xC0) + body
+    parts = list(encoded)
+    return b"".join((_prefix(sum(map(len, parts)), 0xC0), *parts))
 
 
 @lru_cache(maxsize=256)

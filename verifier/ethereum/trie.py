@@ -51,7 +51,7 @@ class Nodes:
 
     def __init__(self, nodes: Iterable[bytes]) -> None:
         self._known = {keccak(node): node for node in nodes}
-        self._used: set[bytes] = set()
+        self._used: dict[bytes, rlp.Item] = {}
 
     @property
     def unused(self) -> int:
@@ -59,15 +59,15 @@ class Nodes:
         return len(self._known) - len(self._used)
 
     def value(self, root: bytes, key: bytes) -> bytes:
-        """What a key has under a root; nothing where it is proven to have nothing. Raises Refused where the
-        nodes do not lead there."""
+        """What a key has under a root, or nothing, as proven. Raises Refused where no nodes lead there."""
         node, path = b"" if root == EMPTY_ROOT else root, _nibbles(key)
         while node:
             if isinstance(node, bytes):
                 if node not in self._known:
                     raise Refused("the nodes of the state do not lead to what they should prove")
-                self._used.add(node)
-                node = rlp.decode(self._known[node])
+                if node not in self._used:
+                    self._used[node] = rlp.decode(self._known[node])
+                node = self._used[node]
             if not isinstance(node, list) or len(node) not in (2, 17):
                 raise Refused("a node of the state is none")
             if len(node) == 17:

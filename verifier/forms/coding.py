@@ -17,37 +17,39 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from verifier.bundle import Affirmation, Balance, Block, Bundle, Condition, Contract, Refused
 from verifier.ethereum import rlp
-from verifier.ethereum.chain import Receipt, receipt_from, receipt_of
+from verifier.ethereum.chain import Receipt, kind_of, receipt_from, receipt_of
 from verifier.ethereum.rlp import Item, number
 
 MAGIC = b"clearing evidence 1\n"
 WORD = 32
 _KIND = 57
 """Bytes of an event that have its contract and most of its first topic."""
-_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 600, 16, 100, 20, 64
+_ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 256, 16, 100, 24, 64
 """Bytes that a byte of a file may unpack to: of transactions, which repeat records; by its zeros; of events;
-of records, which differ in their numbers, two bytes of 32; of headers, which differ in their parents."""
-_LOOKED_THROUGH = 8
-"""Bytes that may be looked through for one that may be unpacked."""
+of records, which take four bytes at least, as they differ in their numbers; of headers, which differ in their
+parents."""
+_OF_A_ROW = 64
+"""Bytes that a row counts for besides its own: a short one takes as much, and time."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
 
 
 def encode(bundle: Bundle, most: int = sys.maxsize) -> bytes:
-    """The file. Raises Refused where its transactions have more pieces than `most`."""
+    """The file. Raises Refused where its transactions come to more than `most` bytes in their pieces, a batch
+    being `_OF_ZEROS`, and words that only begin like records."""
+    room, firsts = _Room(most), dict[bytes, int]()
+    for i, batch in enumerate(bundle.records):
+        firsts.setdefault(batch[:WORD], i)
     events: list[bytes] = []
     blocks: list[Item] = []
     for height, block in bundle.blocks.items():
         receipts = [receipt_from(each) for each in block.receipts]
         events += [event for each in receipts for event in each.events]
-        calls = []
-        for raw in block.transactions:
-            calls.append(_pack_call(raw, bundle.records, most))
-            most -= len(calls[-1])
+        calls = [_pack_call(raw, bundle.records, firsts, room) for raw in block.transactions]
         blocks.append([height, calls, [[*each[:-1], len(each.events)] for each in receipts]])
     parts = [
         bundle.chain_id,
@@ -74,11 +76,11 @@ def decode(data: bytes) -> Bundle:
         body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
         rooms = [_Room(each * len(data)) for each in (_ROOM, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS)]
         bundle = _decode(body, data[-WORD:], *rooms)
-        again = encode(bundle, most=len(data))
+        again = encode(bundle, most=(_OF_ZEROS + 1) * len(data))
     except Refused:
         raise
     except Exception as error:  # Whatever a hostile file makes go wrong, it is none.
-        raise Refused(f"it is no bundle of evidence: a part of it is not in its form ({error!r})") from None
+        raise Refused(f"it is cut off, altered or no bundle: a part is not in its form ({error!r})") from None
     if again != data:
         raise Refused("it is not written as a bundle is: the same could be said in other bytes")
     return bundle
@@ -172,7 +174,7 @@ def _columns(rows: Sequence[bytes]) -> Item:
 def _rows(item: Item, room: _Room) -> list[bytes]:
     """The rows again. Raises ValueError where these are no columns of any."""
     count, columns = number(item[0]), item[1]
-    room.take(count * max(len(columns), 1))
+    room.take(count * (len(columns) + _OF_A_ROW))
     whole = bytearray(count * len(columns))
     for i, column in enumerate(columns):
         if len(column) not in (1, count):
@@ -185,18 +187,37 @@ def _pieces(data: bytes, width: int) -> list[bytes]:
     return [data[at : at + width] for at in range(0, len(data), width)] if width else []
 
 
-def _pack_call(raw: bytes, records: Sequence[bytes], most: int) -> list[Item]:
-    """The transaction in pieces: bytes as they are, and [i] where all records of batch i come. Raises Refused
-    where these are more than `most`."""
-    pieces: list[Item] = [raw]
-    for i, batch in enumerate(records):
-        for at in reversed(range(len(pieces) if batch else 0)):
-            if isinstance(pieces[at], bytes):
-                first, *others = pieces[at].split(batch, max(most - len(pieces), 0))
-                pieces[at : at + 1] = [first, *(part for each in others for part in ([i], each))]
-    if len(pieces) > most:
-        raise Refused("it is not written as a bundle is: its transactions come to more pieces than it has")
-    return pieces
+def _pack_call(raw: bytes, records: Sequence[bytes], firsts: Mapping[bytes, int], room: _Room) -> list[Item]:
+    """The transaction in pieces: bytes as they are, and [i] where from a word of its calldata on there are
+    all records of batch i, the first of those that begin with that word."""
+    pieces: list[Item] = []
+    since, (at, end) = 0, _arguments(raw)
+    while at + WORD <= end:
+        i = firsts.get(raw[at : at + WORD])
+        if i is None:
+            at += WORD
+        elif not raw.startswith(records[i], at, end):
+            room.take(len(records[i]) // WORD)
+            at += WORD
+        else:
+            room.take(at - since + _OF_ZEROS)
+            pieces += [raw[since:at], [i]]
+            since = at = at + len(records[i])
+    room.take(len(raw) - since)
+    return [*pieces, raw[since:]]
+
+
+def _arguments(raw: bytes) -> tuple[int, int]:
+    """Where in a transaction the words of its calldata begin, behind the selector, and where these end."""
+    try:
+        kind = kind_of(raw)
+        _, at, _ = rlp.content(raw, 1 if kind else 0)
+        for _ in range(5 + min(kind, 2)):
+            at = rlp.content(raw, at)[2]
+        _, start, end = rlp.content(raw, at)
+    except (IndexError, ValueError):  # It is none that has any.
+        return 0, 0
+    return start + 4, end
 
 
 def _unpack_call(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
@@ -204,6 +225,4 @@ def _unpack_call(pieces: Item, records: Sequence[bytes], room: _Room) -> bytes:
     for each in pieces:
         found.append(records[number(each[0])] if isinstance(each, list) else each)
         room.take(len(found[-1]))
-    # Encoding it again looks for every batch in it.
-    room.take(sum(map(len, found)) * len(records) // _LOOKED_THROUGH)
     return b"".join(found)

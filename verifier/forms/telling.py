@@ -30,7 +30,7 @@ _NARROWEST = 20
 """Characters that a line has room for behind its indent, however narrow the page is."""
 _UNKNOWN_TIME = 0xFFFFFF
 _PLAIN = re.compile(r"[^\s,;:=<>\"]+( [^\s,;:=<>\"]+)*")
-_NO_STATE = "not proven: this chain gives no proof of its state"
+_NO_STATE = "not proven: no proof of the chain's state is in it"
 
 
 def exit_code(verdict: Verdict) -> int:
@@ -95,6 +95,18 @@ def lines(verdict: Verdict, *, everything: bool = False, width: int | None = Non
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
     """The whole verdict; amounts in minor units as text, hashes in hex."""
+    return _but_trades(verdict) | {"trades": [_row_json(verdict, row) for row in verdict.rows]}
+
+
+def json_text(verdict: Verdict) -> Iterator[str]:
+    """The same as text, in pieces, a line each trade: of many of them the whole would take much memory."""
+    yield json.dumps(_but_trades(verdict), indent=2).removesuffix("\n}") + ',\n  "trades": ['
+    for i, row in enumerate(verdict.rows):
+        yield f"{',' if i else ''}\n    {json.dumps(_row_json(verdict, row))}"
+    yield "\n  ]\n}\n"
+
+
+def _but_trades(verdict: Verdict) -> dict[str, Any]:
     bundle, facts, as_of = verdict.bundle, verdict.facts, verdict.as_of
     return {
         "verdict": standing(verdict),
@@ -123,7 +135,6 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
             {"institution": facts.names[who], "asset": facts.codes[asset], "amount": str(amount)}
             for who, asset, amount in bundle.balances
         ],
-        "trades": [_row_json(verdict, row) for row in verdict.rows],
     }
 
 
@@ -213,8 +224,8 @@ def _rests(verdict: Verdict) -> Iterator[str]:
         elif not verdict.head_anchored:
             yield f"what came after it up to block {verdict.head.number:,}, nobody vouches for"
     if not verdict.contracts_known:
-        yield "that the clearing house named below is the ledger's, and no other on its chain, as the others"
-        yield "follow from it: compare its address, or give the deployment record (--deployment FILE)"
+        yield "that the contracts named below are the ledger's, and no others on its chain: compare their"
+        yield "addresses, or give the deployment record (--deployment FILE)"
     yield from verdict.hints
 
 

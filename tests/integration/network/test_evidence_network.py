@@ -77,6 +77,6 @@ def test_evidence_given_a_network_is_verified_as_any(node: Node, tmp_path: Path)
     assert plain.rows == verdict.rows
     assert (plain.anchored, plain.code_proven, plain.bundle.balances) == (True, False, ())
     text = "\n".join(telling.lines(plain))
-    assert text.count("not proven: this chain gives no proof of its state") == 2
+    assert text.count("not proven: no proof of the chain's state is in it") == 2
     with pytest.raises(Refused, match="is signed for chain 4711, not for chain 1"):
         check(replace(bundle, chain_id=1), data, Given())
