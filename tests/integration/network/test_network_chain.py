@@ -247,6 +247,26 @@ def test_fees_given_a_base_fee_cover_it_and_are_paid(tmp_path: Path) -> None:
         node.stop()
 
 
+@pytest.mark.parametrize("base_fee", [0, GWEI])
+def test_fees_given_a_node_that_refused_to_go_without_a_tip_offer_one(base_fee: int, tmp_path: Path) -> None:
+    node = Node(base_fee=base_fee)
+
+    def plan(method: str, before: int) -> str | None:
+        return "underpriced" if method == "eth_sendRawTransaction" else None
+
+    try:
+        with proxied(node, plan) as proxy, reach(proxy.url, tmp_path) as chain:
+            most, tip = chain.fees()
+            assert tip == 0
+            with pytest.raises(TransactionRefused, match="underpriced"):
+                chain.send(plain(0, fees=(most, tip)))
+            raised, tip = chain.fees()
+            assert tip > 0
+            assert raised >= base_fee + tip
+    finally:
+        node.stop()
+
+
 def test_fees_given_none_or_a_configured_one(node: Node, tmp_path: Path) -> None:
     with reach(node.url, tmp_path) as chain:
         assert chain.fees() == (0, 0)
@@ -264,11 +284,13 @@ def test_limits_given_a_node_or_a_configuration(node: Node, tmp_path: Path) -> N
         with pytest.raises(TransactionRefused, match=r"1,\d{3} bytes, and the network takes 1,000"):
             chain.send(plain(0, data=bytes(1_000)))
         assert chain.outbox.entries() == []
-    with (
-        proxied(node, lambda method, _: "geth" if method == "web3_clientVersion" else None) as proxy,
-        reach(proxy.url, tmp_path) as chain,
-    ):
-        assert chain.limits.transaction_bytes == 131_072
+    for client in ("geth", "ethereumjs"):
+
+        def plan(method: str, before: int, client: str = client) -> str | None:
+            return client if method == "web3_clientVersion" else None
+
+        with proxied(node, plan) as proxy, reach(proxy.url, tmp_path) as chain:
+            assert chain.limits.transaction_bytes == 131_072
 
 
 def test_final_block_given_a_depth_or_the_chain_s_own(node: Node, tmp_path: Path) -> None:
@@ -295,7 +317,7 @@ def test_final_block_given_a_depth_or_the_chain_s_own(node: Node, tmp_path: Path
             chain.final_block()
 
 
-def test_logs_given_a_node_that_refuses_long_ranges_are_the_same(node: Node, tmp_path: Path) -> None:
+def test_logs_given_a_node_that_refuses_or_cuts_long_ranges_are_the_same(node: Node, tmp_path: Path) -> None:
     with reach(node.url, tmp_path) as chain:
         ledger = establish(chain, SetClock())
         whole = chain.logs(0, 1_000)
@@ -310,6 +332,11 @@ def test_logs_given_a_node_that_refuses_long_ranges_are_the_same(node: Node, tmp
             assert chain.logs(5, 4) == []
             assert chain.logs(3, 3) == [mined for mined in whole if mined.block_number == 3]
         assert proxy.requests.count("eth_getLogs") > last // 3
+    with (
+        proxied(node, lambda method, _: "first" if method == "eth_getLogs" else None) as proxy,
+        reach(proxy.url, tmp_path) as chain,
+    ):
+        assert chain.logs(0, last) == whole
     with (
         proxied(node, lambda method, _: "unsupported" if method == "eth_getLogs" else None) as proxy,
         reach(proxy.url, tmp_path) as chain,
