@@ -166,17 +166,19 @@ class NetworkChain:
         tip = self.config.priority_fee
         if self.config.max_fee is not None:
             return self.config.max_fee, min(tip or 0, self.config.max_fee)
-        base_fee = self.node.newest().base_fee
+        newest = self.node.newest()
+        base_fee = newest.base_fee
         if base_fee is None:
             raise EngineFailed(
                 self.url, "fees", "its blocks have no base fee; it must have EIP-1559 (London)"
             )
-        if base_fee == 0:
+        # The fee of a block more than half full rises, by EIP-1559 from nothing to one wei.
+        history = self.node.fee_history() if base_fee or 2 * newest.gas_used > newest.gas_limit else None
+        if base_fee == 0 and (history is None or history[0] == 0):
             if tip is None:
                 refused = self.outbox.note(ZERO_FEE_REFUSED)
                 tip = (self.node.tip() or _USUAL_TIP) if refused else 0
             return tip, tip
-        history = self.node.fee_history()
         next_fee, usual_tip = history or (base_fee, self.node.tip() or _USUAL_TIP)
         if not usual_tip and self.outbox.note(ZERO_FEE_REFUSED):
             # Quiet blocks paid nobody; the node wants something nevertheless.

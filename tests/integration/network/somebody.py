@@ -142,7 +142,8 @@ class Proxy:
     or be another node: unsupported (the method is), null (nothing is there), geth, ethereumjs (so it calls
     itself), underpriced (it wants a tip), short (it gives the events of three blocks at most), first (it
     gives those of the first block that has any and leaves the rest out without a word, as EthereumJS does
-    over a limit of its own). The tag of a block belongs to a method's name.
+    over a limit of its own), risen (the next block has a base fee). The tag of a block belongs to a method's
+    name.
     """
 
     def __init__(self, node: Node, plan: Plan, answer_s: float) -> None:
@@ -220,6 +221,8 @@ class Proxy:
         if fault == "first":
             given = value["result"]
             value["result"] = [each for each in given if each["blockNumber"] == given[0]["blockNumber"]]
+        if fault == "risen":
+            value["result"]["baseFeePerGas"][-1] = "0x1"
         changed = {
             "garbage": b"<html>hello</html>",
             "wrong_id": json.dumps(value | {"id": number + 1}).encode(),
@@ -228,7 +231,7 @@ class Proxy:
             "both": json.dumps(value | {"result": None, "error": {"code": 1, "message": ""}}).encode(),
             "stale": before,
             "null": json.dumps(value | {"result": None}).encode(),
-            "first": json.dumps(value).encode(),
+            **dict.fromkeys(("first", "risen"), json.dumps(value).encode()),
             **{name: json.dumps(value | {"result": said}).encode() for name, said in _NAMES.items()},
         }.get(fault or "", answer)
         self._write(handler, changed, cut=len(changed) // 2 if fault == "truncated" else 0)
