@@ -33,6 +33,7 @@ class Header:
     parent: bytes
     timestamp: int
     gas_limit: int
+    gas_used: int
     base_fee: int | None
 
     @property
@@ -125,6 +126,7 @@ def header(value: object, number: int | None = None) -> Header:
         parent=data(block.get("parentHash"), HASH),
         timestamp=quantity(block.get("timestamp")),
         gas_limit=quantity(block.get("gasLimit")),
+        gas_used=quantity(block.get("gasUsed")),
         base_fee=optional(block.get("baseFeePerGas"), quantity),
     )
     if number is not None and found.number != number:

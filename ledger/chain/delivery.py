@@ -46,7 +46,7 @@ _FEE_WORDS = (
 _HIGHEST_NONCE = 2**63
 
 ZERO_FEE_REFUSED = "zero fee refused"
-"""The outbox's note that the node wants a tip though its base fee is zero."""
+"""The outbox's note that the node wants a tip where none was offered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ __all__ = ["NetworkChain", "NetworkConfig"]
 
 _POOL_BYTES = 131_072
 """What these clients' pools take at most, in one transaction."""
-_POOL_CLIENTS = ("geth", "erigon", "nethermind", "reth")
+_POOL_CLIENTS = ("geth", "erigon", "nethermind", "reth", "ethereumjs")
 _GAS_MARGIN_PERCENT = 150
 """Of an estimate: what comes before in the same block can make a transaction dearer."""
 _USUAL_TIP = 1_000_000_000
@@ -161,22 +161,28 @@ class NetworkChain:
         return [self._receipt(found[each.hash]) for each in signed]
 
     def fees(self) -> tuple[int, int]:
-        """See `Chain.fees`. Nothing where the base fee is zero, until the node has refused that once."""
+        """See `Chain.fees`. No tip where the base fee is zero or the last blocks paid none, until the node
+        has refused that once."""
         tip = self.config.priority_fee
         if self.config.max_fee is not None:
             return self.config.max_fee, min(tip or 0, self.config.max_fee)
-        base_fee = self.node.newest().base_fee
+        newest = self.node.newest()
+        base_fee = newest.base_fee
         if base_fee is None:
             raise EngineFailed(
                 self.url, "fees", "its blocks have no base fee; it must have EIP-1559 (London)"
             )
-        if base_fee == 0:
+        # The fee of a block more than half full rises, by EIP-1559 from nothing to one wei.
+        history = self.node.fee_history() if base_fee or 2 * newest.gas_used > newest.gas_limit else None
+        if base_fee == 0 and (history is None or history[0] == 0):
             if tip is None:
                 refused = self.outbox.note(ZERO_FEE_REFUSED)
                 tip = (self.node.tip() or _USUAL_TIP) if refused else 0
             return tip, tip
-        history = self.node.fee_history()
         next_fee, usual_tip = history or (base_fee, self.node.tip() or _USUAL_TIP)
+        if not usual_tip and self.outbox.note(ZERO_FEE_REFUSED):
+            # Quiet blocks paid nobody; the node wants something nevertheless.
+            usual_tip = self.node.tip() or _USUAL_TIP
         tip = usual_tip if tip is None else tip
         return 2 * max(next_fee, base_fee) + tip, tip
 
@@ -277,7 +283,8 @@ class NetworkChain:
         return self._receipt(found)
 
     def logs(self, from_block: int, to_block: int) -> list[Mined]:
-        """See `Chain.logs`. Blocks are asked for in ranges, which become shorter where the node refuses."""
+        """See `Chain.logs`. Blocks are asked for in ranges, which become shorter where the node refuses, and
+        again from after the last event until none is left."""
         first, last = max(from_block, 0), min(to_block, self.block().number)
         found: list[Mined] = []
         while first <= last:
@@ -292,7 +299,9 @@ class NetworkChain:
             for number, block_hash in hashes.items():
                 self._agreed(number, block_hash)
             found += mined
-            first = end + 1
+            # Some nodes leave out what is over a limit of theirs and do not say so. Only what comes before
+            # the last event given is known to be whole; that nothing follows it is for the node to say.
+            first = max(hashes, default=end) + 1
             self._log_range = min(self.config.log_range, self._log_range * 2)
         return found
 

@@ -56,7 +56,14 @@ RECEIPT = {
     "contractAddress": None,
     "logs": [{"address": "0x" + "22" * 20, "topics": [HASH], "data": "0x00"}],
 }
-BLOCK = {"number": "0x5", "hash": HASH, "parentHash": HASH, "timestamp": "0x1", "gasLimit": "0x2"}
+BLOCK = {
+    "number": "0x5",
+    "hash": HASH,
+    "parentHash": HASH,
+    "timestamp": "0x1",
+    "gasLimit": "0x2",
+    "gasUsed": "0x1",
+}
 TRANSACTION = {"hash": HASH, "from": "0x" + "22" * 20, "to": None, "input": "0x", "gas": "0x1"}
 LOG = RECEIPT["logs"][0] | {  # type: ignore[index]
     "blockNumber": "0x5",

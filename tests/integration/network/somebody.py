@@ -120,7 +120,9 @@ _ERRORS = {
     "unsupported": (-32601, "the method does not exist"),
     "denied": (-32000, "internal error"),
     "long": (-32005, "query returned more than 10000 results"),
+    "underpriced": (-32000, "transaction underpriced: gas tip cap 0, minimum needed 1"),
 }
+_NAMES = {"geth": "Geth/v1.16.0", "ethereumjs": "EthereumJS/0.10.5/linux/node20.20.2"}
 Fault = str
 """What the proxy does to one request; see `Proxy`."""
 Plan = Callable[[str, int], Fault | None]
@@ -137,8 +139,11 @@ class Proxy:
     drop (close without an answer), late (answer when nobody waits), garbage, truncated, wrong_id, twice,
     neither (no result, no error), both, stale (the answer to the request before), denied (an error);
 
-    or be another node: unsupported (the method is), null (nothing is there), geth (so it calls itself), short
-    (it gives the events of three blocks at most). The tag of a block belongs to a method's name.
+    or be another node: unsupported (the method is), null (nothing is there), geth, ethereumjs (so it calls
+    itself), underpriced (it wants a tip), short (it gives the events of three blocks at most), first (it
+    gives those of the first block that has any and leaves the rest out without a word, as EthereumJS does
+    over a limit of its own), risen (the next block has a base fee). The tag of a block belongs to a method's
+    name.
     """
 
     def __init__(self, node: Node, plan: Plan, answer_s: float) -> None:
@@ -213,6 +218,11 @@ class Proxy:
         if fault == "late":
             time.sleep(self.answer_s * 3 / 2)
         value = json.loads(answer)
+        if fault == "first":
+            given = value["result"]
+            value["result"] = [each for each in given if each["blockNumber"] == given[0]["blockNumber"]]
+        if fault == "risen":
+            value["result"]["baseFeePerGas"][-1] = "0x1"
         changed = {
             "garbage": b"<html>hello</html>",
             "wrong_id": json.dumps(value | {"id": number + 1}).encode(),
@@ -221,7 +231,8 @@ class Proxy:
             "both": json.dumps(value | {"result": None, "error": {"code": 1, "message": ""}}).encode(),
             "stale": before,
             "null": json.dumps(value | {"result": None}).encode(),
-            "geth": json.dumps(value | {"result": "Geth/v1.16.0"}).encode(),
+            **dict.fromkeys(("first", "risen"), json.dumps(value).encode()),
+            **{name: json.dumps(value | {"result": said}).encode() for name, said in _NAMES.items()},
         }.get(fault or "", answer)
         self._write(handler, changed, cut=len(changed) // 2 if fault == "truncated" else 0)
 
