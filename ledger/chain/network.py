@@ -299,8 +299,8 @@ class NetworkChain:
             for number, block_hash in hashes.items():
                 self._agreed(number, block_hash)
             found += mined
-            # Some nodes leave out what is over a limit of theirs and do not say so. Only what comes before
-            # the last event given is known to be whole; that nothing follows it is for the node to say.
+            # Some nodes end an answer with the block that reaches a limit of theirs and do not say so: what
+            # follows the last event is asked for, until nothing does.
             first = max(hashes, default=end) + 1
             self._log_range = min(self.config.log_range, self._log_range * 2)
         return found
