@@ -189,6 +189,10 @@ def _seen(audit: Audit, answer: Answer) -> str:
     return only.get(access.sees, "")
 
 
+def _whose(audit: Audit) -> dict[str, str]:
+    return {"ledger": str(audit.path), "viewer": audit.access.viewer, "sees": audit.access.sees}
+
+
 def write_answer(
     audit: Audit, answer: Answer, form: Form, as_json: bool, out: Path | None, everything: bool
 ) -> None:
@@ -204,7 +208,7 @@ def write_answer(
         write_text(*parts)
         return
     if form is Form.JSON and out is None:
-        write_json({"ledger": str(audit.path)} | writing.as_json(answer))
+        write_json(_whose(audit) | writing.as_json(answer))
         return
     if form is Form.TEXT:
         from rich.console import Console, Group
@@ -218,7 +222,7 @@ def write_answer(
             Group(*(Text(each) if isinstance(each, str) else each for each in parts)), page
         ).encode()
     elif form is Form.JSON:
-        data = (json.dumps({"ledger": str(audit.path)} | writing.as_json(answer), indent=2) + "\n").encode()
+        data = (json.dumps(_whose(audit) | writing.as_json(answer), indent=2) + "\n").encode()
     elif form is Form.CSV:
         data = "".join(writing.as_csv(answer)).encode()
     elif form is Form.PARQUET:

@@ -107,6 +107,22 @@ def test_audit_given_a_chain_that_goes_on_is_as_of_one_block(clearing: Clearing)
         assert trades(audit).total == len(_file(Path("first.csv"))) + len(_file(Path("second.csv")))
 
 
+def test_summary_given_sets_of_several_days_has_no_day_s_net(clearing: Clearing) -> None:
+    def net_of_days() -> list[str | None]:
+        return [row["net_amount_minor"] for row in clearing("audit", "L", "summary", "--json").json["rows"]]
+
+    clearing("init", "L")
+    clearing("record", "L", "first.csv")
+    clearing("fund", "L", "--cover", "0.6")
+    first = clearing("settle", "L", "--json").json
+    assert 0 < first["settled"] < len(_file(Path("first.csv")))
+    assert net_of_days() == [first["settled_net_value_minor"]]
+    clearing("record", "L", "second.csv")
+    clearing("fund", "L")
+    assert clearing("settle", "L", "--json").json["netting_sets"] == 1
+    assert net_of_days() == [None, None]
+
+
 def test_audit_given_no_ledger_says_so(clearing: Clearing) -> None:
     left = clearing("audit", "nowhere", "trades")
     assert left.code == 2

@@ -69,16 +69,17 @@ def summary(audit: Audit, filters: Filters = NONE, by: str = "day") -> Answer:
 
 
 def _net(transaction: int | None) -> str:
-    """SQL with the cash that changed hands in netting sets of one day's trades, up to a transaction."""
+    """SQL with the cash that changed hands in netting sets of one day's trades, up to a transaction; null for
+    a day with trades in a set of several days', where no part of what changed hands is one day's."""
     done = "true" if transaction is None else f"s.transaction <= {transaction}"
     return f"""
-    select trading_day, cash_asset, sum(net) as net from (
-        select s.transaction, any_value(b.trading_day) as trading_day, b.cash_asset,
-            any_value(n."netAmount") as net, count(distinct b.trading_day) as days
+    select trading_day, cash_asset, case when max(days) = 1 then sum(net) end as net from (
+        select s.transaction, b.trading_day, b.cash_asset, any_value(n."netAmount") as net,
+            count(*) over (partition by s.transaction, b.cash_asset) as days
         from facts."ClearingHouse_SliceSettled" s join facts.batches b on b.hash = s."batchHash"
         join facts."ClearingHouse_NettingSetSettled" n
             on n.transaction = s.transaction and n."cashAsset" = b.cash_asset
-        where {done} group by s.transaction, b.cash_asset) where days = 1 group by 1, 2"""
+        where {done} group by s.transaction, b.trading_day, b.cash_asset) group by 1, 2"""
 
 
 def _by_institution(audit: Audit, filters: Filters, totals: str, breaks: str) -> pa.Table:
