@@ -16,7 +16,7 @@ from ledger.accounts import Signer
 from ledger.chain import Chain
 from ledger.compile import artifacts
 from ledger.contract import send_all
-from ledger.errors import EngineFailed
+from ledger.errors import EngineFailed, Reverted
 
 CONTRACTS = (
     "Consortium",
@@ -69,7 +69,8 @@ def deploy(chain: Chain, operator: Signer) -> Deployment:
     """Deploy all contracts, from `operator`, who becomes the consortium's operator.
 
     What an interrupted deployment by this key has left is taken as it is and completed. Raises EngineFailed
-    where an address is not the one foreseen: someone else sends with this key.
+    where an address is not the one foreseen, as someone else sends with this key, and where the chain does
+    not know the contracts' instructions.
     """
     nonce = chain.nonce(operator.address)
     first = 0 if nonce and chain.code(_created(operator.address, 0)) else nonce
@@ -83,7 +84,17 @@ def deploy(chain: Chain, operator: Signer) -> Deployment:
         constructor = next(entry for entry in artifact.abi if entry["type"] == "constructor")
         types = [type_of(parameter) for parameter in constructor["inputs"]]
         calls.append((operator, None, artifact.bytecode + CODEC.encode(types, arguments[name])))
-    for name, receipt in zip(missing, send_all(chain, calls), strict=True):
+    try:
+        receipts = send_all(chain, calls)
+    except Reverted as refused:
+        if refused.data:
+            raise
+        raise EngineFailed(
+            chain.url,
+            "deploy",
+            "it creates no contract and says no reason; are its rules older than Cancun's?",
+        ) from None
+    for name, receipt in zip(missing, receipts, strict=True):
         if receipt.contract_address != at[name]:
             raise EngineFailed(
                 chain.url, "deploy", f"{name} is at {receipt.contract_address}, not at {at[name]}"

@@ -33,7 +33,12 @@ class Node:
     """anvil with options of its own, on a port that stays the same when it is started again."""
 
     def __init__(
-        self, *options: str, genesis_time: int = GENESIS_TIME, chain_id: int = CHAIN_ID, base_fee: int = 0
+        self,
+        *options: str,
+        genesis_time: int = GENESIS_TIME,
+        chain_id: int = CHAIN_ID,
+        base_fee: int = 0,
+        hardfork: str = "cancun",
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -42,6 +47,7 @@ class Node:
         self.genesis_time = genesis_time
         self.chain_id = chain_id
         self.base_fee = base_fee
+        self.hardfork = hardfork
         self.start()
 
     @property
@@ -57,7 +63,7 @@ class Node:
             "--base-fee": self.base_fee,
             "--gas-price": self.base_fee,
             "--gas-limit": 300_000_000,
-            "--hardfork": "cancun",
+            "--hardfork": self.hardfork,
         }
         given = [str(part) for option in fixed.items() for part in option]
         self.process = subprocess.Popen(

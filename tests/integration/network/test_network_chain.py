@@ -13,8 +13,10 @@ from ledger.chain.answers import quantity
 from ledger.chain.network import NetworkChain
 from ledger.chain.rpc import Rpc
 from ledger.clients.consortium import Role
+from ledger.deploy import deploy
 from ledger.errors import (
     CallReverted,
+    EngineFailed,
     FinalityUnknown,
     NodeRefused,
     NoSuchBlock,
@@ -225,6 +227,15 @@ def test_send_given_a_refusing_contract_has_its_reason(node: Node, source: str, 
                 sender=OTHER.address,
             )
         assert same.value.revert_data == receipt.revert_data
+
+
+def test_deploy_given_a_chain_of_older_rules_says_which_it_needs(tmp_path: Path) -> None:
+    node = Node(hardfork="london")
+    try:
+        with reach(node.url, tmp_path) as chain, pytest.raises(EngineFailed, match="older than Cancun"):
+            deploy(chain, SIGNER)
+    finally:
+        node.stop()
 
 
 def test_limits_given_a_node_or_a_configuration(node: Node, tmp_path: Path) -> None:
