@@ -171,6 +171,20 @@ def test_files_given_a_bomb_are_refused_before_it_goes_off(bomb: str) -> None:
     assert time.process_time() - started < 5
 
 
+def test_files_given_many_members_who_each_repeat_a_large_batch_are_taken() -> None:
+    chain, count = forged(), 5_000
+    batch = chain.record(*map(trade, range(count)), day=20240315)
+    whole = chain.recorded[-1]
+    for member in range(100, 250):
+        said = word(member) + bytes(96) + word(192) + word(224) + bytes(64)
+        calldata = facts._AFFIRM + bytes(192) + word(256) + word(288 + len(whole)) + word(count) + whole
+        told = event("ClearingHouse", "BatchAffirmed", batch, member, data=bytes(128))
+        chain.block(told, calldata=calldata + word(1) + word(32) + said)
+    file = _file(chain, answer=True)
+    assert len(file) * 256 < 150 * len(whole)
+    assert len(verifier.verify(file).rows) == 2 + count
+
+
 def test_facts_given_names_without_end_are_read_in_a_time_that_grows_as_they_do() -> None:
     names = [encode(admitted(i, str(i))) for i in range(16_000)]
     receipt = receipt_of(Receipt(b"", b"\1", b"", b"", tuple(names)))

@@ -33,6 +33,8 @@ _ROOM, _OF_ZEROS, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS = 256, 16, 100, 24, 64
 """Bytes that a byte of a file may unpack to: of transactions, which repeat records; by its zeros; of events;
 of records, which take four bytes at least, as they differ in their numbers; of headers, which differ in their
 parents."""
+_LEAST = 1 << 20
+"""Bytes that a file counts as at least for its transactions: hundreds of members may each repeat a day's."""
 _OF_A_ROW = 64
 """Bytes that a row counts for besides its own: a short one takes as much, and time."""
 _ZEROS, _COUNTED = re.compile(rb"\0{1,255}"), re.compile(rb"\0(.)", re.DOTALL)
@@ -74,8 +76,8 @@ def decode(data: bytes) -> Bundle:
             sum(run[1][0] for run in _COUNTED.finditer(data, len(MAGIC), len(data) - WORD))
         )
         body = rlp.decode(unpack_zeros(data[len(MAGIC) : -WORD]))
-        rooms = [_Room(each * len(data)) for each in (_ROOM, _OF_EVENTS, _OF_RECORDS, _OF_HEADERS)]
-        bundle = _decode(body, data[-WORD:], *rooms)
+        rooms = [_Room(each * len(data)) for each in (_OF_EVENTS, _OF_RECORDS, _OF_HEADERS)]
+        bundle = _decode(body, data[-WORD:], _Room(_ROOM * max(len(data), _LEAST)), *rooms)
         again = encode(bundle, most=(_OF_ZEROS + 1) * len(data))
     except Refused:
         raise
