@@ -168,7 +168,7 @@ def test_files_given_a_bomb_are_refused_before_it_goes_off(bomb: str) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100_000_000
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 10
 
 
 def test_files_given_many_members_who_each_repeat_a_large_batch_are_taken() -> None:
@@ -191,4 +191,4 @@ def test_facts_given_names_without_end_are_read_in_a_time_that_grows_as_they_do(
     started = time.process_time()
     found = facts.read(7, CONTRACTS, {1: Block((making(),), (receipt,))})
     assert len(found.names) == len(names)
-    assert time.process_time() - started < 1.5
+    assert time.process_time() - started < 3
