@@ -92,7 +92,8 @@ def _agreements_sql(access: Access) -> str:
         case when e.reserve_account > 0 then institution_name(e.reserve_account) end as reserve_account,
         [institution_name(x) for x in e.signatories if list_contains(e.consented, x)] as consented,
         [institution_name(x) for x in e.signatories if not list_contains(e.consented, x)] as missing,
-        hex(e.terms_hash) as terms_hash, institution_name(e.proposed_by) as proposed_by, {MOMENT_SQL},
+        {access.told("hex(e.terms_hash)")} as terms_hash, institution_name(e.proposed_by) as proposed_by,
+        {MOMENT_SQL},
         d.block as concluded_block, d.date_time as concluded_at
     from every e join facts.moments m using (transaction)
     left join facts.moments d on d.transaction = e.concluded_in
@@ -111,8 +112,8 @@ def consents_source() -> str:
 def _consents_sql(access: Access) -> str:
     return f"""
     select s.name as agreement_name, s.version, institution_name(s.payer) as payer,
-        institution_name(s.institution) as institution, s.said, s.stands, hex(s."termsHash") as terms_hash,
-        {MOMENT_SQL}
+        institution_name(s.institution) as institution, s.said, s.stands,
+        {access.told('hex(s."termsHash")')} as terms_hash, {MOMENT_SQL}
     from {consents_source()} s join facts.moments m using (transaction)
     where {any_of(access, "s.signatories")}"""
 
@@ -124,7 +125,7 @@ _PAYER = Column("payer", "Institution whose income is shared")
 _PERIOD = Column("period", "Period, as 2019-11, 2019Q4, 2019H2 or 2019")
 _CURRENCY = Column("currency", "ISO 4217 code of the agreement's currency")
 _INDEX = Column("transaction_index", "The transaction's place in the chain's order")
-_TERMS = Column("terms_hash", "EIP-712 digest that is consented to")
+_TERMS = Column("terms_hash", "EIP-712 digest that is consented to; null for who is masked")
 VIEWS = (
     View(
         "entitlements",

@@ -343,9 +343,15 @@ def test_access_given_its_own_shows_nobody_elses(story: Story, facts: list[dict[
     masked = story.audit(Access("guest", "masked"))
     names = {row["institution"] for row in institutions(masked).table.to_pylist()}
     assert all(name.startswith("…") for name in names)
-    for filters in (Filters(institution="Birchwood"), Filters(least="1")):
-        with pytest.raises(AccessRefused):
-            trades(masked, filters)
+    for filters in (Filters(institution="Birchwod"), Filters(institution="Birchwood"), Filters(least="1")):
+        for question in (trades, institutions):
+            with pytest.raises(AccessRefused, match="masked"):  # the nearest name would be told
+                question(masked, filters)
+    # Pages and their order are of what is seen.
+    seen = movements(masked).table.to_pylist()
+    paged = [movements(masked, Filters(limit=1, after=str(n))).table.to_pylist() for n in range(len(seen))]
+    assert [row for (row,) in paged] == seen
+    assert (named := summary(masked, by="institution").table["institution"].to_pylist()) == sorted(named)
 
 
 def test_writing_given_any_form_keeps_every_digit(audit: Audit) -> None:
