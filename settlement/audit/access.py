@@ -7,9 +7,10 @@ That a row concerns somebody is said by columns with indexes of institutions, wh
 
 Who is masked sees every row, but of institutions the last characters of their names and of amounts and
 quantities one digit and how many follow. Views carry nothing else for them, so no filter, join, order,
-cursor or hash of a query reaches what is under a mask; keys' addresses and free texts are left out. Such a viewer still knows how many rows there are,
-trading days, times, numbers of trades, securities, statuses and reasons; that two rows have one masked name
-or amount, but not that they have one institution; of one unit to nine the exact number.
+cursor or hash of a query reaches what is under a mask; addresses of keys and free texts are left out. Such a
+viewer still knows how many rows there are, trading days, times, numbers of trades, securities, statuses and
+reasons; that two rows have one masked name or amount, but not that they have one institution; of one unit to
+nine the exact number.
 """
 
 from __future__ import annotations
