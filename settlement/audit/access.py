@@ -68,7 +68,8 @@ class Access:
         return f"mask_amount({expression})" if self.sees == "masked" else expression
 
     def name(self, expression: str) -> str:
-        """An expression in SQL for an institution's name or account as the viewer sees it."""
+        """An expression in SQL for a name, of an institution, a person or an agreement, or for an account as
+        the viewer sees it."""
         return f"mask_name({expression})" if self.sees == "masked" else expression
 
     def told(self, expression: str) -> str:

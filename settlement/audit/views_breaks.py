@@ -21,6 +21,8 @@ def _breaks_sql(access: Access) -> str:
         {access.name("k.proposed_by")} as proposed_by, t.trade as trade_index, k.number as break_number
     from facts.breaks_kept k
     left join facts.trades t on t.trading_day = k.trading_day and t.number = k.trade_numbers[1]
+        -- A number that it booked may be another's trade.
+        and k.institution in (t.buyer, t.seller)
     where {access.concerns("k.institution")}
     qualify row_number() over (partition by k.number order by t.trade desc) = 1"""
 
@@ -52,7 +54,7 @@ def _approvals_sql(access: Access) -> str:
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     union all
     select case when s.said = 'consented' then 'consent' else 'consent_withdrawn' end, s.institution, null,
-        null, null, institution_name(s.payer) || '/' || s.name || ' version ' || s.version,
+        null, null, institution_name(s.payer) || '/' || {access.name("s.name")} || ' version ' || s.version,
         {access.told('hex(s."termsHash")')}, s.transaction, null, null,
         {any_of(access, "s.signatories")}
     from {consents_source()} s

@@ -33,7 +33,7 @@ def _period(period: str, months: str) -> str:
 
 def _entitlements_sql(access: Access) -> str:
     return f"""
-    select e.agreement, n.name as agreement_name, e.version, institution_name(e.payer) as payer,
+    select e.agreement, {access.name("n.name")} as agreement_name, e.version, institution_name(e.payer) as payer,
         institution_name(e.party) as party, e.place, {_period("e.period", "e.months")} as period,
         e.kind, e.line, e.share_ppm, {access.amount("e.total_before")} as total_before_minor,
         {access.amount("e.total_after")} as total_after_minor, {access.amount("e.amount")} as amount_minor,
@@ -46,7 +46,7 @@ def _entitlements_sql(access: Access) -> str:
 
 def _payments_sql(access: Access) -> str:
     return f"""
-    select p.agreement, n.name as agreement_name, institution_name(p.payer) as payer,
+    select p.agreement, {access.name("n.name")} as agreement_name, institution_name(p.payer) as payer,
         institution_name(p.institution) as institution, {access.amount("p.amount")} as amount_minor,
         {access.amount("p.due_before")} as due_before_minor,
         {access.amount("p.due_after")} as due_after_minor,
@@ -81,7 +81,7 @@ def _agreements_sql(access: Access) -> str:
         from facts.proposals p left join concluded c using (terms_hash) left join noticed n using (agreement)
         left join consented s using (terms_hash) cross join now
     )
-    select e.agreement, e.name, e.version, institution_name(e.payer) as payer,
+    select e.agreement, {access.name("e.name")} as name, e.version, institution_name(e.payer) as payer,
         [institution_name(x) for x in e.parties] as parties, asset_code(e.currency) as currency,
         case when e.agreement is null then 'proposed' when e.ends_s <= e.starts_s then 'superseded'
             when e.starts_s > e.now_s then 'concluded' when e.ends_s <= e.now_s then 'ended'
@@ -111,7 +111,7 @@ def consents_source() -> str:
 
 def _consents_sql(access: Access) -> str:
     return f"""
-    select s.name as agreement_name, s.version, institution_name(s.payer) as payer,
+    select {access.name("s.name")} as agreement_name, s.version, institution_name(s.payer) as payer,
         institution_name(s.institution) as institution, s.said, s.stands,
         {access.told('hex(s."termsHash")')} as terms_hash, {MOMENT_SQL}
     from {consents_source()} s join facts.moments m using (transaction)

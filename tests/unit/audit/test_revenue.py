@@ -245,6 +245,14 @@ def test_breaks_given_a_store_are_what_it_keeps(story: Story, audit: Audit) -> N
     assert [row["what"] for row in rows(of_trade)] == [event.what for each in about for event in each.history]
     by_name = rows(breaks(audit, Filters(institution=kept[1].found.institution)).table)
     assert {row["institution"] for row in by_name} == {kept[1].found.institution}
+    # Who books the number of others' trade learns nothing of that.
+    own = story.own("Eastlake")
+    own.rows("select * from breaks")
+    own.connection.execute(
+        "update facts.breaks_kept set trade_numbers = [1], security = null where number = 2"
+    )
+    said = own.rows("select trades, security, trade_index from breaks where id = 'B-2'")
+    assert said == [([f"{LATER}/1"], None, None)]
 
 
 def test_approvals_given_all_kinds_say_who_what_and_when(story: Story, audit: Audit) -> None:
@@ -301,7 +309,7 @@ def test_views_given_an_institution_show_what_concerns_it(story: Story, audit: A
 
 def test_views_given_a_masked_viewer_say_no_name_and_no_amount(story: Story, audit: Audit) -> None:
     masked = story.audit(Access("press", "masked"))
-    names = set(story.ledger.market.index) | {"Ann Ames", "Bo Birch", "Cy Cole"}
+    names = set(story.ledger.market.index) | {"Ann Ames", "Bo Birch", "Cy Cole", "platform"}
     amounts = {
         str(row[0])
         for row in audit.rows("select total_after_minor from entitlements where total_after_minor > 9")
