@@ -33,9 +33,10 @@ def _period(period: str, months: str) -> str:
 
 def _entitlements_sql(access: Access) -> str:
     return f"""
-    select e.agreement, {access.name("n.name")} as agreement_name, e.version, institution_name(e.payer) as payer,
-        institution_name(e.party) as party, e.place, {_period("e.period", "e.months")} as period,
-        e.kind, e.line, e.share_ppm, {access.amount("e.total_before")} as total_before_minor,
+    select e.agreement, {access.name("n.name")} as agreement_name, e.version,
+        institution_name(e.payer) as payer, institution_name(e.party) as party, e.place,
+        {_period("e.period", "e.months")} as period, e.kind, e.line, e.share_ppm,
+        {access.amount("e.total_before")} as total_before_minor,
         {access.amount("e.total_after")} as total_after_minor, {access.amount("e.amount")} as amount_minor,
         {access.amount("e.paid")} as paid_minor, asset_code(e.currency) as currency, c.cycle, {MOMENT_SQL},
         e.transaction as transaction_index

@@ -269,7 +269,7 @@ def _agreement(found: Narrowed, agreement: int | str | None, column: str) -> Non
     if agreement is None:
         return
     text = str(agreement)
-    if text.isdecimal():
+    if text.isdecimal() and len(text) < 20:
         found.equal("agreement", int(text))
         return
     payer, slash, name = text.rpartition("/")

@@ -23,6 +23,7 @@ from settlement.audit.filters import NONE, Filters
 from settlement.audit.questions.breaks import approvals, breaks, breaks_of
 from settlement.audit.questions.movements import movements
 from settlement.audit.questions.revenue import agreements, charges, revenue
+from settlement.audit.questions.trades import trades
 from settlement.audit.session import Audit
 from settlement.audit.views import VIEWS
 from settlement.breaks.store import Breaks
@@ -339,6 +340,13 @@ def test_questions_given_what_nobody_has_name_the_nearest(audit: Audit) -> None:
     assert len(revenue(audit, agreement="Aldersgate/platform").table) == len(
         revenue(audit, agreement="platform", payer="Aldersgate").table
     )
+    with pytest.raises(NameUnknown, match="Aldersgate/platform"):
+        revenue(audit, agreement="9" * 5_000)
+    everything = revenue(audit).table
+    for size in (1 << 63, 10**40):  # more than DuckDB counts
+        assert revenue(audit, Filters(limit=size)).table == everything
+        assert not len(revenue(audit, cycle=size).table)
+        assert trades(audit, Filters(limit=size)).total == len(trades(audit).table)
     with pytest.raises(NameUnknown, match="closed"):
         breaks(audit, Filters(status=("close",)))
     with pytest.raises(NameUnknown, match="affirmation"):
