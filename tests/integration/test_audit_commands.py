@@ -85,6 +85,9 @@ def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None
     assert (left.code, left.out) == (2, "")
     assert "did you mean Aldersgate" in left.err
     assert clearing("audit", "L", "sql", "drop view trades").code == 2
+    for said, form in (("date '290000-01-01'", "json"), ("interval '1 day'", "parquet")):
+        left = clearing("audit", "L", "sql", f"select {said} as x", "--format", form, "-o", "x")
+        assert (left.code, "cast them to varchar" in left.err, Path("x").exists()) == (2, True, False)
     # Who is not let in has asked, too, whatever the name; and asked once.
     Path("L/access.yaml").write_text("local: refused\n")
     for given in ((), ("--as", "\x1b"), ("--as", "x", "--min", "1.00")):
