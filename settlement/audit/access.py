@@ -7,9 +7,10 @@ That a row concerns somebody is said by columns with indexes of institutions, wh
 
 Who is masked sees every row, but of institutions the last characters of their names and of amounts and
 quantities one digit and how many follow. Views carry nothing else for them, so no filter, join, order,
-cursor or hash of a query reaches what is under a mask. Such a viewer still knows how many rows there are,
-trading days, times, numbers of trades, securities, statuses and reasons; that two rows have one masked name
-or amount, but not that they have one institution; of one unit to nine the exact number.
+cursor or hash of a query reaches what is under a mask; addresses of keys and free texts are left out. Such a
+viewer still knows how many rows there are, trading days, times, numbers of trades, securities, statuses and
+reasons; that two rows have one masked name or amount, but not that they have one institution; of one unit to
+nine the exact number.
 """
 
 from __future__ import annotations
@@ -67,12 +68,14 @@ class Access:
         return f"mask_amount({expression})" if self.sees == "masked" else expression
 
     def name(self, expression: str) -> str:
-        """An expression in SQL for an institution's name or account as the viewer sees it."""
+        """An expression in SQL for a name, of an institution, a person or an agreement, or for an account as
+        the viewer sees it."""
         return f"mask_name({expression})" if self.sees == "masked" else expression
 
-    def hashed(self, expression: str) -> str:
-        """An expression in SQL for a hash over names and amounts as the viewer sees it: nothing where they
-        are masked. What is left of them leaves few enough to try them all."""
+    def told(self, expression: str) -> str:
+        """An expression in SQL for a hash over names or amounts, a key's address or a free text as the
+        viewer sees it: nothing where names and amounts are masked. What is left of them leaves few enough to
+        try them all, a key says which rows have one institution, and a text may name anybody."""
         return "null::varchar" if self.sees == "masked" else expression
 
 

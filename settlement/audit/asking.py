@@ -5,7 +5,7 @@ the answer. The command line asks so, and so should every program that answers o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -61,13 +61,13 @@ def sql(audit: Audit, statement: str, limits: Limits | None = None) -> Answer:
 @contextmanager
 def session_for(path: Any, viewer: str | None, question: str) -> Iterator[Audit]:
     """`opened`, with whoever the policy does not let in written to the log. Raises as `opened` does."""
-    try:
-        with opened(path, viewer) as audit:
-            yield audit
-    except AccessRefused as error:
-        if error.viewer == (viewer or "").strip() and question:
+    with ExitStack() as stack:
+        try:
+            audit = stack.enter_context(opened(path, viewer))
+        except AccessRefused as error:
             _refused(path, error, question)
-        raise
+            raise
+        yield audit
 
 
 def _refused(path: Any, error: AccessRefused, question: str) -> None:

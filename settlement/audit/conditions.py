@@ -21,6 +21,8 @@ from settlement.audit.names import Names, one_of
 STATUSES = tuple(each.name.lower() for each in Status if each is not Status.UNKNOWN)
 REASONS = tuple(each.name for each in Reason)
 _LOW = 1 << 64
+_MOST = 10**15
+"""Rows that no ledger has: a larger page is all of them."""
 _NAMED = re.compile(r"(?:(\d{4}-\d{2}-\d{2})/)?(\d{1,10})")
 _CURSOR = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{1,10})(?::(\d{1,18}))?")
 
@@ -156,7 +158,7 @@ def limited(limit: int | None) -> int | None:
     """A page's size. Raises InvalidValue unless it is at least 1."""
     if limit is not None and limit < 1:
         raise InvalidValue("limit", str(limit), "at least 1 is wanted")
-    return limit
+    return None if limit is None else min(limit, _MOST)
 
 
 def row_after(after: str | None) -> int:

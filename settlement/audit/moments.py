@@ -12,6 +12,8 @@ from settlement.audit.session import Audit
 from settlement.errors import SettlementError
 
 _BLOCK = "select block, hash, time_s from facts.blocks where {} order by block {} limit 1"
+_DIGITS = 1_000
+"""Of what could be a number; Python reads none of many thousands."""
 _SAID = f"""
     select "batchHash" as hash, position::bigint as position, null as number, transaction, log, "to" as status
     from facts."ClearingHouse_StatusChanged" union all
@@ -136,7 +138,7 @@ def _block_of(audit: Audit, transaction: int) -> int:
 def _parsed(at: str | int | datetime) -> tuple[int | None, int]:
     """(time in seconds, 0), or (None, block)."""
     if isinstance(at, str):
-        if at.isascii() and at.isdigit():
+        if at.isascii() and at.isdigit() and len(at) < _DIGITS:
             return None, int(at)
         try:
             at = datetime.fromisoformat(at)
@@ -150,7 +152,12 @@ def _parsed(at: str | int | datetime) -> tuple[int | None, int]:
 
 
 def _shown(when: int | None, at: object) -> str:
-    return str(at) if when is None else f"at or before {_time(when)}"
+    if when is None:
+        return str(at)
+    try:
+        return f"at or before {_time(when)}"
+    except (ValueError, OverflowError):  # another zone's, before the year 1 in UTC
+        return f"at or before {at}"
 
 
 def _time(time_s: int) -> str:

@@ -13,6 +13,9 @@ from settlement.audit.conditions import limited, row_after
 from settlement.audit.names import one_of, unknown
 from settlement.audit.session import Audit
 
+_FITS = 1 << 63
+"""No column has a number that takes more than 64 bits, and DuckDB takes none of more than 128."""
+
 
 @dataclass(slots=True)
 class Narrowed:
@@ -31,7 +34,9 @@ class Narrowed:
 
     def equal(self, column: str, value: object) -> None:
         """The column has this value; nothing is asked where it is None."""
-        if value is not None:
+        if isinstance(value, int) and not -_FITS <= value < _FITS:
+            self.where("false")
+        elif value is not None:
             self.where(f"{column} = ?", value)
 
     def institution(self, name: str | None, *columns: str) -> None:

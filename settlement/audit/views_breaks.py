@@ -9,23 +9,20 @@ from settlement.audit.views_revenue import NAMES, any_of, consents_source
 _JOINT = ("Conditions", "Fails", "Limits", "DefaultFund")
 
 
-def _text(access: Access, expression: str) -> str:
-    """What people wrote may name anybody and any amount: who is masked does not see it."""
-    return "null::varchar" if access.sees == "masked" else expression
-
-
 def _breaks_sql(access: Access) -> str:
     owner = access.name("k.owner")
     return f"""
     select 'B-' || k.number as id, {access.name("k.institution_name")} as institution, k.level, k.kind,
-        k.reason, {_text(access, "k.subject")} as subject, k.trading_day,
+        k.reason, {access.told("k.subject")} as subject, k.trading_day,
         [k.trading_day::varchar || '/' || n for n in k.trade_numbers] as trades,
         coalesce(k.security, asset_code(t.asset)) as security, k.status, k.accepted, {owner} as owner,
         {access.amount("k.value_at_risk")} as value_at_risk_minor, k.first_seen, k.closed_at, k.age_days,
-        k.cycle, k.sides, k.odd_side, {_text(access, "k.fields")} as fields, k.proposed,
+        k.cycle, k.sides, k.odd_side, {access.told("k.fields")} as fields, k.proposed,
         {access.name("k.proposed_by")} as proposed_by, t.trade as trade_index, k.number as break_number
     from facts.breaks_kept k
     left join facts.trades t on t.trading_day = k.trading_day and t.number = k.trade_numbers[1]
+        -- A number that it booked may be another's trade.
+        and k.institution in (t.buyer, t.seller)
     where {access.concerns("k.institution")}
     qualify row_number() over (partition by k.number order by t.trade desc) = 1"""
 
@@ -34,14 +31,14 @@ def _events_sql(access: Access) -> str:
     return f"""
     select g.event, g.date_time, 'B-' || g.number as id,
         institution_name(nullif(g.institution, -1)) as institution,
-        g.what, {access.name("g.person")} as person, {_text(access, "g.text")} as text, g.action,
+        g.what, {access.name("g.person")} as person, {access.told("g.text")} as text, g.action,
         {access.name("g.proposed_by")} as proposed_by, g.proposal, g.number as break_number
     from facts.break_log g where {access.concerns("g.institution")}"""
 
 
 def _approvals_sql(access: Access) -> str:
     joint = " union all ".join(
-        f"""select 'joint', j.institution, null, null, null, hex(j.subject),
+        f"""select 'joint', j.institution, null, null, null, {access.told("hex(j.subject)")},
             case when j.complete then 'complete' else 'waits for others' end, j.transaction, null, null,
             {access.concerns("j.institution")}
         from facts."{contract}_JointlyAgreed" j"""
@@ -50,22 +47,22 @@ def _approvals_sql(access: Access) -> str:
     # kind, institution, person, proposed by, day, subject, detail, transaction, event, time, seen
     every = f"""
     select 'affirmation' as kind, a.institution as who, null::varchar as person, null::varchar as proposed_by,
-        b.trading_day as day, {access.hashed("hex(b.hash)")} as subject,
+        b.trading_day as day, {access.told("hex(b.hash)")} as subject,
         a.exceptions::varchar || ' exceptions' as detail,
         a.transaction, null::bigint as event, null::timestamp as date_time,
         {access.concerns("a.institution", "b.venue")} as seen
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     union all
     select case when s.said = 'consented' then 'consent' else 'consent_withdrawn' end, s.institution, null,
-        null, null, institution_name(s.payer) || '/' || s.name || ' version ' || s.version,
-        hex(s."termsHash"), s.transaction, null, null,
+        null, null, institution_name(s.payer) || '/' || {access.name("s.name")} || ' version ' || s.version,
+        {access.told('hex(s."termsHash")')}, s.transaction, null, null,
         {any_of(access, "s.signatories")}
     from {consents_source()} s
     union all
     select 'measure', c.institution, null, null, null,
         coalesce(institution_name(n.payer) || '/' || n.name, '') || ' '
             || (c.period // 12) || '-' || lpad((c.period % 12 + 1)::varchar, 2, '0'),
-        {_text(access, "replace(decode(c.measure, 'replace'), chr(0), '') || ' = ' || c.value")},
+        {access.told("replace(decode(c.measure, 'replace'), chr(0), '') || ' = ' || c.value")},
         c.transaction, null, null, {access.concerns("c.institution", "n.payer")}
     from facts."RevenueSharing_MeasureCountersigned" c
     left join {NAMES} n on n.agreement = c."agreementId"

@@ -12,7 +12,7 @@ _AMOUNT = Column("amount", "How much", "units of a security, minor units of a cu
 _INSTITUTION = Column("institution", "The institution's name")
 _VENUE = Column("venue", "The exchange")
 _CYCLE = Column("cycle", "Number of the settlement cycle, from 1")
-_REFERENCE = Column("reference", "The instruction's reference, used once")
+_REFERENCE = Column("reference", "The instruction's reference, used once; null for who is masked")
 ROLES = ("exchange", "depository", "broker", "settlement_bank", "partner", "regulator", "auditor")
 """By their bit of a set."""
 
@@ -53,13 +53,18 @@ def _settlements_sql(access: Access) -> str:
             ("levy", "levy_minor"),
         )
     )
-    # Of a set of one trade the totals are what it cost: they are for who is in the set.
+    # Of a set of one trade the totals are what it cost: they are for who is in the set, not for who has a
+    # part of the commission of one that is, and would learn the others' by it.
     own = "true"
     if access.sees == "own":
-        own = (
-            f"({access.concerns('n.venue')} or exists (select 1 from facts.movements v"
-            f" where v.transaction = n.transaction and {access.concerns('v.sender', 'v.receiver')}))"
-        )
+        traded = access.concerns("t.buyer", "t.seller")
+        own = f"""({access.concerns("n.venue")} or exists (
+                select 1 from facts.trades_now t where t.ended_in = n.transaction and {traded})
+            or exists (
+                select 1 from facts."ClearingHouse_TradeSettledInPart" p
+                join facts.batches b on b.hash = p."batchHash"
+                join facts.trades t on t.batch = b.batch and t.number = p."tradeNo"
+                where p.transaction = n.transaction and {traded}))"""
     return f"""
     select institution_name(n.venue) as venue, n.cycle, n.model, asset_code(n."cashAsset") as currency,
         {money},
@@ -89,13 +94,13 @@ def _issues_sql(access: Access) -> str:
     return f"""
     select 'issue' as kind, institution_name(i.issuer) as issuer, institution_name(v.receiver) as institution,
         asset_code(v.asset) as asset, {access.amount("wide(v.amount_low, v.amount_high)")} as amount,
-        {text_sql('i."instructionReference"')} as reference, {MOMENT_SQL}
+        {access.told(text_sql('i."instructionReference"'))} as reference, {MOMENT_SQL}
     from facts."AssetRegister_Issued" i join facts.moments m on m.transaction = i.transaction
     join facts.movements v on v.transaction = i.transaction and v.sender = -1
     where {access.concerns("v.receiver", "i.issuer")}
     union all
     select 'redemption', institution_name(r.issuer), institution_name(r.holder), asset_code(r.asset),
-        {access.amount("r.amount")}, {text_sql('r."instructionReference"')}, {MOMENT_SQL}
+        {access.amount("r.amount")}, {access.told(text_sql('r."instructionReference"'))}, {MOMENT_SQL}
     from facts."AssetRegister_Redeemed" r join facts.moments m on m.transaction = r.transaction
     where {access.concerns("r.holder", "r.issuer")}"""
 
@@ -115,7 +120,8 @@ def _institutions_sql(access: Access) -> str:
     )
     return f"""
     select institution_name(i.institution) as institution, i.institution as institution_index,
-        {access.name("hex(i.account)")} as account, hex(coalesce(s.value, i.signer)) as signer,
+        {access.name("hex(i.account)")} as account,
+        {access.told("hex(coalesce(s.value, i.signer))")} as signer,
         {roles_sql("coalesce(r.value, i.roles)")} as roles, coalesce(o.value, false) as suspended,
         {MOMENT_SQL}
     from facts."Consortium_InstitutionAdmitted" i join facts.moments m on m.transaction = i.transaction
@@ -130,7 +136,7 @@ def _roles_sql(access: Access) -> str:
     )
     return f"""
     select institution_name(c.institution) as institution, {roles_sql("c.roles")} as roles,
-        hex(c."by") as changed_by, {MOMENT_SQL}
+        {access.told('hex(c."by")')} as changed_by, {MOMENT_SQL}
     from ({both}) c join facts.moments m on m.transaction = c.transaction"""
 
 
@@ -152,8 +158,8 @@ def _signers_sql(access: Access) -> str:
         ' union all select institution, transaction, previous, signer from facts."Consortium_SignerChanged"'
     )
     return f"""
-    select institution_name(c.institution) as institution, hex(c.previous) as previous,
-        hex(c.signer) as signer, {MOMENT_SQL}
+    select institution_name(c.institution) as institution, {access.told("hex(c.previous)")} as previous,
+        {access.told("hex(c.signer)")} as signer, {MOMENT_SQL}
     from ({both}) c join facts.moments m on m.transaction = c.transaction"""
 
 
@@ -179,8 +185,8 @@ def _limits_sql(access: Access) -> str:
 def _attestations_sql(access: Access) -> str:
     return f"""
     select institution_name(a.institution) as institution, institution_name(a.venue) as venue, a.cycle,
-        a.revision, hex(a.root) as root, a.size as leaves, a."priorBlock" as prior_block, a.suspended,
-        {MOMENT_SQL}
+        a.revision, {access.told("hex(a.root)")} as root, a.size as leaves, a."priorBlock" as prior_block,
+        a.suspended, {MOMENT_SQL}
     from facts."Attestations_BookAttested" a join facts.moments m on m.transaction = a.transaction
     where {access.concerns("a.institution")}"""
 
@@ -198,7 +204,8 @@ def _transactions_sql(access: Access) -> str:
         ' select signer, institution from facts."Consortium_SignerChanged"'
     )
     return f"""
-    select {MOMENT_SQL}, hex(m.sender) as sender, institution_name(s.institution) as institution,
+    select {MOMENT_SQL}, {access.told("hex(m.sender)")} as sender,
+        institution_name(s.institution) as institution,
         m.transaction as transaction_index
     from facts.moments m left join ({signers}) s on s.signer = m.sender"""
 
@@ -221,7 +228,7 @@ VIEWS = (
     ),
     View(
         "settlements",
-        "netting sets, each settled in one transaction; shown to whom it moved something",
+        "netting sets, each settled in one transaction; shown to whose trades are in it",
         (
             _VENUE,
             _CYCLE,
@@ -275,7 +282,7 @@ VIEWS = (
             _INSTITUTION,
             Column("institution_index", "Its number on the ledger"),
             Column("account", "Address that holds its assets"),
-            Column("signer", "Address of the key that acts for it"),
+            Column("signer", "Address of the key that acts for it; null for who is masked"),
             Column("roles", "What it may do, as 'broker, partner'"),
             Column("suspended", "Whether a regulator has put it out"),
             *MOMENT,
@@ -288,7 +295,7 @@ VIEWS = (
         (
             _INSTITUTION,
             Column("roles", "Its roles from then on"),
-            Column("changed_by", "Address that changed them; null at admission"),
+            Column("changed_by", "Address that changed them; null at admission, and for who is masked"),
             *MOMENT,
         ),
         _roles_sql,
@@ -309,8 +316,8 @@ VIEWS = (
         "which keys acted for institutions, from when on",
         (
             _INSTITUTION,
-            Column("previous", "Address that did before; null at admission"),
-            Column("signer", "Address that does from then on"),
+            Column("previous", "Address that did before; null at admission, and for who is masked"),
+            Column("signer", "Address that does from then on; null for who is masked"),
             *MOMENT,
         ),
         _signers_sql,
@@ -358,7 +365,7 @@ VIEWS = (
             _VENUE,
             _CYCLE,
             Column("revision", "Which book of that cycle, from 1"),
-            Column("root", "Root of the book's tree"),
+            Column("root", "Root of the book's tree; null for who is masked"),
             Column("leaves", "Entries and balances of the book", "leaves"),
             Column("prior_block", "A block that was there when it signed"),
             Column("suspended", "Whether it was suspended then"),
@@ -377,7 +384,7 @@ VIEWS = (
         "transactions with events of the ledger",
         (
             *(BLOCK, DATE_TIME, TRANSACTION),
-            Column("sender", "Address that signed it"),
+            Column("sender", "Address that signed it; null for who is masked"),
             Column("institution", "Whose signer that is, now or once"),
             Column("transaction_index", "Its place among them, from 1"),
         ),

@@ -33,9 +33,10 @@ def _period(period: str, months: str) -> str:
 
 def _entitlements_sql(access: Access) -> str:
     return f"""
-    select e.agreement, n.name as agreement_name, e.version, institution_name(e.payer) as payer,
-        institution_name(e.party) as party, e.place, {_period("e.period", "e.months")} as period,
-        e.kind, e.line, e.share_ppm, {access.amount("e.total_before")} as total_before_minor,
+    select e.agreement, {access.name("n.name")} as agreement_name, e.version,
+        institution_name(e.payer) as payer, institution_name(e.party) as party, e.place,
+        {_period("e.period", "e.months")} as period, e.kind, e.line, e.share_ppm,
+        {access.amount("e.total_before")} as total_before_minor,
         {access.amount("e.total_after")} as total_after_minor, {access.amount("e.amount")} as amount_minor,
         {access.amount("e.paid")} as paid_minor, asset_code(e.currency) as currency, c.cycle, {MOMENT_SQL},
         e.transaction as transaction_index
@@ -46,7 +47,7 @@ def _entitlements_sql(access: Access) -> str:
 
 def _payments_sql(access: Access) -> str:
     return f"""
-    select p.agreement, n.name as agreement_name, institution_name(p.payer) as payer,
+    select p.agreement, {access.name("n.name")} as agreement_name, institution_name(p.payer) as payer,
         institution_name(p.institution) as institution, {access.amount("p.amount")} as amount_minor,
         {access.amount("p.due_before")} as due_before_minor,
         {access.amount("p.due_after")} as due_after_minor,
@@ -81,7 +82,7 @@ def _agreements_sql(access: Access) -> str:
         from facts.proposals p left join concluded c using (terms_hash) left join noticed n using (agreement)
         left join consented s using (terms_hash) cross join now
     )
-    select e.agreement, e.name, e.version, institution_name(e.payer) as payer,
+    select e.agreement, {access.name("e.name")} as name, e.version, institution_name(e.payer) as payer,
         [institution_name(x) for x in e.parties] as parties, asset_code(e.currency) as currency,
         case when e.agreement is null then 'proposed' when e.ends_s <= e.starts_s then 'superseded'
             when e.starts_s > e.now_s then 'concluded' when e.ends_s <= e.now_s then 'ended'
@@ -92,7 +93,8 @@ def _agreements_sql(access: Access) -> str:
         case when e.reserve_account > 0 then institution_name(e.reserve_account) end as reserve_account,
         [institution_name(x) for x in e.signatories if list_contains(e.consented, x)] as consented,
         [institution_name(x) for x in e.signatories if not list_contains(e.consented, x)] as missing,
-        hex(e.terms_hash) as terms_hash, institution_name(e.proposed_by) as proposed_by, {MOMENT_SQL},
+        {access.told("hex(e.terms_hash)")} as terms_hash, institution_name(e.proposed_by) as proposed_by,
+        {MOMENT_SQL},
         d.block as concluded_block, d.date_time as concluded_at
     from every e join facts.moments m using (transaction)
     left join facts.moments d on d.transaction = e.concluded_in
@@ -110,9 +112,9 @@ def consents_source() -> str:
 
 def _consents_sql(access: Access) -> str:
     return f"""
-    select s.name as agreement_name, s.version, institution_name(s.payer) as payer,
-        institution_name(s.institution) as institution, s.said, s.stands, hex(s."termsHash") as terms_hash,
-        {MOMENT_SQL}
+    select {access.name("s.name")} as agreement_name, s.version, institution_name(s.payer) as payer,
+        institution_name(s.institution) as institution, s.said, s.stands,
+        {access.told('hex(s."termsHash")')} as terms_hash, {MOMENT_SQL}
     from {consents_source()} s join facts.moments m using (transaction)
     where {any_of(access, "s.signatories")}"""
 
@@ -124,7 +126,7 @@ _PAYER = Column("payer", "Institution whose income is shared")
 _PERIOD = Column("period", "Period, as 2019-11, 2019Q4, 2019H2 or 2019")
 _CURRENCY = Column("currency", "ISO 4217 code of the agreement's currency")
 _INDEX = Column("transaction_index", "The transaction's place in the chain's order")
-_TERMS = Column("terms_hash", "EIP-712 digest that is consented to")
+_TERMS = Column("terms_hash", "EIP-712 digest that is consented to; null for who is masked")
 VIEWS = (
     View(
         "entitlements",

@@ -34,7 +34,7 @@ def trades_sql(access: Access, source: str = "facts.trades_now", fails: str = "f
         status_name(t.status) as status,
         {access.amount("t.settled_quantity::decimal(38, 0)")} as settled_quantity,
         reason_names(f.reasons) as reasons, f.failed_days,
-        {access.hashed("hex(b.hash)")} as batch, (t.trade - b.first_trade)::integer as position,
+        {access.told("hex(b.hash)")} as batch, (t.trade - b.first_trade)::integer as position,
         r.block as recorded_block, r.date_time as recorded_at,
         e.block as ended_block, e.date_time as ended_at, c.cycle, t.trade as trade_index
     from {source} t join facts.batches b using (batch)
@@ -102,7 +102,7 @@ def statuses_sql(access: Access, source: str = "", more: str = "") -> str:
     select {trade}, t.what as status, institution_name(t.who) as institution,
         {side} as side,
         {access.amount("t.units::decimal(38, 0)")} as settled_quantity, reason_names(t.reasons) as reasons,
-        {MOMENT_SQL}, hex(m.sender) as signer, t.trade as trade_index{more}
+        {MOMENT_SQL}, {access.told("hex(m.sender)")} as signer, t.trade as trade_index{more}
     from ({" union all ".join(parts)}) t join facts.moments m on m.transaction = t.x where {own}"""
 
 
@@ -145,7 +145,7 @@ def _batches_sql(access: Access) -> str:
         f" {access.concerns('t.buyer', 't.seller')}) or {access.concerns('b.venue')})"
     )
     return f"""
-    select {access.hashed("hex(b.hash)")} as batch, institution_name(b.venue) as venue, b.trading_day,
+    select {access.told("hex(b.hash)")} as batch, institution_name(b.venue) as venue, b.trading_day,
         asset_code(b.cash_asset) as currency, b.intended_settlement_date, b.fee_schedule, b.count as trades,
         b.first_trade as first_trade_index, {MOMENT_SQL}
     from facts.batches b join facts.moments m using (transaction) where {seen}"""
@@ -153,9 +153,9 @@ def _batches_sql(access: Access) -> str:
 
 def _affirmations_sql(access: Access) -> str:
     return f"""
-    select {access.hashed('hex(a."batchHash")')} as batch, b.trading_day,
+    select {access.told('hex(a."batchHash")')} as batch, b.trading_day,
         institution_name(a.institution) as institution, a.exceptions::bigint as exceptions,
-        {access.hashed('hex(a."recordsHash")')} as records_hash,
+        {access.told('hex(a."recordsHash")')} as records_hash,
         hex(a."clientRoot") as client_root, hex(a."priorBlockHash") as prior_block_hash, {MOMENT_SQL}
     from facts."ClearingHouse_BatchAffirmed" a join facts.batches b on b.hash = a."batchHash"
     join facts.moments m on m.transaction = a.transaction
@@ -238,7 +238,7 @@ VIEWS = (
             Column("settled_quantity", "What of it had settled then", UNITS),
             _REASONS,
             *MOMENT,
-            Column("signer", "Address that signed the transaction"),
+            Column("signer", "Address that signed the transaction; null for who is masked"),
             _INDEX,
         ),
         statuses_sql,

@@ -173,11 +173,12 @@ def _affirmation(path: Path, institution: str, viewer: str | None, output: Path,
         from verifier.anchors import signer_of
 
         history = ledger.read()
-        asking.check_name("institution", institution, list(history.institutions))
-        clients, index = ledger.market.clients, history.institutions[institution]
+        # 0 is nobody's: an institution that is not there is nobody's own.
+        clients, index = ledger.market.clients, history.institutions.get(institution, 0)
         details: dict[str, Any] = {"affirmation_of": institution, "output": output}
         members = taking.members(clients, history)
         with taking.logged(path, viewer, members, "evidence", details, of=index) as noted:
+            asking.check_name("institution", institution, list(history.institutions))
             statement, block = newest_statement(clients, history, institution)
             noted.answered(1, taking.as_of(clients))
         write_whole(output, statement_text(statement, institution).encode())

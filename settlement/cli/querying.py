@@ -50,10 +50,15 @@ def sql(
     """Run one SELECT over the views; `clearing audit DIR views` lists them."""
     with session(context, "sql", viewer) as audit:
         from settlement.audit import asking
-        from settlement.audit.sandbox import Limits
+        from settlement.audit.sandbox import Limits, SqlRefused
 
         answer = asking.sql(audit, statement, Limits(time_s=time_limit, memory_mb=memory))
-        write_answer(audit, answer, form, as_json, out, everything)
+        try:
+            write_answer(audit, answer, form, as_json, out, everything)
+        except (OverflowError, NotImplementedError, ValueError):
+            # DuckDB has years that Python has not, and types that Parquet has not.
+            reason = "it answers with dates or types that cannot be written so; cast them to varchar"
+            raise SqlRefused(reason) from None
 
 
 def views(form: FormatOption = None, as_json: JsonOption = False) -> None:

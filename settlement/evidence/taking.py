@@ -47,7 +47,7 @@ def logged(
             access = access_of(folder, viewer, known)
             _check(access, of)
         except AccessRefused as error:
-            log.refused(viewer or "", question, details, error)
+            log.refused(error.viewer, question, details, error)
             raise
         with log.asking(access, question, details) as asked:
             yield asked

@@ -177,7 +177,12 @@ def test_evidence_given_any_asking_is_in_the_audit_log(books: Path, tmp_path: Pa
     before = _logged(books)
     clearing("evidence", books, "--trade", "3", "-o", tmp_path / "a")
     clearing("evidence", books, "--trade", "3", "-o", tmp_path / "b", "--as", "Dunmore")
-    taken_, refused = _logged(books)[len(before) :]
+    other = clearing("evidence", books, "--affirmation-of", "Dunmoor", "-o", tmp_path / "c", "--as", "press")
+    assert (other.code, "Dunmore" in other.err) == (2, False), "a name is not found out by asking for it"
+    clearing("evidence", books, "--trade", "3", "-o", tmp_path / "d", "--as", "\x1b[2J")
+    taken_, refused, asked, hidden = _logged(books)[len(before) :]
+    assert (asked.viewer, asked.outcome, asked.details["affirmation_of"]) == ("press", "refused", "Dunmoor")
+    assert (hidden.viewer, hidden.outcome) == ("'\\x1b[2J'", "refused")
     assert (taken_.question, taken_.outcome, taken_.rows) == ("evidence", "answered", 1)
     assert taken_.details["trade"] == "3"
     assert (refused.viewer, refused.outcome) == ("Dunmore", "refused")

@@ -85,9 +85,18 @@ def test_audit_given_a_day_answers_what_its_file_has(clearing: Clearing) -> None
     assert (left.code, left.out) == (2, "")
     assert "did you mean Aldersgate" in left.err
     assert clearing("audit", "L", "sql", "drop view trades").code == 2
+    for said, form in (("date '290000-01-01'", "json"), ("interval '1 day'", "parquet")):
+        left = clearing("audit", "L", "sql", f"select {said} as x", "--format", form, "-o", "x")
+        assert (left.code, "cast them to varchar" in left.err, Path("x").exists()) == (2, True, False)
+    # Who is not let in has asked, too, whatever the name; and asked once.
+    Path("L/access.yaml").write_text("local: refused\n")
+    for given in ((), ("--as", "\x1b"), ("--as", "x", "--min", "1.00")):
+        assert clearing("audit", "L", "cash" if given[1:2] != ("x",) else "trades", *given).code == 2
+    Path("L/access.yaml").unlink()
     log = ask("log")["rows"]
-    assert Counter(row["outcome"] for row in log)["refused"] == 2
-    assert {row["viewer"] for row in log} == {"local", buyer, "x"}
+    assert Counter(row["outcome"] for row in log)["refused"] == 2 + 3
+    assert [row["viewer"] for row in log[-4:-1]] == ["local", "'\\x1b'", "x"]
+    assert {row["viewer"] for row in log[:-4]} == {"local", buyer, "x"}
 
 
 def test_audit_given_a_chain_that_goes_on_is_as_of_one_block(clearing: Clearing) -> None:

@@ -51,15 +51,19 @@ def movements(audit: Audit, filters: Filters = NONE) -> Answer:
         found.append(access.concerns("v.sender", "v.receiver", "asset_issuer(v.asset)"))
     where = f"where {' and '.join(found)}" if found else ""
     total = audit.rows(f"select count(*) from facts.movements v {where}")[0][0]
-    page = f"select v.* from facts.movements v {where} order by {_ORDER}"
+    order = _ORDER
+    if access.sees == "masked":
+        # Raw columns would put masked rows, and masked rows on pages, in an order that tells.
+        of = "institution_name(v.sender), institution_name(v.receiver)"
+        order = f"v.transaction, asset_code(v.asset), {of}, {access.amount(amount)}"
+    page = f"select v.* from facts.movements v {where} order by {order}"
     page += f" limit {size if size is not None else total} offset {start}"
     audit.connection.execute(f"create or replace table main._page as {page}")
     table = audit.table(
         f"select institution_name(v.sender) as sender, institution_name(v.receiver) as receiver,"
         f" asset_code(v.asset) as asset, {access.amount(amount)} as amount, {MOMENT_SQL}"
         f" from main._page v join facts.moments m using (transaction)"
-        # Raw columns would put masked rows in an order that tells.
-        f" order by {_ORDER if access.sees != 'masked' else 'v.transaction, 3, 1, 2, 4'}"
+        f" order by {order}"
     )
     end = start + table.num_rows
     following = str(end) if table.num_rows and end < total else None
@@ -70,6 +74,7 @@ def institutions(audit: Audit, filters: Filters = NONE) -> Answer:
     """Who takes part, as the view `institutions` has it; one of them where the filter names one. Raises
     NameUnknown.
     """
+    check_masked(audit.access, filters)
     where = ""
     if filters.institution is not None:
         where = f"where institution_index = {audit.names.institution(filters.institution)}"

@@ -239,8 +239,10 @@ def commission(audit: Audit, trade: int) -> pa.Table:
         select k.transaction, k.payer, null, null, null, k.payer, null, k.total_before, k.total_after,
             k.paid, k.earned from kept k
     )
-    select c.side, institution_name(c.payer) as payer, c.start::decimal(38, 0) as settled_before,
-        (c.upto - c.start)::decimal(38, 0) as quantity, institution_name(coalesce(e.party, c.payer)) as party,
+    select c.side, institution_name(c.payer) as payer,
+        {access.amount("c.start::decimal(38, 0)")} as settled_before,
+        {access.amount("(c.upto - c.start)::decimal(38, 0)")} as quantity,
+        institution_name(coalesce(e.party, c.payer)) as party,
         e.agreement, e.version, e.share_ppm, {amounts},
         coalesce(e.earned = c.commission, true) as whole,
         institution_name(c.beneficiary) as levy_beneficiary, asset_code(c.cash_asset) as currency, m.block,
@@ -249,7 +251,8 @@ def commission(audit: Audit, trade: int) -> pa.Table:
     left join parts e on e.transaction = c.transaction and e.payer = c.payer
         and coalesce(e.currency, c.cash_asset) = c.cash_asset
     where {sees} or {access.concerns("e.party")}
-    order by m.block, c.transaction, c.side, e.agreement nulls last, e.party""",
+    order by m.block, c.transaction, c.side, e.agreement nulls last,
+        {"5, 13" if access.sees == "masked" else "e.party"}""",
         [trade],
     )
 
@@ -266,7 +269,7 @@ def _agreement(found: Narrowed, agreement: int | str | None, column: str) -> Non
     if agreement is None:
         return
     text = str(agreement)
-    if text.isdecimal():
+    if text.isdecimal() and len(text) < 20:
         found.equal("agreement", int(text))
         return
     payer, slash, name = text.rpartition("/")

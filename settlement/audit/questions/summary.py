@@ -112,11 +112,13 @@ def _by_institution(audit: Audit, filters: Filters, totals: str, breaks: str) ->
             ("levy", "levy_minor"),
         )
     )
+    # Raw columns would put masked rows in an order that tells.
+    order = "1, 2, 3, 4, 5, 6" if audit.access.sees == "masked" else "who, cash_asset"
     return audit.table(
         f"""select institution_name(who) as institution, asset_code(cash_asset) as currency,
             sum(trades)::bigint as trades, sum(settled_trades)::bigint as settled_trades, {sums},
             (select count(*) from breaks k where k.institution = institution_name(who) and {breaks}) as breaks
-        from ({sides}) {where} group by who, cash_asset having count(*) > 0 order by who, cash_asset"""
+        from ({sides}) {where} group by who, cash_asset having count(*) > 0 order by {order}"""
     )
 
 

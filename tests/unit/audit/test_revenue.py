@@ -18,12 +18,12 @@ import pytest
 from ledger.errors import InvalidValue
 from settlement.agreements.facts import facts
 from settlement.agreements.replaying import replay
-from settlement.audit import views_breaks, views_revenue
 from settlement.audit.access import Access
 from settlement.audit.filters import NONE, Filters
 from settlement.audit.questions.breaks import approvals, breaks, breaks_of
 from settlement.audit.questions.movements import movements
 from settlement.audit.questions.revenue import agreements, charges, revenue
+from settlement.audit.questions.trades import trades
 from settlement.audit.session import Audit
 from settlement.audit.views import VIEWS
 from settlement.breaks.store import Breaks
@@ -246,6 +246,14 @@ def test_breaks_given_a_store_are_what_it_keeps(story: Story, audit: Audit) -> N
     assert [row["what"] for row in rows(of_trade)] == [event.what for each in about for event in each.history]
     by_name = rows(breaks(audit, Filters(institution=kept[1].found.institution)).table)
     assert {row["institution"] for row in by_name} == {kept[1].found.institution}
+    # Who books the number of others' trade learns nothing of that.
+    own = story.own("Eastlake")
+    own.rows("select * from breaks")
+    own.connection.execute(
+        "update facts.breaks_kept set trade_numbers = [1], security = null where number = 2"
+    )
+    said = own.rows("select trades, security, trade_index from breaks where id = 'B-2'")
+    assert said == [([f"{LATER}/1"], None, None)]
 
 
 def test_approvals_given_all_kinds_say_who_what_and_when(story: Story, audit: Audit) -> None:
@@ -302,19 +310,26 @@ def test_views_given_an_institution_show_what_concerns_it(story: Story, audit: A
 
 def test_views_given_a_masked_viewer_say_no_name_and_no_amount(story: Story, audit: Audit) -> None:
     masked = story.audit(Access("press", "masked"))
-    names = set(story.ledger.market.index) | {"Ann Ames", "Bo Birch", "Cy Cole"}
+    names = set(story.ledger.market.index) | {"Ann Ames", "Bo Birch", "Cy Cole", "platform"}
     amounts = {
         str(row[0])
         for row in audit.rows("select total_after_minor from entitlements where total_after_minor > 9")
         if str(row[0]).strip("0")[1:]
     }
-    for view in (*views_revenue.VIEWS, *views_breaks.VIEWS):
+    for view in VIEWS.values():
         said = str(rows(masked.table(f"select * from {view.name}")))
         assert not [name for name in names if name in said], view.name
         assert not [amount for amount in amounts if f"({amount!r})" in said], view.name
     assert rows(revenue(masked).table)
     with pytest.raises(InvalidValue):
         revenue(masked, by=["party"])
+    # Under another mask every amount of a trade's way is what that leaves.
+    masked.connection.execute("create or replace macro mask_amount(amount) as 7::decimal(38, 0)")
+    for row in way(masked, "2019-11-05/2"):
+        amounts = {name for name in row if name.endswith(("_minor", "quantity", "settled_before"))}
+        assert len(amounts) == 7
+        assert {row[name] for name in amounts} <= {7, None}
+        assert row["quantity"] == row["settled_before"] == 7
 
 
 def test_questions_given_what_nobody_has_name_the_nearest(audit: Audit) -> None:
@@ -325,6 +340,13 @@ def test_questions_given_what_nobody_has_name_the_nearest(audit: Audit) -> None:
     assert len(revenue(audit, agreement="Aldersgate/platform").table) == len(
         revenue(audit, agreement="platform", payer="Aldersgate").table
     )
+    with pytest.raises(NameUnknown, match="Aldersgate/platform"):
+        revenue(audit, agreement="9" * 5_000)
+    everything = revenue(audit).table
+    for size in (1 << 63, 10**40):  # more than DuckDB counts
+        assert revenue(audit, Filters(limit=size)).table == everything
+        assert not len(revenue(audit, cycle=size).table)
+        assert trades(audit, Filters(limit=size)).total == len(trades(audit).table)
     with pytest.raises(NameUnknown, match="closed"):
         breaks(audit, Filters(status=("close",)))
     with pytest.raises(NameUnknown, match="affirmation"):

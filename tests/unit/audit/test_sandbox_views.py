@@ -68,11 +68,40 @@ def test_views_given_a_viewer_are_the_same_in_the_sandbox(story: Story, sees: st
         )
         for view in ("trades", "batches"):
             assert audit.rows(f"select count(batch) from {view}") == [(0,)]
-        assert audit.rows("select count(subject) from approvals where kind = 'affirmation'") == [(0,)]
+        assert audit.rows("select count(subject) from approvals where kind in ('affirmation', 'joint')") == [
+            (0,)
+        ]
+        # Terms and books can be tried out, too; a key tells which rows have one institution; a text, whose.
+        for view, columns in (
+            ("agreements", "terms_hash"),
+            ("consents", "terms_hash"),
+            ("attestations", "root"),
+            ("issues", "reference"),
+            ("institutions", "signer"),
+            ("signers", "previous, signer"),
+            ("roles", "changed_by"),
+            ("statuses", "signer"),
+            ("transactions", "sender"),
+            ("approvals where kind like 'consent%'", "detail"),
+        ):
+            assert not [
+                each for row in audit.rows(f"select {columns} from {view}") for each in row if each
+            ], view
     if sees == "own":
         sets = "select count(*) from settlements"
         assert audit.rows(sets)[0] > (0,)
-        assert story.own("Harbour Depository").rows(sets) == [(0,)]
+        everything = "select block, gross_amount_minor, trades from settlements order by all"
+        theirs = "(buyer = 'Aldersgate' or seller = 'Aldersgate')"
+        blocks = story.audit().rows(
+            f"select block from statuses join trades using (trade) where {theirs}"
+            " and statuses.status in ('settled', 'settled_in_part')"
+        )
+        assert audit.rows(everything) == [
+            row for row in story.audit().rows(everything) if (row[0],) in blocks
+        ]
+        # Who has a part of one side's commission would learn the other side's by the set's.
+        for name in ("Harbour Depository", "Compass Data", "Lantern Platform"):
+            assert story.own(name).rows(sets) == [(0,)], name
         assert all("Aldersgate" in (each["buyer"], each["seller"]) for each in shown)
         assert found["trades"] < story.audit().rows("select count(*) from trades")[0][0]
 
