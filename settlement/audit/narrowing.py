@@ -96,5 +96,7 @@ def one_trade(audit: Audit, name: str) -> dict[str, Any]:
     if len(found) == 1:
         return dict(found[0])
     known = [row["trade"] for row in found]
-    known = known or [row[0] for row in audit.rows("select trade from trades limit 8")]
+    known = known or [
+        row[0] for row in audit.rows("select trade from trades order by trading_day, trade_number limit 9")
+    ]
     raise unknown("trade", name, known)

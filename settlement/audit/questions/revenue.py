@@ -273,7 +273,8 @@ def _agreement(found: Narrowed, agreement: int | str | None, column: str) -> Non
         found.equal("agreement", int(text))
         return
     payer, slash, name = text.rpartition("/")
-    known = [f"{who}/{each}" for who, each in found.audit.rows("select distinct payer, name from agreements")]
+    named = found.audit.rows("select distinct payer, name from agreements order by all")
+    known = [f"{who}/{each}" for who, each in named]
     if text not in known and text not in {each.rpartition("/")[2] for each in known}:
         raise unknown("agreement", text, known)
     found.equal(column, name)
